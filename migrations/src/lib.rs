@@ -1,0 +1,24 @@
+//! ScanGate's schema. One SQL text per step serves both stores: `sql/*.sql` is written with `{int}`,
+//! `{bytes}`, `{bool}` and `{strict}`, which each store spells in its own way, so the two cannot drift apart.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
+
+mod m0001_first;
+
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_first::Migration)]
+    }
+}
+
+/// `template` in the words of `backend`.
+fn dialect(template: &str, backend: DbBackend) -> String {
+    let words: [(&str, &str); 4] = match backend {
+        DbBackend::Sqlite => [("{int}", "INTEGER"), ("{bytes}", "BLOB"), ("{bool}", "INTEGER"), ("{strict}", "STRICT")],
+        _ => [("{int}", "BIGINT"), ("{bytes}", "BYTEA"), ("{bool}", "BOOLEAN"), ("{strict}", "")],
+    };
+    words.iter().fold(template.to_owned(), |text, (word, spelled)| text.replace(word, spelled))
+}
