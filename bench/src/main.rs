@@ -1,0 +1,65 @@
+//! Load generator and comparisons: what the gateway does per second and per CPU second, next to what a plain
+//! reverse proxy does on the same machine in the same run. How to read the result: `README.md`.
+
+mod cast;
+mod compare;
+mod http1;
+mod load;
+mod order;
+mod process;
+mod report;
+mod servers;
+mod stub;
+mod tally;
+
+use std::net::SocketAddr;
+
+use clap::{Parser, Subcommand};
+use time::OffsetDateTime;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Parser)]
+#[command(name = "bench", about = "Load generator and comparisons for ScanGate", version)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Orders per second through the gateway and, interleaved, through nginx to the same upstream
+    Orders(compare::OrdersArgs),
+    /// The latency the gateway adds to its upstream's own, at a fixed rate
+    Latency(compare::LatencyArgs),
+    /// The upstream both are measured against, alone: answers every order with a signed success
+    Stub {
+        /// Port 0 takes a free one; the address taken is the first line printed
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
+}
+
+/// One thread: the machine's cores belong to the servers that are measured.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let command = CommandLine::parse().command;
+    let work = async {
+        match command {
+            Command::Orders(args) => compare::orders(args).await,
+            Command::Latency(args) => compare::latency(args).await,
+            Command::Stub { listen } => stub::serve(listen).await,
+        }
+    };
+    let mut terminate = signal(SignalKind::terminate())?;
+    // What is dropped here ends the servers it started.
+    tokio::select! {
+        done = tokio::task::LocalSet::new().run_until(work) => done,
+        interrupted = tokio::signal::ctrl_c() => { interrupted?; anyhow::bail!("interrupted") }
+        _ = terminate.recv() => anyhow::bail!("terminated"),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "orders carry the real time, which the gateway checks")]
+fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}

@@ -1,0 +1,109 @@
+//! The route table of both listeners and the order of middleware, nothing else.
+
+use std::sync::Arc;
+
+use http::Method;
+use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get, post};
+use poem_openapi::{LicenseObject, OpenApiService};
+use serde_json::Value;
+
+pub mod callback;
+pub mod caller;
+pub mod docs;
+pub mod edge;
+pub mod freshness;
+pub mod health;
+pub mod scanforpay;
+pub mod signed;
+
+use crate::app::App;
+use crate::contract;
+use edge::{Edge, Limits, Rejection, RouteTable};
+
+/// Routes beside those of the contract: pattern and methods.
+const PUBLIC: [(&str, &[Method]); 8] = [
+    ("/callback/notify/{token}", &[Method::POST]),
+    ("/callback/return/{token}", &[Method::GET, Method::POST]),
+    ("/health/live", &[Method::GET]),
+    ("/health/ready", &[Method::GET]),
+    ("/docs", &[Method::GET]),
+    ("/docs/scalar.js", &[Method::GET]),
+    ("/openapi.yaml", &[Method::GET]),
+    ("/openapi.json", &[Method::GET]),
+];
+
+/// What merchants, payers' browsers and the upstream reach.
+pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
+    let document = document();
+    let table = Route::new()
+        .at("/callback/notify/:token", post(callback::notify))
+        .at("/callback/return/:token", get(callback::come_back).post(callback::come_back))
+        .at("/health/live", get(health::live))
+        .at("/health/ready", get(health::ready));
+    let routes = docs::add_routes(table, &document).nest("/", service());
+    let bare = app.config.server.bare_platform.clone();
+    routes
+        .data(app.clone())
+        .before(move |request| std::future::ready(Ok(with_platform(request, &bare))))
+        .with(edge(app, route_table(&document)))
+}
+
+/// What operators reach, on a listener of its own.
+pub fn ops(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
+    let table = RouteTable::new([("/health", Method::GET)]);
+    Route::new().at("/health", get(health::detail)).data(app.clone()).with(edge(app, table))
+}
+
+/// The contract as OpenAPI 3.1.
+pub fn document() -> Value {
+    let spec = serde_json::from_str(&service().spec()).expect("poem-openapi writes JSON");
+    contract::document(spec)
+}
+
+fn service() -> OpenApiService<signed::SignedApi, scanforpay::Webhooks> {
+    OpenApiService::new(signed::SignedApi, "ScanGate", env!("CARGO_PKG_VERSION"))
+        .summary("WeChat Pay, Alipay and AlipayHK by QR code, for many merchants")
+        .description(scanforpay::INTRODUCTION)
+        .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))
+        .webhooks::<scanforpay::Webhooks>()
+}
+
+/// Every pattern with its methods: the contract's and those beside it.
+fn route_table(document: &Value) -> RouteTable {
+    let contract = document["paths"].as_object().into_iter().flatten().flat_map(|(pattern, operations)| {
+        let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
+        methods.filter_map(move |method| Some((pattern.clone(), method.to_uppercase().parse().ok()?)))
+    });
+    let beside = PUBLIC
+        .iter()
+        .flat_map(|(pattern, methods)| methods.iter().map(|method| ((*pattern).to_owned(), method.clone())));
+    RouteTable::new(contract.chain(beside))
+}
+
+/// `/api/…` is the one platform's that the operator named for it.
+fn with_platform(mut request: Request, platform: &str) -> Request {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    if platform.is_empty() || !path.starts_with("/api/") {
+        return request;
+    }
+    if let Ok(uri) = format!("/{platform}{path}").parse() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+fn edge(app: &Arc<App>, routes: RouteTable) -> Edge {
+    let (ids, app) = (app.chance.clone(), app.clone());
+    let limits = Limits::from(&app.config.server);
+    Edge::new(limits, routes, move || ids.id(), move |rejection| refused(&app, rejection))
+}
+
+/// The signed API's answer to what no handler has seen.
+fn refused(app: &App, rejection: Rejection) -> Response {
+    use poem::IntoResponse;
+    match rejection {
+        // It may have been done: that must not read as a failure.
+        Rejection::OutOfTime | Rejection::Panic | Rejection::Failed => caller::unheard(app).into_response(),
+        _ => caller::stranger(app, "").into_response(),
+    }
+}

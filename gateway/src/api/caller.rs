@@ -1,0 +1,142 @@
+//! Who calls the signed API: found by platform and partnerNo, proven by the signature. Until it is proven every
+//! caller gets the same answer for the same work, signed with a key that is nobody's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::code::Code;
+use shared::envelope::{self, Envelope};
+use zeroize::Zeroizing;
+
+use super::freshness::{self, Stale};
+use super::signed::{Answered, read, said, sealed};
+use crate::app::App;
+use crate::config::FreshnessMode;
+use crate::directory::{Freshness, Merchant, SignKey};
+use crate::orders::content::FieldError;
+
+/// All that a stranger is ever told.
+const STRANGER: &str = "the signature does not verify: check partnerNo, key, and that exactly the sent bytes are signed";
+
+const PARTNER_NO_LENGTH: usize = 15;
+const MESSAGE_ID_LENGTH: usize = 64;
+
+/// A merchant whose signature verified, and the key version by which it did.
+pub struct Caller {
+    pub merchant: Arc<Merchant>,
+    pub key: SignKey,
+}
+
+/// The caller of `document` and the document read, or the answer that says why not.
+pub fn verify<'a>(app: &App, platform: &str, document: &'a [u8]) -> Result<(Caller, Envelope<'a>), Answered> {
+    let Some(envelope) = read(document) else {
+        return Err(stranger(app, ""));
+    };
+    let partner_no = envelope.header_text(&["partnerNo"]).filter(|text| text.chars().count() <= PARTNER_NO_LENGTH);
+    let partner_no = partner_no.unwrap_or_default();
+    let Some((merchant, key)) = proven(app, platform, &partner_no, &envelope) else {
+        return Err(stranger(app, &partner_no));
+    };
+    merchant.used_key(&key.id);
+    let caller = Caller { merchant, key };
+    caller.check_header(app, &envelope)?;
+    Ok((caller, envelope))
+}
+
+/// The answer to anybody who has not proven who they are, whatever they sent.
+pub fn stranger(app: &App, partner_no: &str) -> Answered {
+    let key = app.vault.decoy_key(partner_no);
+    sealed(app, partner_no, &key, &said(Code::BAD_SIGNATURE, STRANGER), false)
+}
+
+/// The merchant and the key version that verifies. As much is hashed for a partnerNo that nobody has.
+fn proven(app: &App, platform: &str, partner_no: &str, envelope: &Envelope<'_>) -> Option<(Arc<Merchant>, SignKey)> {
+    let now = app.clock.now_ms();
+    let merchant = app.directory.merchant(platform, partner_no);
+    let keys = merchant.iter().flat_map(|merchant| merchant.keys.iter()).filter(|key| key.is_valid(now));
+    let keys: Vec<&SignKey> = keys.take(2).collect();
+    let decoy: Zeroizing<String> = app.vault.decoy_key(partner_no);
+    // Always two, current and previous, so that the time taken does not tell who exists.
+    let verified = [0, 1].map(|place| {
+        let text: &str = keys.get(place).map_or(&decoy, |key| &key.text);
+        envelope.verifies(text) && place < keys.len()
+    });
+    let place = verified.iter().position(|verified| *verified)?;
+    let key = keys[place].clone();
+    merchant.map(|merchant| (merchant, key))
+}
+
+impl Caller {
+    /// Version, sign type, time and message id, now that the caller may be told what is wrong with them.
+    fn check_header(&self, app: &App, envelope: &Envelope<'_>) -> Result<(), Answered> {
+        let text = |keys: &[&str]| envelope.header_text(keys);
+        if text(&["version"]).is_none() {
+            return Err(self.say(app, Code::EMPTY, "version is required"));
+        }
+        if text(&["signType"]).is_some_and(|kind| !kind.eq_ignore_ascii_case("SHA256")) {
+            return Err(self.say(app, Code::INVALID, "signType: only SHA256 is known"));
+        }
+        let window = self.merchant.freshness_window.unwrap_or(app.config.signed.freshness);
+        self.check_time(app, text(&["reqTime", "requestTime"]).as_deref(), window)?;
+        let message_id = text(&["reqMsgId"]).unwrap_or_default();
+        if message_id.chars().count() > MESSAGE_ID_LENGTH {
+            return Err(self.say(app, Code::INVALID, "reqMsgId is longer than 64 characters"));
+        }
+        let now = app.clock.now_ms();
+        if !message_id.is_empty() && !app.seen.admits(&self.merchant.id, &message_id, envelope.signed, now, window) {
+            return Err(self.say(app, Code::INVALID, "reqMsgId was used before with other content; use a new one"));
+        }
+        Ok(())
+    }
+
+    fn check_time(&self, app: &App, said_time: Option<&str>, window: Duration) -> Result<(), Answered> {
+        let enforced = match self.merchant.freshness {
+            Some(freshness) => freshness == Freshness::Enforce,
+            None => app.config.signed.freshness_mode == FreshnessMode::Enforce,
+        };
+        let now = app.clock.now();
+        match freshness::check(said_time, now, window) {
+            Ok(()) => Ok(()),
+            Err(stale) if !enforced => {
+                tracing::warn!(merchant = %self.merchant.id, ?stale, "a request's time is off; it is taken all the same");
+                Ok(())
+            }
+            Err(Stale::Missing) => Err(self.say(app, Code::EMPTY, "reqTime is required")),
+            Err(Stale::Unreadable) => {
+                Err(self.say(app, Code::INVALID, "reqTime is not an RFC 3339 time such as 2018-07-25T18:06:05+08:00"))
+            }
+            Err(Stale::Off(seconds)) => {
+                let ours = envelope::rfc3339(now);
+                Err(self.say(app, Code::INVALID, &format!("reqTime is off by {seconds} s; our clock says {ours}")))
+            }
+        }
+    }
+
+    /// `body`, signed with the key version that verified the request.
+    pub fn answer(&self, app: &App, body: &str, retry: bool) -> Answered {
+        sealed(app, &self.merchant.partner_no, &self.key.text, body, retry)
+    }
+
+    pub fn say(&self, app: &App, code: Code, msg: &str) -> Answered {
+        self.answer(app, &said(code, msg), false)
+    }
+
+    pub fn refuse(&self, app: &App, error: &FieldError) -> Answered {
+        self.say(app, error.code, &format!("{} {}", error.field, error.reason))
+    }
+
+    /// It may have been done or not. Never told as a failure.
+    pub fn doubt(&self, app: &App) -> Answered {
+        self.say(app, Code::RESULT_UNKNOWN, "the state is not known yet; query the order, or send it again unchanged")
+    }
+
+    pub fn busy(&self, app: &App) -> Answered {
+        self.answer(app, &said(Code::TRY_LATER, "too much to do just now; nothing was begun; try again later"), true)
+    }
+}
+
+/// The answer where we failed before knowing what became of the request.
+pub fn unheard(app: &App) -> Answered {
+    let key = app.vault.decoy_key("");
+    sealed(app, "", &key, &said(Code::RESULT_UNKNOWN, "the state is not known; query the order"), false)
+}

@@ -1,0 +1,101 @@
+//! Whether a verified request is of now, and whether its message id was used before for something else.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// Ids remembered at most; the oldest are forgotten first. 64 bytes each.
+const REMEMBERED: usize = 200_000;
+
+/// Why a request is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stale {
+    Missing,
+    Unreadable,
+    /// Off by more than the window, in whole seconds.
+    Off(u64),
+}
+
+/// Whether `said` is within `window` of `now`.
+pub fn check(said: Option<&str>, now: OffsetDateTime, window: Duration) -> Result<(), Stale> {
+    let said = said.ok_or(Stale::Missing)?;
+    let said = OffsetDateTime::parse(said, &Rfc3339).map_err(|_| Stale::Unreadable)?;
+    let off = (now - said).unsigned_abs();
+    if off > window { Err(Stale::Off(off.as_secs())) } else { Ok(()) }
+}
+
+/// Message ids seen lately, with a digest of the bytes they came with.
+#[derive(Default)]
+pub struct SeenIds(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    digests: HashMap<[u8; 16], [u8; 16]>,
+    order: VecDeque<([u8; 16], i64)>,
+}
+
+impl SeenIds {
+    /// Whether `message_id` may be used with these bytes: it is new, or came with the same ones.
+    pub fn admits(&self, merchant_id: &str, message_id: &str, signed: &str, now: i64, window: Duration) -> bool {
+        let id = half(&[merchant_id, "\n", message_id]);
+        let digest = half(&[signed]);
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = now - i64::try_from(window.as_millis()).unwrap_or(i64::MAX / 4).saturating_mul(2);
+        while let Some((old, at)) = seen.order.front().copied() {
+            if at >= oldest && seen.order.len() < REMEMBERED {
+                break;
+            }
+            seen.order.pop_front();
+            seen.digests.remove(&old);
+        }
+        if let Some(known) = seen.digests.get(&id) {
+            return *known == digest;
+        }
+        seen.digests.insert(id, digest);
+        seen.order.push_back((id, now));
+        true
+    }
+}
+
+fn half(parts: &[&str]) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    *digest.first_chunk().expect("32 bytes begin with 16")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(900);
+
+    #[test]
+    fn a_request_of_now_is_fresh_up_to_the_window_on_both_sides() {
+        let now = OffsetDateTime::parse("2018-07-25T18:06:05+08:00", &Rfc3339).expect("a time");
+        let check = |said| check(said, now, WINDOW);
+        assert_eq!(check(Some("2018-07-25T10:06:05Z")), Ok(()));
+        assert_eq!(check(Some("2018-07-25T18:21:05+08:00")), Ok(()));
+        assert_eq!(check(Some("2018-07-25T17:51:05+08:00")), Ok(()));
+        assert_eq!(check(Some("2018-07-25T18:21:06+08:00")), Err(Stale::Off(901)));
+        assert_eq!(check(Some("2018-07-25T17:51:04+08:00")), Err(Stale::Off(901)));
+        assert_eq!(check(Some("2018-07-25 18:06:05")), Err(Stale::Unreadable));
+        assert_eq!(check(None), Err(Stale::Missing));
+    }
+
+    #[test]
+    fn an_id_comes_again_only_with_the_same_bytes_and_is_forgotten_in_time() {
+        let seen = SeenIds::default();
+        assert!(seen.admits("m1", "a", "one", 0, WINDOW));
+        assert!(seen.admits("m1", "a", "one", 1, WINDOW));
+        assert!(!seen.admits("m1", "a", "two", 2, WINDOW));
+        assert!(seen.admits("m2", "a", "two", 3, WINDOW), "another merchant's ids are its own");
+        assert!(seen.admits("m1", "a", "two", 2 * 900_000 + 1, WINDOW));
+    }
+}

@@ -1,0 +1,241 @@
+//! ScanForPay's own operations, as merchants' existing clients speak them. Bytes → tenant → verified → fresh →
+//! parsed → operation → signed answer; HTTP status 200 for all that could be answered.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header;
+use poem::web::Data;
+use poem::{IntoResponse, Request, RequestBody, Response};
+use poem_openapi::param::Path;
+use poem_openapi::registry::{MetaRequest, MetaResponses, Registry};
+use poem_openapi::types::{Example, ParseFromJSON, ToJSON, Type};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, OpenApi, Tags};
+use shared::code::Code;
+use shared::envelope::{self, Envelope, Side};
+use shared::json::Object;
+
+use super::caller::{Caller, verify};
+use super::scanforpay::{OrderState, PayQuery, PlaceQrcode, Placed, RequestEnvelope, ResponseEnvelope};
+use crate::app::App;
+use crate::orders::content::{BodyText, Content, FieldError, text_if_present};
+use crate::orders::place::{Create, place, store_for};
+use crate::orders::query::{Answer, Locator, query, state_body};
+use crate::orders::{self};
+use crate::product::{Product, QRCODE};
+
+/// A request's bytes as they came; `T` is what the contract says of its body.
+pub struct Signed<T> {
+    document: Bytes,
+    body: PhantomData<T>,
+}
+
+impl<'a, T: ParseFromJSON + ToJSON + Example + Send> ApiExtractor<'a> for Signed<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        RequestEnvelope::<T>::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(RequestEnvelope::<T>::request_meta())
+    }
+
+    async fn from_request(
+        _request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        let document = body.take()?.into_bytes().await?;
+        Ok(Self { document, body: PhantomData })
+    }
+}
+
+/// A finished answer; `T` is what the contract says of its body.
+pub struct SignedReply<T> {
+    answer: Answered,
+    body: PhantomData<T>,
+}
+
+/// A signed document, and whether it asks to come again later.
+pub struct Answered {
+    document: String,
+    retry: bool,
+}
+
+impl IntoResponse for Answered {
+    fn into_response(self) -> Response {
+        let mut response = Response::builder().header(header::CONTENT_TYPE, "application/json");
+        if self.retry {
+            response = response.header(header::RETRY_AFTER, "1");
+        }
+        response.body(self.document)
+    }
+}
+
+impl<T: Send> IntoResponse for SignedReply<T> {
+    fn into_response(self) -> Response {
+        self.answer.into_response()
+    }
+}
+
+impl<T: ParseFromJSON + ToJSON + Example> ApiResponse for SignedReply<T> {
+    fn meta() -> MetaResponses {
+        ResponseEnvelope::<T>::responses_meta()
+    }
+
+    fn register(registry: &mut Registry) {
+        ResponseEnvelope::<T>::register(registry);
+    }
+}
+
+impl<T> From<Answered> for SignedReply<T> {
+    fn from(answer: Answered) -> Self {
+        Self { answer, body: PhantomData }
+    }
+}
+
+#[derive(Tags)]
+enum Group {
+    /// ScanForPay's own operations: an existing client changes its base URL and key, nothing else.
+    #[oai(rename = "Signed API")]
+    Signed,
+}
+
+pub struct SignedApi;
+
+#[OpenApi(tag = "Group::Signed")]
+impl SignedApi {
+    /// Create an order: web QR code
+    ///
+    /// Opens an order that is paid on a page with a QR code; send the payer's browser to `payUrl`. The same number
+    /// with the same content may be sent again at any time and is the same order. Code 21: whether it was opened
+    /// is not known; query it, or send the same order again.
+    #[oai(path = "/:platform/api/offline/qrcode", method = "post", operation_id = "placeQrcode")]
+    async fn place_qrcode(
+        &self,
+        app: Data<&Arc<App>>,
+        /// The platform's short name. Where the operator has named one platform for it, `/api/…` works without.
+        #[oai(name = "platform")]
+        platform: Path<String>,
+        request: Signed<PlaceQrcode>,
+    ) -> SignedReply<Placed> {
+        create(app.0, &QRCODE, &platform.0, &request.document).await.into()
+    }
+
+    /// Query an order
+    ///
+    /// How an order stands, by either of its numbers. Paid and refunded orders are answered from the gateway's
+    /// books, all others after asking ScanForPay, at most once in two seconds per order.
+    #[oai(path = "/:platform/api/common/payQuery", method = "post", operation_id = "payQuery")]
+    async fn pay_query(
+        &self,
+        app: Data<&Arc<App>>,
+        /// The platform's short name. Where the operator has named one platform for it, `/api/…` works without.
+        #[oai(name = "platform")]
+        platform: Path<String>,
+        request: Signed<PayQuery>,
+    ) -> SignedReply<OrderState> {
+        ask(app.0, &platform.0, &request.document).await.into()
+    }
+}
+
+async fn create(app: &Arc<App>, product: &'static Product, platform: &str, document: &[u8]) -> Answered {
+    let (caller, envelope) = match verify(app, platform, document) {
+        Ok(verified) => verified,
+        Err(answered) => return answered,
+    };
+    if caller.merchant.suspended {
+        return caller.say(app, Code::NOT_AUTHORISED, "this merchant is suspended; ask the platform");
+    }
+    let read = Content::read(product, &envelope.body, &app.policy)
+        .and_then(|content| store_for(&caller.merchant, &content).map(|store| (content, store)));
+    let (content, store) = match read {
+        Ok(read) => read,
+        Err(error) => return caller.refuse(app, &error),
+    };
+    let placed = place(
+        app,
+        Create {
+            merchant: caller.merchant.clone(),
+            store,
+            key_id: caller.key.id.clone(),
+            content,
+            raw: envelope.signed.to_owned(),
+        },
+    );
+    placed_answer(app, &caller, placed.await)
+}
+
+fn placed_answer(app: &App, caller: &Caller, placed: orders::Placed) -> Answered {
+    match placed {
+        orders::Placed::Opened { pay_url, order_no, extra } => {
+            let mut body = BodyText::default();
+            body.number("code", i64::from(Code::SUCCESS.0));
+            body.text("msg", "success");
+            body.text("payUrl", &pay_url);
+            body.text_if("orderNo", order_no.as_deref());
+            for (key, value) in &extra {
+                body.raw(key, value);
+            }
+            caller.answer(app, &body.finish(), false)
+        }
+        orders::Placed::Refused { code, msg } => caller.say(app, Code(code), &msg),
+        orders::Placed::Conflict { code, msg } => caller.say(app, Code(code), msg),
+        orders::Placed::Doubt => caller.doubt(app),
+        orders::Placed::Busy => caller.busy(app),
+    }
+}
+
+async fn ask(app: &Arc<App>, platform: &str, document: &[u8]) -> Answered {
+    let (caller, envelope) = match verify(app, platform, document) {
+        Ok(verified) => verified,
+        Err(answered) => return answered,
+    };
+    let locator = match locator(&envelope.body) {
+        Ok(locator) => locator,
+        Err(error) => return caller.refuse(app, &error),
+    };
+    match query(app, &caller.merchant, &locator).await {
+        Ok(Answer::State(order)) => caller.answer(app, &state_body(&order), false),
+        Ok(Answer::NoSuchOrder) => caller.say(app, Code::NO_SUCH_ORDER, "no such order"),
+        Ok(Answer::Doubt) => caller.doubt(app),
+        Err(error) => {
+            tracing::error!(%error, "a query could not be looked up");
+            caller.busy(app)
+        }
+    }
+}
+
+/// `orderNo` wins where both numbers are given.
+fn locator(body: &Object<'_>) -> Result<Locator, FieldError> {
+    if let Some(number) = text_if_present(body, "orderNo", 32)? {
+        return Ok(Locator::OrderNo(number));
+    }
+    if let Some(number) = text_if_present(body, "partnerOrderNo", 32)? {
+        return Ok(Locator::Number(number));
+    }
+    Err(FieldError { code: Code::NO_NUMBER, ..FieldError::invalid("partnerOrderNo", "and orderNo are both missing; give one of them") })
+}
+
+/// `body` as the answer to `partner_no`, signed with `sign_key`.
+pub(super) fn sealed(app: &App, partner_no: &str, sign_key: &str, body: &str, retry: bool) -> Answered {
+    let header = envelope::response_header(partner_no, &app.chance.id(), app.clock.now());
+    Answered { document: envelope::seal(Side::Response, &header, body, sign_key), retry }
+}
+
+/// Code and message as a body. Messages are cut to the protocol's 100 characters.
+pub(super) fn said(code: Code, msg: &str) -> String {
+    let mut body = BodyText::default();
+    body.number("code", i64::from(code.0));
+    body.text("msg", &msg.chars().take(100).collect::<String>());
+    body.finish()
+}
+
+/// What `read` gives back for a document that cannot be an envelope.
+pub(super) fn read(document: &[u8]) -> Option<Envelope<'_>> {
+    Envelope::read(document, Side::Request).ok()
+}

@@ -1,0 +1,176 @@
+//! The gateway put together: everything an operation may need, made once at start.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::freshness::SeenIds;
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::config::{Config, StoreUrl};
+use crate::deliveries::Deliveries;
+use crate::deliveries::address::AddressPolicy;
+use crate::deliveries::worker::Worker;
+use crate::directory::vault::Vault;
+use crate::directory::{Directory, Merchant};
+use crate::disk::Disk;
+use crate::entity::{delivery, order, submission};
+use crate::ledger::{self, Lane, Ledger, Writers};
+use crate::orders::query::Questions;
+use crate::orders::{self, Flights};
+use crate::outgoing::Outgoing;
+use crate::store::{Access, Opening, Store};
+use crate::upstream::Upstream;
+
+/// Between two rounds of housekeeping.
+const ROUND: Duration = Duration::from_secs(5);
+/// How long a batch is tried again while the database cannot be reached; below any caller's deadline.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub struct App {
+    pub config: Config,
+    pub clock: Clock,
+    pub chance: Chance,
+    pub store: Store,
+    pub ledger: Ledger,
+    pub vault: Vault,
+    pub directory: Directory,
+    pub upstream: Upstream,
+    /// For URLs of tenants' choosing.
+    pub outgoing: Outgoing,
+    pub policy: AddressPolicy,
+    pub deliveries: Deliveries,
+    pub flights: Arc<Flights>,
+    pub questions: Questions,
+    pub seen: SeenIds,
+    pub disk: Disk,
+    /// What must be finished before the process may end.
+    pub tasks: TaskTracker,
+}
+
+/// An app with what runs beside it.
+pub struct Opened {
+    pub app: Arc<App>,
+    pub worker: Worker,
+    pub writers: Writers,
+}
+
+impl App {
+    /// Open the store and load everybody. `own` are the addresses this process listens on.
+    pub async fn open(config: Config, clock: Clock, own: Vec<SocketAddr>) -> anyhow::Result<Opened> {
+        let opening = Opening { url: config.store.url.clone(), readers: config.store.readers, access: Access::Own };
+        let store = Store::open(&opening).await?;
+        let chance = Chance::new(clock.clone());
+        let (ledger, writers) = Ledger::start(store.connector.clone(), ledger_settings(&config, &store)).await?;
+        if store.path.is_some() {
+            void_leases(&ledger).await?;
+        }
+        let vault = vault(&config, &store).await?;
+        let directory = Directory::load(&store.read, &vault).await.context("loading merchants and their keys")?;
+        let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
+        let (deliveries, fresh) = Deliveries::new(chance.id(), config.deliveries.lease, config.store.queue);
+        let app = Arc::new(Self {
+            upstream: Upstream::new(Outgoing::for_upstream(), clock.clone(), chance.clone(), config.upstream.max_response),
+            outgoing: Outgoing::for_tenants(policy.clone()),
+            disk: Disk::new(store.path.clone(), config.store.min_free_disk, config.store.stop_free_disk),
+            flights: Arc::default(),
+            questions: Questions::default(),
+            seen: SeenIds::default(),
+            tasks: TaskTracker::new(),
+            config,
+            clock,
+            chance,
+            store,
+            ledger,
+            vault,
+            directory,
+            policy,
+            deliveries,
+        });
+        let worker = Worker::new(app.clone(), fresh);
+        Ok(Opened { app, worker, writers })
+    }
+
+    /// The merchant a submission's order belongs to.
+    pub async fn merchant_of(&self, submission: &submission::Model) -> Option<Arc<Merchant>> {
+        let order = order::Entity::by_id_across_tenants(&submission.order_id).one(&self.store.read).await.ok()??;
+        self.directory.merchant_by_id(&order.merchant_id)
+    }
+
+    pub fn notify_url(&self, token: &str) -> String {
+        format!("{}/callback/notify/{token}", self.config.server.public_base())
+    }
+
+    pub fn return_url(&self, token: &str) -> String {
+        format!("{}/callback/return/{token}", self.config.server.public_base())
+    }
+
+    pub fn pay_window_ms(&self) -> i64 {
+        millis(self.config.orders.pay_window)
+    }
+
+    /// After so long a submission without an answer is called unknown.
+    pub fn answer_wait_ms(&self) -> i64 {
+        millis(self.config.upstream.timeout + self.config.upstream.answer_grace)
+    }
+
+    /// What is done every few seconds until `stop`.
+    pub async fn keep_house(self: Arc<Self>, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(ROUND)).await.is_some() {
+            self.disk.look();
+            if let Err(error) = orders::reconcile::sweep(&self).await {
+                tracing::warn!(%error, "overdue orders could not be looked for");
+            }
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}
+
+fn ledger_settings(config: &Config, store: &Store) -> ledger::Settings {
+    // One writer is what SQLite allows; PostgreSQL takes several side by side.
+    let writers = if store.path.is_some() { 1 } else { usize::try_from(config.store.writers).unwrap_or(1) };
+    ledger::Settings { writers, max_batch: config.store.max_batch, queue: config.store.queue, patience: PATIENCE }
+}
+
+/// Leases of a SQLite store were given by a process that is no more.
+async fn void_leases(ledger: &Ledger) -> anyhow::Result<()> {
+    use sea_orm::sea_query::{Expr, ExprTrait, Query};
+    let update = Query::update()
+        .table(delivery::Entity)
+        .value(delivery::Column::Lease, Option::<String>::None)
+        .value(delivery::Column::LeasedUntil, Option::<i64>::None)
+        .and_where(Expr::col(delivery::Column::Lease).is_not_null())
+        .to_owned();
+    ledger.room(Lane::Bulk, "leases")?.rows(vec![ledger::RowStatement::Update(update)]).await?;
+    Ok(())
+}
+
+/// The master key from the configuration, or from its file, which is made only while nothing is sealed yet.
+pub async fn vault(config: &Config, store: &Store) -> anyhow::Result<Vault> {
+    use sea_orm::{EntityTrait, PaginatorTrait};
+    let secrets = &config.secrets;
+    if !secrets.master_key.is_empty() {
+        return Vault::new(secrets.master_key.expose()).context("secrets.master_key");
+    }
+    let file = secrets
+        .master_key_file
+        .as_deref()
+        .context("neither secrets.master_key nor secrets.master_key_file is set; set one of them")?;
+    let sealed = crate::entity::sign_key::Entity::find().count(&store.read).await?;
+    Vault::from_file(file, sealed == 0)
+}
+
+/// Where the store lies, for messages.
+pub fn store_name(url: &StoreUrl) -> String {
+    match url {
+        StoreUrl::Sqlite(path) => path.display().to_string(),
+        StoreUrl::Postgres(_) => "PostgreSQL".to_owned(),
+    }
+}

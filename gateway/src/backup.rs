@@ -1,0 +1,72 @@
+//! Backups of a SQLite store: taken while the gateway runs, checked before they are trusted.
+
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+
+use crate::app;
+use crate::config::{Config, StoreUrl};
+use crate::entity::sign_key;
+use crate::store::{Access, Opening, Store};
+
+fn sqlite_path(config: &Config) -> anyhow::Result<&Path> {
+    match &config.store.url {
+        StoreUrl::Sqlite(path) => Ok(path),
+        StoreUrl::Postgres(_) => bail!("this store is PostgreSQL; back it up with pg_dump and restore it with pg_restore"),
+    }
+}
+
+/// Write a consistent copy of the store to `file`, which must not exist. The gateway may be running.
+pub async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
+    let path = sqlite_path(config)?;
+    ensure!(!file.exists(), "{} is there already; name a new file", file.display());
+    let target = file.to_str().context("the file's name is not UTF-8")?.replace('\'', "''");
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut connection = SqliteConnection::connect_with(&options)
+        .await
+        .with_context(|| format!("the store {} cannot be read", path.display()))?;
+    connection
+        .execute(AssertSqlSafe(format!("VACUUM INTO '{target}'")))
+        .await
+        .with_context(|| format!("writing {}", file.display()))?;
+    connection.close().await?;
+    verify(config, file).await
+}
+
+/// Whether `file` is a whole store that this configuration's master key opens.
+pub async fn verify(config: &Config, file: &Path) -> anyhow::Result<()> {
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
+    let mut connection = SqliteConnection::connect_with(&options)
+        .await
+        .with_context(|| format!("{} is not a store that can be read", file.display()))?;
+    let row = connection.fetch_one("PRAGMA integrity_check").await.with_context(|| format!("checking {}", file.display()))?;
+    let answer: String = row.try_get(0)?;
+    ensure!(answer == "ok", "{} is damaged: {answer}", file.display());
+    connection.close().await?;
+
+    let opening = Opening { url: StoreUrl::Sqlite(file.to_owned()), readers: 1, access: Access::Look };
+    let store = Store::open(&opening).await?;
+    let vault = app::vault(config, &store).await?;
+    use sea_orm::EntityTrait;
+    for key in sign_key::Entity::find().all(&store.read).await.context("reading the sign keys")? {
+        vault.open(&key.id, &key.sealed)?;
+    }
+    Ok(())
+}
+
+/// Put a backup in the place of a store that is gone. Never over one that is there.
+pub async fn restore(config: &Config, file: &Path) -> anyhow::Result<()> {
+    let path = sqlite_path(config)?;
+    verify(config, file).await?;
+    ensure!(!path.exists(), "{} is there; move it away first, with its -wal and -shm files", path.display());
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    }
+    // Copied beside and renamed, so that an interrupted restore leaves no half store.
+    let beside = path.with_extension("restoring");
+    std::fs::copy(file, &beside).with_context(|| format!("copying to {}", beside.display()))?;
+    std::fs::File::open(&beside).and_then(|copy| copy.sync_all()).with_context(|| format!("writing {}", beside.display()))?;
+    std::fs::rename(&beside, path).with_context(|| format!("moving it to {}", path.display()))
+}

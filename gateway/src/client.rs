@@ -1,0 +1,257 @@
+//! `scangate client`: signed orders and queries from the command line, for merchants' developers. It speaks the
+//! protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares nothing.
+
+mod exchange;
+mod qr;
+mod report;
+mod target;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use clap::{Args, Subcommand};
+use data_encoding::HEXLOWER;
+use rand::TryRng;
+use rand::rngs::SysRng;
+use serde::Serialize;
+use shared::envelope::{Side, request_header, seal};
+use time::OffsetDateTime;
+use time::macros::{format_description, offset};
+
+use exchange::{Failure, Request};
+use report::{Answer, Subject};
+use target::{Target, TargetArgs};
+
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Place an order, and show its payment page's address as a QR code too
+    Order(OrderArgs),
+    /// Ask for an order's state
+    Query(QueryArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct OrderArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// What the payer pays with: `Wechat`, `Alipay` or `AlipayHK`
+    #[arg(long)]
+    wallet: String,
+    /// The amount in the currency's smallest unit: 2100 is 21.00 HKD, and 2100 JPY
+    #[arg(long, allow_negative_numbers = true)]
+    amount: i64,
+    /// The store's currency, such as `HKD`
+    #[arg(long)]
+    currency: String,
+    /// The store's number; with --demo, the first store of that currency unless given
+    #[arg(long, value_name = "S", required_unless_present = "demo")]
+    store_no: Option<String>,
+    /// The shop's order number, at most 32 characters; made up unless given
+    #[arg(long, value_name = "N")]
+    number: Option<String>,
+    /// What the payer is shown
+    #[arg(long, value_name = "T")]
+    title: Option<String>,
+    /// Where the shop hears of the payment; with --demo, the demo shop unless given
+    #[arg(long, value_name = "U")]
+    notify_url: Option<String>,
+    /// Where the payer's browser goes afterwards; with --demo, the demo shop unless given
+    #[arg(long, value_name = "U")]
+    return_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct QueryArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The store's number; ScanForPay's reference asks for it, a gateway does not need it
+    #[arg(long, value_name = "S")]
+    store_no: Option<String>,
+    #[command(flatten)]
+    which: Which,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// The shop's own order number
+    #[arg(long, value_name = "N")]
+    number: Option<String>,
+    /// The order number that the answer to the order named
+    #[arg(long, value_name = "O")]
+    order_no: Option<String>,
+}
+
+/// What the caller has to put right before anything can be sent; exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// Time and chance of one call.
+struct Moment {
+    now: OffsetDateTime,
+    chance: [u8; 16],
+}
+
+impl Moment {
+    #[expect(clippy::disallowed_methods, reason = "a command on a developer's machine has no server's clock")]
+    fn take() -> anyhow::Result<Self> {
+        let mut chance = [0; 16];
+        SysRng.try_fill_bytes(&mut chance).context("the operating system gives no random bytes")?;
+        // The documented samples carry ScanForPay's own offset, so that is what surely works there.
+        Ok(Self { now: OffsetDateTime::now_utc().to_offset(offset!(+8)), chance })
+    }
+
+    fn message_id(&self) -> String {
+        HEXLOWER.encode(&self.chance)
+    }
+
+    /// An order number that sorts by time and fits 32 characters.
+    fn order_number(&self) -> String {
+        let layout = format_description!("[year][month][day][hour][minute][second]");
+        let time = self.now.format(layout).expect("the layout asks for what every time has");
+        format!("p{time}{}", HEXLOWER.encode(&self.chance[..4]))
+    }
+}
+
+/// One signed call, ready to go.
+struct Call {
+    target: Target,
+    subject: Subject,
+    body: String,
+    /// The command that asks for this order's state, without the key.
+    ask: String,
+    raw: bool,
+}
+
+/// Send the command's call and show what came back. Exit code 0 for a verified answer of code 1, 1 for any
+/// other answer, 2 where the command itself has to be put right.
+pub async fn run(command: ClientCommand) -> anyhow::Result<ExitCode> {
+    let moment = Moment::take()?;
+    let prepared = match command {
+        ClientCommand::Order(args) => order(args, &moment),
+        ClientCommand::Query(args) => query(&args),
+    };
+    let call = match prepared {
+        Ok(call) => call,
+        Err(usage) => {
+            eprintln!("error: {usage}");
+            return Ok(ExitCode::from(2));
+        }
+    };
+    let screen = qr::Screen::of_stdout();
+    let mut out = io::stdout();
+    match make(&call, &moment, screen, &mut out).await {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::FAILURE),
+        Err(error) => {
+            // Said here and not by the caller: a refused connection needs no backtrace.
+            eprintln!("error: {error:#}");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Whether the answer was verified and says success.
+async fn make(
+    call: &Call,
+    moment: &Moment,
+    screen: Option<qr::Screen>,
+    out: &mut impl Write,
+) -> anyhow::Result<bool> {
+    let header = request_header(&call.target.partner_no, &moment.message_id(), moment.now);
+    let request = Request {
+        address: call.target.address(call.subject.path()),
+        document: seal(Side::Request, &header, &call.body, call.target.key.reveal()),
+    };
+    if call.raw {
+        report::raw_sent(out, &request, io::stdout().is_terminal())?;
+    }
+    let received = exchange::send(&request).await.map_err(|failure| explain(failure, call))?;
+    if call.raw {
+        report::raw_received(out, &received, io::stdout().is_terminal())?;
+    }
+    let answer = Answer::read(&received.body, call.target.key.reveal()).map_err(|error| {
+        let excerpt = report::excerpt(&received.body);
+        let error =
+            anyhow!("HTTP {}, and what came is no signed answer: {error}\n  {excerpt}", received.status);
+        explain(Failure::NoAnswer(error), call)
+    })?;
+    report::show(out, &answer, &call.subject, screen)?;
+    out.flush()?;
+    for line in answer.warnings() {
+        eprintln!("{line}");
+    }
+    if answer.leaves_an_order() && matches!(call.subject, Subject::Order { .. }) {
+        writeln!(out, "\nits state:  {}", call.ask)?;
+    }
+    Ok(answer.accepted())
+}
+
+fn explain(failure: Failure, call: &Call) -> anyhow::Error {
+    match failure {
+        Failure::NoAnswer(error) if matches!(call.subject, Subject::Order { .. }) => {
+            anyhow!(
+                "{error:#}\nThe order may be placed all the same. Ask before you send it again:\n  {}",
+                call.ask
+            )
+        }
+        Failure::NotSent(error) | Failure::NoAnswer(error) => error,
+    }
+}
+
+fn order(args: OrderArgs, moment: &Moment) -> Result<Call, Usage> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        store_no: &'a str,
+        partner_order_no: &'a str,
+        wallet: &'a str,
+        currency: &'a str,
+        order_amount: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        order_title: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        notify_url: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        return_url: Option<&'a str>,
+    }
+    let target = args.target.resolve()?;
+    let store_no = match args.store_no {
+        Some(store_no) => store_no,
+        None => target.store_for(&args.currency, &args.wallet)?,
+    };
+    let number = args.number.unwrap_or_else(|| moment.order_number());
+    let body = Body {
+        store_no: &store_no,
+        partner_order_no: &number,
+        wallet: &args.wallet,
+        currency: &args.currency,
+        order_amount: args.amount,
+        order_title: args.title.as_deref(),
+        notify_url: args.notify_url.as_deref().or(target.notify_url()),
+        return_url: args.return_url.as_deref().or(target.return_url()),
+    };
+    let body = serde_json::to_string(&body).expect("strings and an integer serialise");
+    let ask = format!("scangate client query {} --number {}", args.target.spelled(), target::quoted(&number));
+    Ok(Call { target, subject: Subject::Order { number }, body, ask, raw: args.target.raw })
+}
+
+fn query(args: &QueryArgs) -> Result<Call, Usage> {
+    let target = args.target.resolve()?;
+    let given = [
+        ("storeNo", &args.store_no),
+        ("partnerOrderNo", &args.which.number),
+        ("orderNo", &args.which.order_no),
+    ];
+    let body: serde_json::Map<String, serde_json::Value> = given
+        .into_iter()
+        .filter_map(|(name, text)| Some((name.to_owned(), text.as_deref()?.into())))
+        .collect();
+    let body = serde_json::to_string(&body).expect("strings serialise");
+    Ok(Call { target, subject: Subject::Query, body, ask: String::new(), raw: args.target.raw })
+}
+
+#[cfg(test)]
+mod tests;

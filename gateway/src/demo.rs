@@ -1,0 +1,276 @@
+//! `scangate demo`: gateway, sandbox and a shop in one process, with everything made that a first order needs.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use shared::money::Currency;
+use shared::wallet::Wallet;
+use tokio_util::sync::CancellationToken;
+
+use crate::chance;
+use crate::clock::Clock;
+use crate::config::{Config, Given, Sources};
+use crate::directory::setup::{
+    AccountDescription, Description, MerchantDescription, Mode, OperatorDescription, PlatformDescription,
+    StoreDescription, Workshop,
+};
+use crate::lifecycle;
+use crate::server;
+
+const PLATFORM: &str = "demo";
+const UPSTREAM_PARTNER_NO: &str = "90001";
+const PARTNER_NO: &str = "10001";
+/// The merchant's stores: number, number at the sandbox, currency.
+const STORES: [(&str, &str, &str); 2] =
+    [("100010000000002", "900010000000002", "HKD"), ("100010000000003", "900010000000003", "JPY")];
+
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Folder for the store, the master key and demo.json
+    #[arg(long, default_value = "scangate-data")]
+    pub data: PathBuf,
+    /// Address of the gateway
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Address of the sandbox, the stand-in for ScanForPay
+    #[arg(long, default_value = "127.0.0.1:8081")]
+    pub sandbox_listen: SocketAddr,
+    /// Address of the operators' listener
+    #[arg(long, default_value = "127.0.0.1:8082")]
+    pub ops_listen: SocketAddr,
+    /// Address of the demo shop, which receives events and prints them
+    #[arg(long, default_value = "127.0.0.1:8083")]
+    pub shop_listen: SocketAddr,
+}
+
+/// Everything a script needs to use the demo. Holds its secrets: mode 0600.
+#[derive(Serialize, Deserialize)]
+pub struct DemoFile {
+    pub gateway: GatewayUrls,
+    pub sandbox: BaseUrl,
+    pub shop: ShopUrls,
+    pub platform: Slug,
+    pub merchant: Credentials,
+    pub upstream: Credentials,
+    pub stores: Vec<DemoStore>,
+    pub operator: Login,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct GatewayUrls {
+    pub base_url: String,
+    /// Base of the signed routes.
+    pub signed_base_url: String,
+    pub docs_url: String,
+    pub ops_url: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct BaseUrl {
+    pub base_url: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct ShopUrls {
+    pub notify_url: String,
+    pub return_url: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Slug {
+    pub slug: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Credentials {
+    pub partner_no: String,
+    pub sign_key: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct DemoStore {
+    pub store_no: String,
+    pub currency: String,
+    pub wallets: Vec<Wallet>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Login {
+    pub name: String,
+    pub password: String,
+}
+
+/// Run the demo until `stop`.
+pub async fn run(args: &DemoArgs, stop: CancellationToken) -> anyhow::Result<()> {
+    let public = lifecycle::bind(args.listen, "--listen").await?;
+    let ops = lifecycle::bind(args.ops_listen, "--ops-listen").await?;
+    let sandbox_listener = lifecycle::bind(args.sandbox_listen, "--sandbox-listen").await?;
+    let shop_listener = lifecycle::bind(args.shop_listen, "--shop-listen").await?;
+    let url = |listener: &tokio::net::TcpListener| Ok::<_, std::io::Error>(format!("http://{}", listener.local_addr()?));
+    let (gateway_url, ops_url) = (url(&public)?, url(&ops)?);
+    let (sandbox_url, shop_url) = (url(&sandbox_listener)?, url(&shop_listener)?);
+
+    std::fs::create_dir_all(&args.data)
+        .with_context(|| format!("the folder {} cannot be made; choose another with --data", args.data.display()))?;
+    let path = args.data.join("demo.json");
+    let file = demo_file(&path, &gateway_url, &ops_url, &sandbox_url, &shop_url)?;
+    let config = config(&args.data, &gateway_url, &sandbox_url)?;
+
+    let sandbox = sandbox::start(sandbox_listener, sandbox_settings(&file, &sandbox_url), sandbox_clock())?;
+    let shop = sandbox::shop::start(shop_listener, shop_settings(&file))?;
+    let running = server::start(config, Clock::system(), public, ops, stop).await?;
+    make(&running.app, &file, &sandbox_url).await?;
+    write(&path, &file)?;
+    tell(&file, &path, &args.data);
+    let ended = running.finish().await;
+    shop.stop().await;
+    sandbox.stop().await;
+    ended
+}
+
+/// The demo as it was, at today's addresses; or a new one.
+fn demo_file(path: &Path, gateway: &str, ops: &str, sandbox: &str, shop: &str) -> anyhow::Result<DemoFile> {
+    let gateway_urls = GatewayUrls {
+        base_url: gateway.to_owned(),
+        signed_base_url: format!("{gateway}/{PLATFORM}"),
+        docs_url: format!("{gateway}/docs"),
+        ops_url: ops.to_owned(),
+    };
+    let shop = ShopUrls { notify_url: format!("{shop}/notify"), return_url: format!("{shop}/return") };
+    let sandbox = BaseUrl { base_url: sandbox.to_owned() };
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            let known: DemoFile = serde_json::from_str(&text).with_context(|| {
+                format!("{} cannot be read; remove the whole folder to begin anew", path.display())
+            })?;
+            Ok(DemoFile { gateway: gateway_urls, sandbox, shop, ..known })
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(DemoFile {
+            gateway: gateway_urls,
+            sandbox,
+            shop,
+            platform: Slug { slug: PLATFORM.to_owned() },
+            merchant: Credentials { partner_no: PARTNER_NO.to_owned(), sign_key: chance::sign_key() },
+            upstream: Credentials { partner_no: UPSTREAM_PARTNER_NO.to_owned(), sign_key: chance::sign_key() },
+            stores: STORES
+                .iter()
+                .map(|(store_no, _, currency)| DemoStore {
+                    store_no: (*store_no).to_owned(),
+                    currency: (*currency).to_owned(),
+                    wallets: Wallet::ALL.to_vec(),
+                })
+                .collect(),
+            operator: Login { name: "demo".to_owned(), password: chance::secret_text() },
+        }),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+    }
+}
+
+fn config(data: &Path, gateway_url: &str, sandbox_url: &str) -> anyhow::Result<Config> {
+    let given = |path, value: String| Given { path, value, by: "scangate demo" };
+    let data = |name: &str| data.join(name).display().to_string();
+    let mut sources = Sources { serving: true, ..Sources::of_this_process(None) };
+    sources.given.extend([
+        given("server.public_url", gateway_url.to_owned()),
+        given("store.url", format!("sqlite:{}", data("scangate.db"))),
+        given("secrets.master_key_file", data("master.key")),
+        given("upstream.allowed_base_urls", format!("[\"{sandbox_url}\"]")),
+        given("deliveries.allow_addresses", "[\"127.0.0.0/8\", \"::1/128\"]".to_owned()),
+        given("server.bare_platform", PLATFORM.to_owned()),
+    ]);
+    Ok(Config::load_from(&sources)?)
+}
+
+fn sandbox_clock() -> sandbox::Clock {
+    let clock = Clock::system();
+    std::sync::Arc::new(move || clock.now())
+}
+
+fn sandbox_settings(file: &DemoFile, url: &str) -> sandbox::Settings {
+    let stores = STORES.iter().zip(&file.stores).map(|((_, upstream_store_no, _), store)| sandbox::Store {
+        store_no: (*upstream_store_no).to_owned(),
+        currency: Currency::parse(&store.currency).expect("the demo's currencies are codes"),
+        wallets: store.wallets.clone(),
+    });
+    let partner = sandbox::Partner {
+        partner_no: file.upstream.partner_no.clone(),
+        sign_key: file.upstream.sign_key.clone(),
+        stores: stores.collect(),
+    };
+    sandbox::Settings::new(url, vec![partner])
+}
+
+fn shop_settings(file: &DemoFile) -> sandbox::shop::ShopSettings {
+    sandbox::shop::ShopSettings {
+        partner_no: file.merchant.partner_no.clone(),
+        sign_key: file.merchant.sign_key.clone(),
+        print: true,
+        ..Default::default()
+    }
+}
+
+/// What the demo's store lacks: everything, on the first start.
+async fn make(app: &std::sync::Arc<crate::app::App>, file: &DemoFile, sandbox_url: &str) -> anyhow::Result<()> {
+    let account = AccountDescription {
+        name: "sandbox".to_owned(),
+        base_url: sandbox_url.to_owned(),
+        partner_no: file.upstream.partner_no.clone(),
+        sign_key: file.upstream.sign_key.clone(),
+    };
+    let store = STORES.iter().zip(&file.stores).map(|((store_no, upstream_store_no, currency), store)| StoreDescription {
+        store_no: (*store_no).to_owned(),
+        account: account.name.clone(),
+        upstream_store_no: (*upstream_store_no).to_owned(),
+        currency: (*currency).to_owned(),
+        wallets: store.wallets.clone(),
+        time_zone: "Asia/Hong_Kong".to_owned(),
+    });
+    let merchant = MerchantDescription {
+        name: "Demo shop".to_owned(),
+        partner_no: file.merchant.partner_no.clone(),
+        mode: Mode::Test,
+        sign_key: Some(file.merchant.sign_key.clone()),
+        store: store.collect(),
+    };
+    let platform = PlatformDescription {
+        slug: file.platform.slug.clone(),
+        name: Some("Demo".to_owned()),
+        account: vec![account],
+        merchant: vec![merchant],
+    };
+    let operator = OperatorDescription { name: file.operator.name.clone(), password: file.operator.password.clone() };
+    let description = Description { platform: vec![platform], operator: vec![operator] };
+    Workshop::of(app).make(&description).await?;
+    app.directory.reload(&app.store.read, &app.vault).await
+}
+
+fn write(path: &Path, file: &DemoFile) -> anyhow::Result<()> {
+    use std::io::Write;
+    let text = serde_json::to_string_pretty(file)?;
+    // Written beside and renamed: a script never reads half of it.
+    let beside = path.with_extension("json.new");
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut to = options.open(&beside).with_context(|| format!("writing {}", beside.display()))?;
+    writeln!(to, "{text}").with_context(|| format!("writing {}", beside.display()))?;
+    std::fs::rename(&beside, path).with_context(|| format!("writing {}", path.display()))
+}
+
+#[expect(clippy::print_stdout, reason = "the demo speaks to the person who started it")]
+fn tell(file: &DemoFile, path: &Path, data: &Path) {
+    let stores: Vec<String> = file.stores.iter().map(|store| format!("{} ({})", store.store_no, store.currency)).collect();
+    let data = if data == Path::new("scangate-data") { String::new() } else { format!(" --data {}", data.display()) };
+    println!("ScanGate demo is running. Ctrl-C stops it; everything is kept.\n");
+    println!("  gateway   {}   (signed routes below {})", file.gateway.base_url, file.gateway.signed_base_url);
+    println!("  docs      {}", file.gateway.docs_url);
+    println!("  sandbox   {}   (stands in for ScanForPay)", file.sandbox.base_url);
+    println!("  shop      {}", file.shop.notify_url);
+    println!("  operators {}/health", file.gateway.ops_url);
+    println!("  merchant  {} with stores {}", file.merchant.partner_no, stores.join(", "));
+    println!("  keys and passwords are in {}\n", path.display());
+    println!("A first order:\n");
+    println!("  cargo run --release -p gateway -- client order --demo{data} --wallet Alipay --amount 2100 --currency HKD\n");
+}

@@ -1,0 +1,410 @@
+//! Making what a description names and the store lacks: platforms, accounts, merchants, stores and operators.
+//! Used by `scangate apply` and by the demo's first start. What is there already is left as it is.
+
+use anyhow::{Context, bail, ensure};
+use argon2::password_hash::PasswordHasher;
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use shared::money::Currency;
+use shared::wallet::Wallet;
+use url::Url;
+
+use super::vault::Vault;
+use crate::app::App;
+use crate::chance::{self, Chance};
+use crate::config;
+use crate::entity::{account, merchant, operator, platform, sign_key, store};
+use crate::ledger::{Lane, Ledger, RowStatement, insert_rows};
+
+/// A sign key brought along must have at least this many characters' worth of bits.
+const SHORTEST_KEY: usize = 16;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    #[serde(default)]
+    pub platform: Vec<PlatformDescription>,
+    #[serde(default)]
+    pub operator: Vec<OperatorDescription>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformDescription {
+    pub slug: String,
+    pub name: Option<String>,
+    #[serde(default)]
+    pub account: Vec<AccountDescription>,
+    #[serde(default)]
+    pub merchant: Vec<MerchantDescription>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountDescription {
+    pub name: String,
+    pub base_url: String,
+    pub partner_no: String,
+    pub sign_key: String,
+}
+
+impl std::fmt::Debug for AccountDescription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccountDescription").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MerchantDescription {
+    pub name: String,
+    pub partner_no: String,
+    pub mode: Mode,
+    /// Absent: made, and shown once.
+    pub sign_key: Option<String>,
+    #[serde(default)]
+    pub store: Vec<StoreDescription>,
+}
+
+impl std::fmt::Debug for MerchantDescription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MerchantDescription").field("partner_no", &self.partner_no).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Live,
+    Test,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreDescription {
+    pub store_no: String,
+    pub account: String,
+    pub upstream_store_no: String,
+    pub currency: String,
+    pub wallets: Vec<Wallet>,
+    #[serde(default = "hong_kong")]
+    pub time_zone: String,
+}
+
+fn hong_kong() -> String {
+    "Asia/Hong_Kong".into()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatorDescription {
+    pub name: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for OperatorDescription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OperatorDescription").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What was made. The only place a made sign key is ever shown.
+#[derive(Default, Serialize)]
+pub struct Made {
+    pub platforms: Vec<String>,
+    pub accounts: Vec<String>,
+    pub merchants: Vec<MadeMerchant>,
+    pub stores: Vec<String>,
+    pub operators: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub struct MadeMerchant {
+    pub platform: String,
+    pub partner_no: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_key: Option<String>,
+}
+
+/// What making needs of the gateway.
+pub struct Workshop<'a> {
+    read: &'a DatabaseConnection,
+    ledger: &'a Ledger,
+    vault: &'a Vault,
+    chance: &'a Chance,
+    now: i64,
+    upstream: &'a config::Upstream,
+}
+
+impl<'a> Workshop<'a> {
+    pub fn of(app: &'a App) -> Self {
+        Self {
+            read: &app.store.read,
+            ledger: &app.ledger,
+            vault: &app.vault,
+            chance: &app.chance,
+            now: app.clock.now_ms(),
+            upstream: &app.config.upstream,
+        }
+    }
+
+    /// Make what is missing, all of it or nothing.
+    pub async fn make(&self, description: &Description) -> anyhow::Result<Made> {
+        let mut made = Made::default();
+        let mut rows = Vec::new();
+        for platform in &description.platform {
+            self.platform(platform, &mut made, &mut rows)
+                .await
+                .with_context(|| format!("platform {}", platform.slug))?;
+        }
+        for operator in &description.operator {
+            self.operator(operator, &mut made, &mut rows).await?;
+        }
+        if !rows.is_empty() {
+            self.ledger.room(Lane::Bulk, "directory")?.rows(rows).await?;
+        }
+        Ok(made)
+    }
+
+    async fn platform(
+        &self,
+        description: &PlatformDescription,
+        made: &mut Made,
+        rows: &mut Vec<RowStatement>,
+    ) -> anyhow::Result<()> {
+        let slug = &description.slug;
+        ensure!(
+            (1..=40).contains(&slug.len()) && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+            "the slug must be 1 to 40 of a-z, 0-9 and -"
+        );
+        ensure!(!["api", "callback", "docs", "health", "v1"].contains(&slug.as_str()), "the slug {slug} is a route of the gateway itself");
+        let found = platform::Entity::find().filter(platform::Column::Slug.eq(slug)).one(self.read).await?;
+        let platform_id = match found {
+            Some(row) => row.id,
+            None => {
+                let row = platform::Model {
+                    id: self.chance.id(),
+                    slug: slug.clone(),
+                    name: description.name.clone().unwrap_or_else(|| slug.clone()),
+                    created_at: self.now,
+                };
+                let id = row.id.clone();
+                rows.push(insert_rows::<platform::Entity>(&[row]));
+                made.platforms.push(slug.clone());
+                id
+            }
+        };
+        let mut accounts = Vec::new();
+        for account in &description.account {
+            let id = self.account(&platform_id, account, made, rows).await.with_context(|| format!("account {}", account.name))?;
+            accounts.push((account.name.as_str(), id));
+        }
+        for merchant in &description.merchant {
+            self.merchant(slug, &platform_id, merchant, &accounts, made, rows)
+                .await
+                .with_context(|| format!("merchant {}", merchant.partner_no))?;
+        }
+        Ok(())
+    }
+
+    async fn account(
+        &self,
+        platform_id: &str,
+        description: &AccountDescription,
+        made: &mut Made,
+        rows: &mut Vec<RowStatement>,
+    ) -> anyhow::Result<String> {
+        let base_url = description.base_url.trim_end_matches('/');
+        let url = Url::parse(base_url).with_context(|| format!("base_url {base_url}"))?;
+        ensure!(
+            self.upstream.allows(&url),
+            "base_url {base_url} is not among upstream.allowed_base_urls of the configuration"
+        );
+        number(&description.partner_no, "partner_no")?;
+        ensure!(!description.sign_key.is_empty(), "sign_key is empty");
+        let found = account::Entity::find()
+            .filter(account::Column::PlatformId.eq(platform_id))
+            .filter(account::Column::Name.eq(&description.name))
+            .one(self.read)
+            .await?;
+        if let Some(row) = found {
+            return Ok(row.id);
+        }
+        let row = account::Model {
+            id: self.chance.id(),
+            platform_id: platform_id.to_owned(),
+            name: description.name.clone(),
+            base_url: base_url.to_owned(),
+            partner_no: description.partner_no.clone(),
+            created_at: self.now,
+        };
+        let id = row.id.clone();
+        rows.push(insert_rows::<account::Entity>(&[row]));
+        rows.push(self.sign_key("account", &id, &description.sign_key));
+        made.accounts.push(description.name.clone());
+        Ok(id)
+    }
+
+    async fn merchant(
+        &self,
+        slug: &str,
+        platform_id: &str,
+        description: &MerchantDescription,
+        accounts: &[(&str, String)],
+        made: &mut Made,
+        rows: &mut Vec<RowStatement>,
+    ) -> anyhow::Result<()> {
+        number(&description.partner_no, "partner_no")?;
+        if let Some(key) = &description.sign_key {
+            ensure!(key.len() >= SHORTEST_KEY, "sign_key must have at least 128 bits: {SHORTEST_KEY} characters or more");
+        }
+        let found = merchant::Entity::find()
+            .filter(merchant::Column::PlatformId.eq(platform_id))
+            .filter(merchant::Column::PartnerNo.eq(&description.partner_no))
+            .one(self.read)
+            .await?;
+        let merchant_id = match found {
+            Some(row) => row.id,
+            None => self.new_merchant(slug, platform_id, description, made, rows),
+        };
+        for store in &description.store {
+            let Some((_, account_id)) = accounts.iter().find(|(name, _)| *name == store.account) else {
+                bail!("store {}: there is no account {} in this platform", store.store_no, store.account);
+            };
+            self.store(platform_id, &merchant_id, account_id, store, made, rows)
+                .await
+                .with_context(|| format!("store {}", store.store_no))?;
+        }
+        Ok(())
+    }
+
+    fn new_merchant(
+        &self,
+        slug: &str,
+        platform_id: &str,
+        description: &MerchantDescription,
+        made: &mut Made,
+        rows: &mut Vec<RowStatement>,
+    ) -> String {
+        let row = merchant::Model {
+            id: self.chance.id(),
+            platform_id: platform_id.to_owned(),
+            partner_no: description.partner_no.clone(),
+            reference: None,
+            name: description.name.clone(),
+            mode: match description.mode {
+                Mode::Live => "live".into(),
+                Mode::Test => "test".into(),
+            },
+            status: "active".into(),
+            freshness_ms: None,
+            freshness_mode: None,
+            created_at: self.now,
+        };
+        let id = row.id.clone();
+        rows.push(insert_rows::<merchant::Entity>(&[row]));
+        let brought = description.sign_key.clone();
+        let key = brought.clone().unwrap_or_else(chance::sign_key);
+        rows.push(self.sign_key("merchant", &id, &key));
+        made.merchants.push(MadeMerchant {
+            platform: slug.to_owned(),
+            partner_no: description.partner_no.clone(),
+            sign_key: brought.is_none().then_some(key),
+        });
+        id
+    }
+
+    async fn store(
+        &self,
+        platform_id: &str,
+        merchant_id: &str,
+        account_id: &str,
+        description: &StoreDescription,
+        made: &mut Made,
+        rows: &mut Vec<RowStatement>,
+    ) -> anyhow::Result<()> {
+        number(&description.store_no, "store_no")?;
+        number(&description.upstream_store_no, "upstream_store_no")?;
+        ensure!(Currency::parse(&description.currency).is_some(), "currency must be an ISO 4217 code such as HKD");
+        ensure!(!description.wallets.is_empty(), "wallets must name at least one of Wechat, Alipay, AlipayHK");
+        let found = store::Entity::find()
+            .filter(store::Column::MerchantId.eq(merchant_id))
+            .filter(store::Column::StoreNo.eq(&description.store_no))
+            .one(self.read)
+            .await?;
+        if found.is_some() {
+            return Ok(());
+        }
+        let claimed = store::Entity::find()
+            .filter(store::Column::AccountId.eq(account_id))
+            .filter(store::Column::UpstreamStoreNo.eq(&description.upstream_store_no))
+            .one(self.read)
+            .await?;
+        ensure!(claimed.is_none(), "the account's store {} belongs to a store already", description.upstream_store_no);
+        let wallets: Vec<&str> = description.wallets.iter().map(|wallet| wallet.as_str()).collect();
+        rows.push(insert_rows::<store::Entity>(&[store::Model {
+            id: self.chance.id(),
+            platform_id: platform_id.to_owned(),
+            merchant_id: merchant_id.to_owned(),
+            account_id: account_id.to_owned(),
+            store_no: description.store_no.clone(),
+            upstream_store_no: description.upstream_store_no.clone(),
+            currency: description.currency.clone(),
+            wallets: wallets.join(","),
+            time_zone: description.time_zone.clone(),
+            late_payment: "tell".into(),
+            status: "active".into(),
+            created_at: self.now,
+        }]));
+        made.stores.push(description.store_no.clone());
+        Ok(())
+    }
+
+    fn sign_key(&self, owner_kind: &str, owner_id: &str, key: &str) -> RowStatement {
+        let id = self.chance.id();
+        insert_rows::<sign_key::Entity>(&[sign_key::Model {
+            sealed: self.vault.seal(&id, key.as_bytes()),
+            id,
+            owner_kind: owner_kind.to_owned(),
+            owner_id: owner_id.to_owned(),
+            version: 1,
+            master_key_id: self.vault.key_id().to_owned(),
+            created_at: self.now,
+            expires_at: None,
+            last_used_at: None,
+        }])
+    }
+
+    async fn operator(
+        &self,
+        description: &OperatorDescription,
+        made: &mut Made,
+        rows: &mut Vec<RowStatement>,
+    ) -> anyhow::Result<()> {
+        let found = operator::Entity::find().filter(operator::Column::Name.eq(&description.name)).one(self.read).await?;
+        if found.is_some() {
+            return Ok(());
+        }
+        let hash = argon2::Argon2::default()
+            .hash_password(description.password.as_bytes())
+            .map_err(|error| anyhow::anyhow!("hashing the password of operator {}: {error}", description.name))?;
+        rows.push(insert_rows::<operator::Entity>(&[operator::Model {
+            id: self.chance.id(),
+            name: description.name.clone(),
+            password_hash: hash.to_string(),
+            role: "admin".into(),
+            platform_id: None,
+            created_at: self.now,
+            disabled_at: None,
+        }]));
+        made.operators.push(description.name.clone());
+        Ok(())
+    }
+}
+
+/// Numbers as ScanForPay issues them: up to 15 characters without blanks.
+fn number(text: &str, name: &str) -> anyhow::Result<()> {
+    let fits = (1..=15).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    ensure!(fits, "{name} must be 1 to 15 characters without blanks");
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! Rows as the store holds them, and the finders by which they are reached. A finder that serves a tenant
+//! takes the tenant; the few that do not say so in their names.
+
+pub mod account;
+pub mod attempt;
+pub mod delivery;
+pub mod endpoint;
+pub mod event;
+pub mod journal;
+pub mod merchant;
+pub mod operator;
+pub mod order;
+pub mod platform;
+pub mod quarantine;
+pub mod setting;
+pub mod sign_key;
+pub mod store;
+pub mod submission;

@@ -1,0 +1,20 @@
+//! What ScanForPay issued to a platform: where it is reached and under which partnerNo. Columns and what they hold: `migrations/sql`.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "accounts")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub platform_id: String,
+    pub name: String,
+    pub base_url: String,
+    pub partner_no: String,
+    pub created_at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

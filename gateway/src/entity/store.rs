@@ -1,0 +1,26 @@
+//! A merchant's store, with the account and store number it has at ScanForPay. Columns and what they hold: `migrations/sql`.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "stores")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub platform_id: String,
+    pub merchant_id: String,
+    pub account_id: String,
+    pub store_no: String,
+    pub upstream_store_no: String,
+    pub currency: String,
+    pub wallets: String,
+    pub time_zone: String,
+    pub late_payment: String,
+    pub status: String,
+    pub created_at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

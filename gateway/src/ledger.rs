@@ -1,0 +1,316 @@
+//! The only writer to the database. Writes queue in bounded lanes; a writer takes what waits, writes it as
+//! multi-row statements in one transaction and answers each caller after the COMMIT. What it promises about
+//! failures: `docs/MONEY.md`, The ledger's contract.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use sea_orm::sea_query::{InsertStatement, UpdateStatement};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::entity::{attempt, delivery, endpoint, event, journal, order, quarantine, submission};
+
+mod batch;
+mod change;
+mod connection;
+mod fault;
+mod statements;
+mod writer;
+
+pub use change::{Changes, Current, Target, Told};
+pub use connection::{Connection, Connector};
+use change::{Change, Deciding};
+use writer::Writer;
+
+/// How much may wait and how much goes into one transaction.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Writers side by side: 1 on SQLite, more on PostgreSQL.
+    pub writers: usize,
+    /// Writes in one transaction at most.
+    pub max_batch: usize,
+    /// Writes waiting per writer and lane at most.
+    pub queue: usize,
+    /// How long a batch is tried again while the database cannot be reached.
+    pub patience: std::time::Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// Too much is waiting. Nothing was written.
+    #[error("the ledger's queue is full")]
+    Full,
+    /// The database cannot be written to. Nothing was written.
+    #[error("the store cannot be written to: {0}")]
+    Unavailable(String),
+    /// This write breaks a rule of the schema. Nothing of it was written.
+    #[error("the store refused the write: {0}")]
+    Rejected(String),
+    /// The row to change is not there.
+    #[error("no such row")]
+    Missing,
+    /// It may have been written or not, and could not be found out.
+    #[error("whether it was written is not known")]
+    InDoubt,
+}
+
+/// A new order with its first submission and what the journal says of it.
+#[derive(Debug, Clone)]
+pub struct NewOrder {
+    pub order: order::Model,
+    pub submission: submission::Model,
+    pub journal: journal::Model,
+}
+
+/// What became of a new order.
+#[derive(Debug, Clone)]
+pub enum Placement {
+    New,
+    /// The merchant's number is taken, by this order.
+    Taken(Box<order::Model>),
+}
+
+/// A delivery's next state, and the attempt that led to it. The state is only written while `lease` still
+/// holds the delivery; the attempt always is.
+#[derive(Debug, Clone)]
+pub struct DeliveryMove {
+    pub delivery_id: String,
+    pub lease: String,
+    pub attempt: Option<attempt::Model>,
+    pub state: delivery::State,
+    pub attempts: i64,
+    pub due_at: i64,
+    pub ended_at: Option<i64>,
+    pub sign_key_id: String,
+}
+
+/// Take due deliveries under a lease.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub lease: String,
+    pub now: i64,
+    pub lease_ms: i64,
+    pub limit: u64,
+    /// Endpoints that are at their limit already.
+    pub except_endpoints: Vec<String>,
+}
+
+/// Statements of the directory and of housekeeping. They must be such that running them twice does no harm.
+#[derive(Debug, Clone)]
+pub enum RowStatement {
+    Insert(InsertStatement),
+    Update(UpdateStatement),
+}
+
+/// Which queue a write waits in; earlier ones go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    Money,
+    Attempts,
+    Bulk,
+}
+
+/// A place in a lane's queue, held before the work that will need it is begun.
+pub struct Room(mpsc::OwnedPermit<Write>);
+
+enum Write {
+    Place { rows: Box<NewOrder>, placement: Option<Placement>, done: oneshot::Sender<Result<Placement, LedgerError>> },
+    Change(Box<dyn Change>),
+    Move { step: Box<DeliveryMove>, ours: bool, done: oneshot::Sender<Result<bool, LedgerError>> },
+    Claim { claim: Claim, claimed: Vec<delivery::Model>, done: oneshot::Sender<Result<Vec<delivery::Model>, LedgerError>> },
+    Rows { statements: Vec<RowStatement>, written: u64, done: oneshot::Sender<Result<u64, LedgerError>> },
+}
+
+#[derive(Clone)]
+struct Lanes {
+    money: mpsc::Sender<Write>,
+    attempts: mpsc::Sender<Write>,
+    bulk: mpsc::Sender<Write>,
+}
+
+#[derive(Clone)]
+pub struct Ledger {
+    writers: Arc<Vec<Lanes>>,
+    died: watch::Receiver<Option<String>>,
+}
+
+/// The writers' tasks.
+pub struct Writers {
+    tasks: Vec<JoinHandle<()>>,
+    closing: CancellationToken,
+}
+
+impl Writers {
+    /// Take no more writes, write out what is queued or has room reserved, and close the connections.
+    pub async fn finish(self) {
+        self.closing.cancel();
+        for writer in self.tasks {
+            // A writer that panicked has already answered nobody; there is nothing left to write.
+            let _ = writer.await;
+        }
+    }
+}
+
+impl Ledger {
+    /// Connect and start the writers.
+    pub async fn start(connector: Connector, settings: Settings) -> anyhow::Result<(Self, Writers)> {
+        let (death, died) = watch::channel(None);
+        let death = Arc::new(death);
+        let closing = CancellationToken::new();
+        let mut writers = Vec::new();
+        let mut tasks = Vec::new();
+        for _ in 0..settings.writers {
+            let (money, money_queue) = mpsc::channel(settings.queue);
+            let (attempts, attempts_queue) = mpsc::channel(settings.queue);
+            let (bulk, bulk_queue) = mpsc::channel(settings.queue);
+            let queues = writer::Queues::new(money_queue, attempts_queue, bulk_queue);
+            let writer = Writer::connect(connector.clone(), settings, queues, death.clone()).await?;
+            writers.push(Lanes { money, attempts, bulk });
+            tasks.push(tokio::spawn(writer.run(closing.clone())));
+        }
+        Ok((Self { writers: Arc::new(writers), died }, Writers { tasks, closing }))
+    }
+
+    /// Returns, with the reason, when the store has failed in a way that no longer lets anything be acknowledged.
+    pub async fn died(&self) -> String {
+        let mut died = self.died.clone();
+        match died.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await, // closed in good order
+        }
+    }
+
+    /// Room for one write about `key` (an order's or a delivery's id: its writes keep their order).
+    pub fn room(&self, lane: Lane, key: &str) -> Result<Room, LedgerError> {
+        let lanes = self.lanes(key);
+        let sender = match lane {
+            Lane::Money => &lanes.money,
+            Lane::Attempts => &lanes.attempts,
+            Lane::Bulk => &lanes.bulk,
+        };
+        sender.clone().try_reserve_owned().map(Room).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => LedgerError::Full,
+            mpsc::error::TrySendError::Closed(_) => LedgerError::Unavailable("the ledger has stopped".into()),
+        })
+    }
+
+    /// The same, but wait for the room. For workers, which have no caller to refuse.
+    pub async fn room_when_free(&self, lane: Lane, key: &str) -> Result<Room, LedgerError> {
+        let lanes = self.lanes(key);
+        let sender = match lane {
+            Lane::Money => &lanes.money,
+            Lane::Attempts => &lanes.attempts,
+            Lane::Bulk => &lanes.bulk,
+        };
+        let permit = sender.clone().reserve_owned().await;
+        permit.map(Room).map_err(|_| LedgerError::Unavailable("the ledger has stopped".into()))
+    }
+
+    fn lanes(&self, key: &str) -> &Lanes {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        let count = u64::try_from(self.writers.len()).expect("a handful of writers");
+        let index = usize::try_from(hasher.finish() % count).expect("less than the number of writers");
+        &self.writers[index]
+    }
+}
+
+impl Room {
+    /// Write a new order, or find the one that has its number.
+    pub async fn place(self, rows: NewOrder) -> Result<Placement, LedgerError> {
+        let (done, answer) = oneshot::channel();
+        self.0.send(Write::Place { rows: Box::new(rows), placement: None, done });
+        answered(answer).await
+    }
+
+    /// Let `decide` look at the order as it stands and write what it says, in one transaction with the look.
+    pub async fn change<T: Send + Sync + 'static>(
+        self,
+        target: Target,
+        decide: impl FnMut(&Current<'_>) -> (Changes, T) + Send + Sync + 'static,
+    ) -> Result<T, LedgerError> {
+        let (done, answer) = oneshot::channel();
+        self.0.send(Write::Change(Box::new(Deciding::new(target, decide, done))));
+        answered(answer).await
+    }
+
+    /// Record an attempt and move its delivery on. `false`: the lease was no longer ours.
+    pub async fn advance(self, step: DeliveryMove) -> Result<bool, LedgerError> {
+        let (done, answer) = oneshot::channel();
+        self.0.send(Write::Move { step: Box::new(step), ours: false, done });
+        answered(answer).await
+    }
+
+    pub async fn claim(self, claim: Claim) -> Result<Vec<delivery::Model>, LedgerError> {
+        let (done, answer) = oneshot::channel();
+        self.0.send(Write::Claim { claim, claimed: Vec::new(), done });
+        answered(answer).await
+    }
+
+    /// Rows written or changed.
+    pub async fn rows(self, statements: Vec<RowStatement>) -> Result<u64, LedgerError> {
+        let (done, answer) = oneshot::channel();
+        self.0.send(Write::Rows { statements, written: 0, done });
+        answered(answer).await
+    }
+}
+
+/// A writer that vanished without answering leaves its callers in doubt.
+async fn answered<T>(answer: oneshot::Receiver<Result<T, LedgerError>>) -> Result<T, LedgerError> {
+    answer.await.unwrap_or(Err(LedgerError::InDoubt))
+}
+
+impl Write {
+    /// The order this write is about, if any: one write per order and batch.
+    fn order_id(&self) -> Option<&str> {
+        match self {
+            Self::Place { rows, .. } => Some(&rows.order.id),
+            Self::Change(change) => Some(&change.target().order_id),
+            Self::Move { .. } | Self::Claim { .. } | Self::Rows { .. } => None,
+        }
+    }
+
+    fn succeed(self) {
+        // A caller that stopped waiting has lost nothing: what it asked for stands.
+        match self {
+            Self::Place { placement, done, .. } => drop(done.send(placement.ok_or(LedgerError::InDoubt))),
+            Self::Change(change) => change.finish(Ok(())),
+            Self::Move { ours, done, .. } => drop(done.send(Ok(ours))),
+            Self::Claim { claimed, done, .. } => drop(done.send(Ok(claimed))),
+            Self::Rows { written, done, .. } => drop(done.send(Ok(written))),
+        }
+    }
+
+    fn fail(self, error: LedgerError) {
+        match self {
+            Self::Place { done, .. } => drop(done.send(Err(error))),
+            Self::Change(change) => change.finish(Err(error)),
+            Self::Move { done, .. } => drop(done.send(Err(error))),
+            Self::Claim { done, .. } => drop(done.send(Err(error))),
+            Self::Rows { done, .. } => drop(done.send(Err(error))),
+        }
+    }
+}
+
+/// Rows gathered from all writes of a batch, by table.
+#[derive(Default)]
+struct Gathered {
+    submissions: Vec<submission::Model>,
+    changed_submissions: Vec<submission::Model>,
+    journal: Vec<journal::Model>,
+    quarantine: Vec<quarantine::Model>,
+    endpoints: Vec<endpoint::Model>,
+    events: Vec<event::Model>,
+    deliveries: Vec<delivery::Model>,
+}
+
+/// Whole rows to insert where no unique rule says they are there.
+pub fn insert_rows<E>(rows: &[E::Model]) -> RowStatement
+where
+    E: sea_orm::EntityTrait,
+    E::Model: sea_orm::ModelTrait<Entity = E>,
+{
+    RowStatement::Insert(statements::insert_new::<E>(rows))
+}

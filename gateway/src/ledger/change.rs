@@ -1,0 +1,90 @@
+//! A change of one order: what it is addressed to, what stands, and what it decides. The decision is a pure
+//! function of what stands, run inside the transaction that writes it.
+
+use tokio::sync::oneshot;
+
+use super::LedgerError;
+use crate::entity::{delivery, endpoint, event, journal, order, quarantine, submission};
+
+/// What a change is about.
+#[derive(Debug, Clone)]
+pub struct Target {
+    pub order_id: String,
+    pub submission_id: Option<String>,
+    /// Digest of a notice's bytes: one that was kept before is a repeat.
+    pub digest: Option<Vec<u8>>,
+    /// Id of the first journal entry the change will write. By it one finds out, where a COMMIT's outcome was
+    /// lost, whether the change stands.
+    pub key: String,
+}
+
+/// The rows as they stand, locked against other writers.
+#[derive(Debug)]
+pub struct Current<'a> {
+    pub order: &'a order::Model,
+    pub submission: Option<&'a submission::Model>,
+    /// A notice of the same bytes was kept before.
+    pub repeated: bool,
+}
+
+/// An event and the one endpoint of ours that it is promised to.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub event: event::Model,
+    pub promise: Option<(endpoint::Model, delivery::Model)>,
+}
+
+/// What to write. The order and submission are whole rows; what must not change in them is not written.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    pub order: Option<order::Model>,
+    pub submission: Option<submission::Model>,
+    pub new_submission: Option<submission::Model>,
+    pub journal: Vec<journal::Model>,
+    pub quarantine: Option<quarantine::Model>,
+    pub told: Vec<Told>,
+}
+
+pub(super) trait Change: Send + Sync {
+    fn target(&self) -> &Target;
+    fn decide(&mut self, current: &Current<'_>) -> Changes;
+    /// The order it is about does not exist.
+    fn miss(&mut self);
+    fn finish(self: Box<Self>, result: Result<(), LedgerError>);
+}
+
+/// A change whose decision also yields a `T` for its caller, told after the COMMIT.
+pub(super) struct Deciding<T, F> {
+    target: Target,
+    decide: F,
+    outcome: Option<T>,
+    done: oneshot::Sender<Result<T, LedgerError>>,
+}
+
+impl<T, F> Deciding<T, F> {
+    pub(super) fn new(target: Target, decide: F, done: oneshot::Sender<Result<T, LedgerError>>) -> Self {
+        Self { target, decide, outcome: None, done }
+    }
+}
+
+impl<T: Send + Sync, F: FnMut(&Current<'_>) -> (Changes, T) + Send + Sync> Change for Deciding<T, F> {
+    fn target(&self) -> &Target {
+        &self.target
+    }
+
+    fn decide(&mut self, current: &Current<'_>) -> Changes {
+        let (changes, outcome) = (self.decide)(current);
+        self.outcome = Some(outcome);
+        changes
+    }
+
+    fn miss(&mut self) {
+        self.outcome = None;
+    }
+
+    fn finish(self: Box<Self>, result: Result<(), LedgerError>) {
+        let Self { outcome, done, .. } = *self;
+        // A caller that stopped waiting has lost nothing: what it asked for stands.
+        let _ = done.send(result.and_then(|()| outcome.ok_or(LedgerError::Missing)));
+    }
+}

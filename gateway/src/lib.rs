@@ -1,0 +1,26 @@
+//! A multi-tenant payment gateway in front of ScanForPay. Start reading at `api` (the routes), `orders` (what
+//! happens to an order) and `ledger` (how it is written); the pages under `docs/` tell the rules.
+
+pub mod api;
+pub mod app;
+pub mod backup;
+pub mod callback;
+pub mod chance;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod contract;
+pub mod deliveries;
+pub mod demo;
+pub mod directory;
+pub mod disk;
+pub mod entity;
+pub mod ledger;
+pub mod lifecycle;
+pub mod orders;
+pub mod outgoing;
+pub mod product;
+pub mod server;
+pub mod store;
+pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,150 @@
+//! Every change of an order passes here: placing it, hearing of it, asking after it. Rules: `docs/MONEY.md`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sea_orm::EntityTrait;
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::entity::{order, submission};
+use crate::ledger::{LedgerError, Lane, Room, Target};
+use crate::upstream::Said;
+
+pub mod content;
+pub mod fact;
+pub mod journal;
+pub mod notice;
+pub mod place;
+pub mod query;
+pub mod reconcile;
+mod repeat;
+pub mod settle;
+pub mod tell;
+
+use fact::{Fact, Source, Told};
+use settle::Settled;
+
+/// What a create comes to, as its merchant is told.
+#[derive(Debug, Clone)]
+pub enum Placed {
+    Opened {
+        pay_url: String,
+        order_no: Option<String>,
+        /// Fields of the upstream's answer that we only pass on: key and value's JSON text.
+        extra: Vec<(String, String)>,
+    },
+    Refused { code: i32, msg: String },
+    /// It may have been opened or not. Never told as a failure.
+    Doubt,
+    /// The number stands for something else, or is past being paid.
+    Conflict { code: i32, msg: &'static str },
+    /// Nothing was begun; try again later.
+    Busy,
+}
+
+/// Creates that are on their way to the upstream from this node, so that repeats can join them.
+#[derive(Default)]
+pub struct Flights(Mutex<HashMap<String, watch::Receiver<Option<Placed>>>>);
+
+impl Flights {
+    fn board(&self, order_id: &str) -> Option<watch::Receiver<Option<Placed>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(order_id).cloned()
+    }
+
+    fn depart(self: &Arc<Self>, order_id: &str) -> Flight {
+        let (landing, landed) = watch::channel(None);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(order_id.to_owned(), landed);
+        Flight { flights: self.clone(), order_id: order_id.to_owned(), landing }
+    }
+}
+
+/// Taken off the list when dropped, landed or not.
+struct Flight {
+    flights: Arc<Flights>,
+    order_id: String,
+    landing: watch::Sender<Option<Placed>>,
+}
+
+impl Flight {
+    fn land(self, placed: &Placed) {
+        self.landing.send_replace(Some(placed.clone()));
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.flights.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.order_id);
+    }
+}
+
+/// Take a fact about `submission` through the one gate, durably, and set off what was promised by it.
+pub async fn settle(app: &Arc<App>, room: Room, submission: &submission::Model, fact: Fact) -> Result<Settled, LedgerError> {
+    let may_tell = matches!(fact.told, Told::State(_));
+    let start = if may_tell { app.deliveries.starting_place() } else { None };
+    let merchant = app.merchant_of(submission).await;
+    let telling = settle::Telling {
+        lease: start.as_ref().map(|start| start.lease()),
+        sign_key_id: merchant.map(|merchant| merchant.last_used_key().id.clone()).unwrap_or_default(),
+    };
+    let target = Target {
+        order_id: submission.order_id.clone(),
+        submission_id: Some(submission.id.clone()),
+        digest: fact.digest(),
+        key: fact.id.clone(),
+    };
+    let (source, chance) = (fact.source, app.chance.clone());
+    let settled = room.change(target, move |current| settle::settle(current, &fact, &telling, &chance)).await?;
+    if let Some(start) = start {
+        start.go(settled.promised.clone());
+    }
+    if settled.held {
+        tracing::error!(order = %settled.order.id, source = source.kind().as_str(), "a fact is held: it differs from what was asked");
+        if source != Source::Query {
+            query::ask_later(app, &settled.order);
+        }
+    }
+    Ok(settled)
+}
+
+/// A fact as of now.
+fn fact_now(app: &App, source: Source, told: Told, raw: Option<String>, took_ms: Option<i64>) -> Fact {
+    Fact { id: app.chance.id(), at: app.clock.now_ms(), source, told, raw, took_ms }
+}
+
+/// Room for a write about an order, or the prompt word that there is none.
+fn room(app: &App, order_id: &str) -> Result<Room, LedgerError> {
+    app.ledger.room(Lane::Money, order_id)
+}
+
+/// The order as it stands in the store.
+async fn reread(app: &App, order_id: &str) -> Result<order::Model, sea_orm::DbErr> {
+    let found = order::Entity::by_id_across_tenants(order_id).one(&app.store.read).await?;
+    found.ok_or_else(|| sea_orm::DbErr::RecordNotFound("an order that was there".into()))
+}
+
+async fn submission_of(app: &App, id: &str) -> Result<Option<submission::Model>, sea_orm::DbErr> {
+    submission::Entity::find_by_id(id).one(&app.store.read).await
+}
+
+/// The fields of an upstream answer that we only pass on, without our numbers and the store's upstream ones:
+/// what stands for one of the merchant's numbers becomes it, what merely mentions one of ours is left out.
+fn passed_on(said: &Said, ours: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut passed = Vec::new();
+    for (key, value) in &said.extra {
+        let exact = ours.iter().find(|(our, _)| value.trim_matches('"') == *our);
+        if let Some((_, theirs)) = exact {
+            let theirs = serde_json::to_string(theirs).expect("any text is a JSON string");
+            passed.push((key.clone(), theirs));
+        } else if !ours.iter().any(|(our, _)| value.contains(our)) {
+            passed.push((key.clone(), value.clone()));
+        }
+    }
+    passed
+}
+
+/// An upstream message without our numbers and the store's upstream ones, at most 100 characters.
+fn told_on(msg: &str, ours: &[(&str, &str)]) -> String {
+    let told = ours.iter().fold(msg.to_owned(), |told, (our, theirs)| told.replace(our, theirs));
+    told.chars().take(100).collect()
+}

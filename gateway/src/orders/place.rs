@@ -1,0 +1,244 @@
+//! Placing an order: durable first, then the upstream, then its answer through the one gate. From the first
+//! write on it runs in a task of its own, which the caller only awaits: one that hangs up discards nothing.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use shared::code::Code;
+
+use super::content::{Content, FieldError};
+use super::fact::{Source, Told};
+use super::journal::{self, Kind};
+use super::{Placed, fact_now, passed_on, repeat, room, settle, told_on};
+use crate::app::App;
+use crate::callback::{self, Tokens};
+use crate::directory::{Merchant, Store};
+use crate::entity::{order, submission};
+use crate::ledger::{LedgerError, NewOrder, Placement, Room};
+use crate::upstream::{self, CreateMeaning, Heard};
+
+/// A verified create.
+#[derive(Clone)]
+pub struct Create {
+    pub merchant: Arc<Merchant>,
+    pub store: Arc<Store>,
+    /// Version of the merchant's sign key that verified it.
+    pub key_id: String,
+    pub content: Content,
+    /// The signed text as it came.
+    pub raw: String,
+}
+
+/// The store that `content` names, if it may take this order.
+pub fn store_for(merchant: &Merchant, content: &Content) -> Result<Arc<Store>, FieldError> {
+    let Some(store) = merchant.stores.get(&content.store_no) else {
+        return Err(FieldError::invalid("storeNo", "is none of this merchant's stores"));
+    };
+    if !store.enabled {
+        return Err(FieldError { code: Code::NOT_AUTHORISED, ..FieldError::invalid("storeNo", "this store is disabled") });
+    }
+    if content.wallet.is_some_and(|wallet| !store.wallets.contains(&wallet)) {
+        return Err(FieldError { code: Code::NO_WALLET_ACCOUNT, ..FieldError::invalid("wallet", "is not opened for this store") });
+    }
+    if content.currency.is_some_and(|currency| currency != store.currency) {
+        return Err(FieldError::invalid("currency", format!("is not the store's, which is {}", store.currency)));
+    }
+    Ok(store.clone())
+}
+
+/// Place an order with ScanForPay on the merchant's behalf.
+pub async fn place(app: &Arc<App>, create: Create) -> Placed {
+    if app.disk.is_low() {
+        return Placed::Busy;
+    }
+    let (new, tokens) = new_order(app, &create);
+    // Room for both writes before the first: what the upstream answers must have a place to go.
+    let (Ok(first), Ok(second)) = (room(app, &new.order.id), room(app, &new.order.id)) else {
+        return Placed::Busy;
+    };
+    let task = app.tasks.spawn(run(app.clone(), create, new, tokens, first, second));
+    task.await.unwrap_or(Placed::Doubt)
+}
+
+async fn run(app: Arc<App>, create: Create, new: NewOrder, tokens: Tokens, first: Room, second: Room) -> Placed {
+    let flight = app.flights.depart(&new.order.id);
+    let (order, submission) = (new.order.clone(), new.submission.clone());
+    match first.place(new).await {
+        Ok(Placement::New) => {
+            let placed = submit(&app, &create, &order, &submission, &tokens, second).await;
+            flight.land(&placed);
+            placed
+        }
+        Ok(Placement::Taken(taken)) => {
+            drop((flight, second));
+            repeat::again(&app, &create, *taken).await
+        }
+        Err(LedgerError::InDoubt) => Placed::Doubt,
+        Err(error) => {
+            tracing::warn!(%error, "an order was not taken");
+            Placed::Busy
+        }
+    }
+}
+
+fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
+    let now = app.clock.now_ms();
+    let (content, store) = (&create.content, &create.store);
+    let order_id = app.chance.id();
+    let (submission, tokens) = new_submission(app, create, &order_id, now);
+    let order = order::Model {
+        id: order_id,
+        platform_id: create.merchant.platform_id.clone(),
+        merchant_id: create.merchant.id.clone(),
+        store_id: store.id.clone(),
+        number: content.number.clone(),
+        product: content.product.name.to_owned(),
+        wallet: content.wallet.map(|wallet| wallet.as_str().to_owned()),
+        currency: store.currency.to_string(),
+        amount: content.amount,
+        title: content.title.clone(),
+        notify_url: content.notify_url.as_ref().map(ToString::to_string),
+        return_url: content.return_url.as_ref().map(ToString::to_string),
+        content_hash: content.hash(),
+        status: "submitting".to_owned(),
+        late: false,
+        paid: 0,
+        refund_reserved: 0,
+        refunded: 0,
+        submission_id: submission.id.clone(),
+        submissions: 1,
+        answer_due_at: submission.answer_due_at,
+        pay_url: None,
+        answer_extra: None,
+        code: None,
+        upstream_order_no: None,
+        paid_wallet: None,
+        buyer: None,
+        buyer_id: None,
+        pay_time: None,
+        sign_key_id: create.key_id.clone(),
+        events: 0,
+        created_at: now,
+        updated_at: now,
+        expires_at: now + app.pay_window_ms(),
+    };
+    let note = json!({"submission": 1, "store": store.store_no, "key": create.key_id});
+    let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Placed, &note);
+    entry.raw = Some(create.raw.clone().into_bytes());
+    (NewOrder { order, submission, journal: entry }, tokens)
+}
+
+/// A call about to be made, with tokens of its own for what comes back.
+pub(super) fn new_submission(app: &App, create: &Create, order_id: &str, now: i64) -> (submission::Model, Tokens) {
+    let (content, store) = (&create.content, &create.store);
+    let id = app.chance.id();
+    let tokens = Tokens::new(&id);
+    let submission = submission::Model {
+        order_id: order_id.to_owned(),
+        account_id: store.account.id.clone(),
+        partner_no: store.account.partner_no.clone(),
+        upstream_store_no: store.upstream_store_no.clone(),
+        product: content.product.name.to_owned(),
+        wallet: content.wallet.map(|wallet| wallet.as_str().to_owned()),
+        currency: store.currency.to_string(),
+        amount: content.amount,
+        notify_hash: callback::hash(&tokens.notify),
+        return_hash: callback::hash(&tokens.r#return),
+        account_key_id: store.account.current_key().id.clone(),
+        state: submission::State::Sent,
+        created_at: now,
+        answer_due_at: now + app.answer_wait_ms(),
+        answered_at: None,
+        code: None,
+        pay_url: None,
+        upstream_order_no: None,
+        missed_at: None,
+        id,
+    };
+    (submission, tokens)
+}
+
+/// Make the call of a submission that is durably on record, and settle its answer.
+pub(super) async fn submit(
+    app: &Arc<App>,
+    create: &Create,
+    order: &order::Model,
+    submission: &submission::Model,
+    tokens: &Tokens,
+    room: Room,
+) -> Placed {
+    let (store, product) = (&create.store, create.content.product);
+    let (notify_url, return_url) = (app.notify_url(&tokens.notify), app.return_url(&tokens.r#return));
+    let body = create.content.upstream_body(&store.upstream_store_no, &submission.id, &notify_url, &return_url);
+    let asked_at = app.clock.now_ms();
+    let key = store.account.current_key();
+    let heard = app.upstream.call(&store.account, key, product.path, &body, app.config.upstream.timeout).await;
+    let took = Some(app.clock.now_ms() - asked_at);
+
+    let theirs = theirs(create, submission);
+    let (told, placed, raw) = understand(heard, &theirs);
+    if matches!(placed, Placed::Doubt) {
+        tracing::warn!(order = %order.id, "the upstream's answer to a create cannot be relied on");
+    }
+    let fact = fact_now(app, Source::Answer, told, raw, took);
+    match settle(app, room, submission, fact).await {
+        Ok(settled) if settled.held => Placed::Doubt,
+        Ok(_) => placed,
+        Err(error) => {
+            // What is not on record was not told: the caller hears of doubt, whatever the upstream said.
+            tracing::error!(order = %order.id, %error, "the upstream's answer could not be kept");
+            Placed::Doubt
+        }
+    }
+}
+
+/// What an answer to create says, as a fact and as the merchant is told.
+fn understand(heard: Heard, theirs: &[(&str, &str)]) -> (Told, Placed, Option<String>) {
+    let said = match heard {
+        Heard::Nothing { why, raw, .. } => return (Told::Nothing { why, code: None }, Placed::Doubt, raw),
+        Heard::Said(said) => said,
+    };
+    let raw = Some(said.raw.clone());
+    match upstream::meaning_of_create(said.code) {
+        CreateMeaning::Opened => {
+            let placed = match &said.pay_url {
+                Some(pay_url) => Placed::Opened {
+                    pay_url: pay_url.clone(),
+                    order_no: said.order_no.clone(),
+                    extra: passed_on(&said, theirs),
+                },
+                None => Placed::Doubt,
+            };
+            (Told::Opened(said), placed, raw)
+        }
+        CreateMeaning::Refused => {
+            let placed = refusal(said.code, &said.msg, theirs);
+            (Told::Refused(said), placed, raw)
+        }
+        CreateMeaning::Unknown => {
+            let why = format!("code {}", said.code);
+            (Told::Nothing { why, code: Some(said.code) }, Placed::Doubt, raw)
+        }
+    }
+}
+
+/// The upstream's refusal, as the merchant is told. Where it refused *our* signature or credentials, the
+/// merchant must not take it for a word on its own.
+pub(super) fn refusal(code: i32, msg: &str, theirs: &[(&str, &str)]) -> Placed {
+    let ours = [Code::NOT_AUTHORISED, Code::NOT_JSON, Code::NO_NUMBER, Code::BAD_SIGNATURE];
+    if ours.contains(&Code(code)) {
+        let msg = format!("ScanForPay refused this store's account (code {code}); ask the platform");
+        return Placed::Refused { code: Code::NOT_AUTHORISED.0, msg };
+    }
+    Placed::Refused { code, msg: told_on(msg, theirs) }
+}
+
+/// Our numbers and the store's upstream ones, each with what the merchant knows in its place.
+fn theirs<'a>(create: &'a Create, submission: &'a submission::Model) -> [(&'a str, &'a str); 3] {
+    [
+        (&submission.id, &create.content.number),
+        (&create.store.upstream_store_no, &create.store.store_no),
+        (&create.store.account.partner_no, &create.merchant.partner_no),
+    ]
+}
+

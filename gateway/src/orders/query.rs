@@ -1,0 +1,223 @@
+//! Asking after an order: from our row where money was seen, from the upstream otherwise, one question per order
+//! at a time and not more often than the minimum interval.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::order::OrderStatus;
+use tokio::time::Instant;
+
+use super::content::BodyText;
+use super::fact::{Source, Told};
+use super::{fact_now, reread, room, settle};
+use crate::app::App;
+use crate::directory::Merchant;
+use crate::entity::{order, submission};
+use crate::upstream::{self, Heard};
+
+const PATH: &str = "/api/common/payQuery";
+
+/// Submissions of one order that are asked about; the newest ones.
+const SUBMISSIONS_ASKED: usize = 4;
+
+/// Which order a merchant means.
+#[derive(Debug, Clone)]
+pub enum Locator {
+    /// The number the upstream gave.
+    OrderNo(String),
+    Number(String),
+}
+
+/// How an order stands, as its merchant is told.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    State(Box<order::Model>),
+    NoSuchOrder,
+    /// We do not know for certain.
+    Doubt,
+}
+
+/// What came of asking the upstream.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// It answered, now or a moment ago; the order as it stands after that.
+    Answered(order::Model),
+    NoAnswer(order::Model),
+}
+
+/// Per order, when it was last asked about and whether there was an answer.
+#[derive(Default)]
+pub struct Questions(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Last>>>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Last {
+    at: Instant,
+    answered: bool,
+}
+
+/// Orders remembered at most; idle ones are forgotten first.
+const REMEMBERED: usize = 50_000;
+
+impl Questions {
+    fn about(&self, order_id: &str, forget_after: Duration) -> Arc<tokio::sync::Mutex<Option<Last>>> {
+        let mut questions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if questions.len() >= REMEMBERED {
+            questions.retain(|_, last| {
+                let idle = last.try_lock().is_ok_and(|last| last.is_none_or(|last| last.at.elapsed() > forget_after));
+                !idle || Arc::strong_count(last) > 1
+            });
+        }
+        questions.entry(order_id.to_owned()).or_default().clone()
+    }
+}
+
+/// The merchant's order, if it holds one of that number.
+pub async fn find(app: &App, merchant: &Merchant, locator: &Locator) -> Result<Option<order::Model>, sea_orm::DbErr> {
+    let finder = match locator {
+        Locator::OrderNo(number) => order::Entity::of_upstream_no(&merchant.id, number),
+        Locator::Number(number) => order::Entity::of(&merchant.id, number),
+    };
+    finder.one(&app.store.read).await
+}
+
+/// Tell a merchant how its order stands.
+pub async fn query(app: &Arc<App>, merchant: &Merchant, locator: &Locator) -> Result<Answer, sea_orm::DbErr> {
+    let Some(order) = find(app, merchant, locator).await? else {
+        return Ok(Answer::NoSuchOrder);
+    };
+    if order.status().has_money() {
+        return Ok(Answer::State(Box::new(order)));
+    }
+    let (order, answered) = match ask(app, &order).await {
+        Asked::Answered(order) => (order, true),
+        Asked::NoAnswer(order) => (order, false),
+    };
+    Ok(match order.status() {
+        status if status.has_money() => Answer::State(Box::new(order)),
+        OrderStatus::Submitting | OrderStatus::Unknown => Answer::Doubt,
+        _ if !answered => Answer::Doubt,
+        OrderStatus::Refused => Answer::NoSuchOrder,
+        _ => Answer::State(Box::new(order)),
+    })
+}
+
+/// Ask the upstream about an order and settle what it says.
+pub async fn ask(app: &Arc<App>, order: &order::Model) -> Asked {
+    ask_within(app, order, app.config.orders.query_min_interval).await
+}
+
+/// The same, unless it was asked about within `interval`.
+pub async fn ask_within(app: &Arc<App>, order: &order::Model, interval: Duration) -> Asked {
+    let app = app.clone();
+    let order = order.clone();
+    let fallback = order.clone();
+    // In a task of its own: the caller's deadline must not lose an answer that is on its way.
+    let task = app.clone().tasks.spawn(async move {
+        let question = app.questions.about(&order.id, interval.max(app.config.orders.return_query_interval));
+        let mut last = question.lock().await;
+        if let Some(last) = last.filter(|last| last.at.elapsed() < interval) {
+            return asked(&app, &order, last.answered).await;
+        }
+        let answered = ask_each(&app, &order).await;
+        *last = Some(Last { at: Instant::now(), answered });
+        asked(&app, &order, answered).await
+    });
+    task.await.unwrap_or(Asked::NoAnswer(fallback))
+}
+
+/// Ask without anybody waiting for the answer.
+pub fn ask_later(app: &Arc<App>, order: &order::Model) {
+    let (task_app, order) = (app.clone(), order.clone());
+    app.tasks.spawn(async move { ask(&task_app, &order).await });
+}
+
+async fn asked(app: &App, order: &order::Model, answered: bool) -> Asked {
+    match reread(app, &order.id).await {
+        Ok(order) if answered => Asked::Answered(order),
+        Ok(order) => Asked::NoAnswer(order),
+        Err(error) => {
+            tracing::error!(order = %order.id, %error, "an order could not be read again");
+            Asked::NoAnswer(order.clone())
+        }
+    }
+}
+
+/// Ask about every submission that money could come through, the newest first. Whether all were answered.
+async fn ask_each(app: &Arc<App>, order: &order::Model) -> bool {
+    let submissions = match submission::Entity::of_order(&order.id).all(&app.store.read).await {
+        Ok(submissions) => submissions,
+        Err(error) => {
+            tracing::error!(order = %order.id, %error, "the order's submissions could not be read");
+            return false;
+        }
+    };
+    let mut all_answered = true;
+    for submission in submissions.iter().take(SUBMISSIONS_ASKED) {
+        all_answered &= ask_one(app, order, submission).await;
+    }
+    all_answered
+}
+
+async fn ask_one(app: &Arc<App>, order: &order::Model, submission: &submission::Model) -> bool {
+    let (Some(account), Ok(room)) = (app.directory.account(&submission.account_id), room(app, &order.id)) else {
+        return false;
+    };
+    let mut body = BodyText::default();
+    body.text("storeNo", &submission.upstream_store_no);
+    body.text("partnerOrderNo", &submission.id);
+    let asked_at = app.clock.now_ms();
+    let timeout = app.config.upstream.query_timeout;
+    let heard = app.upstream.call(&account, account.current_key(), PATH, &body.finish(), timeout).await;
+    let (told, raw) = match heard {
+        Heard::Said(said) if said.code == 1 => {
+            let raw = said.raw.clone();
+            (Told::State(said), raw)
+        }
+        Heard::Said(said) if upstream::is_no_such_order(said.code) => (Told::NoSuchOrder, said.raw),
+        Heard::Said(said) => {
+            tracing::warn!(order = %order.id, code = said.code, "the upstream did not answer a query");
+            return false;
+        }
+        Heard::Nothing { why, .. } => {
+            tracing::warn!(order = %order.id, why, "the upstream did not answer a query");
+            return false;
+        }
+    };
+    let took = Some(app.clock.now_ms() - asked_at);
+    let fact = fact_now(app, Source::Query, told, Some(raw), took);
+    match settle(app, room, submission, fact).await {
+        Ok(settled) => !settled.held,
+        Err(error) => {
+            tracing::error!(order = %order.id, %error, "what the upstream said to a query could not be kept");
+            false
+        }
+    }
+}
+
+/// The protocol's `status` of an order that may be told.
+pub fn protocol_status(order: &order::Model) -> i64 {
+    match order.status() {
+        OrderStatus::Paid | OrderStatus::PartiallyRefunded => 1,
+        OrderStatus::Refunded => 3,
+        OrderStatus::Failed | OrderStatus::Closed | OrderStatus::Refused => 2,
+        OrderStatus::Submitting | OrderStatus::Unknown | OrderStatus::Awaiting => 0,
+    }
+}
+
+/// The body of a query's answer: the merchant's own numbers, and only those.
+pub fn state_body(order: &order::Model) -> String {
+    let mut body = BodyText::default();
+    body.number("code", 1);
+    body.text("msg", "success");
+    body.text_if("orderNo", order.upstream_order_no.as_deref());
+    body.text("partnerOrderNo", &order.number);
+    body.number("orderAmount", order.amount);
+    body.text_if("wallet", order.paid_wallet.as_deref().or(order.wallet.as_deref()));
+    body.number("status", protocol_status(order));
+    body.text_if("payTime", order.pay_time.as_deref());
+    body.text("currency", &order.currency);
+    body.text_if("buyer", order.buyer.as_deref());
+    body.text_if("buyerId", order.buyer_id.as_deref());
+    body.finish()
+}

@@ -1,0 +1,176 @@
+//! The same order number again (`docs/MONEY.md`): joined while in flight, answered again once open, submitted
+//! anew after a refusal, and asked about first where it is in doubt. Never a second charge by ourselves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use shared::code::Code;
+use shared::order::OrderStatus;
+
+use super::journal::{self, Kind};
+use super::place::{Create, new_submission, refusal, submit};
+use super::query::{Asked, ask};
+use super::{Placed, reread, room};
+use crate::app::App;
+use crate::entity::order;
+use crate::ledger::{Changes, Target};
+
+/// How often a create that another node is making is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Answer a create whose number `order` has.
+pub(super) async fn again(app: &Arc<App>, create: &Create, order: order::Model) -> Placed {
+    let same = order.content_hash == create.content.hash();
+    let order = match order.status() {
+        OrderStatus::Submitting if !same => return other_content(),
+        OrderStatus::Submitting => match join(app, order).await {
+            Joined::Landed(placed) => return placed,
+            Joined::Overdue(order) => order,
+        },
+        _ => order,
+    };
+    match order.status() {
+        OrderStatus::Refused => resubmit(app, create, &order).await,
+        _ if !same => other_content(),
+        OrderStatus::Failed => Placed::Conflict { code: Code::WRONG_STATE.0, msg: "this order has failed; use a new order number" },
+        OrderStatus::Closed => Placed::Conflict { code: Code::ORDER_CLOSED.0, msg: "this order is closed; use a new order number" },
+        _ => match first_answer(create, &order) {
+            Some(placed) => placed,
+            None => after_asking(app, create, &order).await,
+        },
+    }
+}
+
+fn other_content() -> Placed {
+    Placed::Conflict { code: Code::CREATED_TWICE.0, msg: "this order number stands for an order with other content" }
+}
+
+/// What the first create was told, where it was told something that still holds.
+fn first_answer(create: &Create, order: &order::Model) -> Option<Placed> {
+    let pay_url = order.pay_url.clone()?;
+    let extra = order.answer_extra.as_deref().and_then(|extra| serde_json::from_str(extra).ok()).unwrap_or_default();
+    let said = crate::upstream::Said { extra, ..Default::default() };
+    let theirs = [
+        (order.submission_id.as_str(), order.number.as_str()),
+        (create.store.upstream_store_no.as_str(), create.store.store_no.as_str()),
+        (create.store.account.partner_no.as_str(), create.merchant.partner_no.as_str()),
+    ];
+    Some(Placed::Opened { pay_url, order_no: order.upstream_order_no.clone(), extra: super::passed_on(&said, &theirs) })
+}
+
+/// In doubt, or open without a payUrl: the upstream is asked first. Only an order that is not paid gets a new
+/// submission, and only where nothing happens until the payer acts.
+async fn after_asking(app: &Arc<App>, create: &Create, order: &order::Model) -> Placed {
+    let Asked::Answered(order) = ask(app, order).await else {
+        return Placed::Doubt;
+    };
+    match order.status() {
+        status if status.has_money() => {
+            Placed::Conflict { code: Code::WRONG_STATE.0, msg: "this order is paid; query it" }
+        }
+        OrderStatus::Unknown | OrderStatus::Awaiting | OrderStatus::Refused if create.content.product.payer_starts => {
+            resubmit(app, create, &order).await
+        }
+        OrderStatus::Refused => refusal(i32::try_from(order.code.unwrap_or(2)).unwrap_or(2), "", &[]),
+        _ => Placed::Doubt,
+    }
+}
+
+/// A new submission of an order that has no payment coming.
+async fn resubmit(app: &Arc<App>, create: &Create, order: &order::Model) -> Placed {
+    let (Ok(first), Ok(second)) = (room(app, &order.id), room(app, &order.id)) else {
+        return Placed::Busy;
+    };
+    let flight = app.flights.depart(&order.id);
+    let now = app.clock.now_ms();
+    let (submission, tokens) = new_submission(app, create, &order.id, now);
+    let mut after = with_content(order, create);
+    after.submission_id.clone_from(&submission.id);
+    after.submissions += 1;
+    after.answer_due_at = submission.answer_due_at;
+    after.updated_at = now.max(order.updated_at);
+    after.expires_at = now + app.pay_window_ms();
+    if order.status().may_become(OrderStatus::Submitting) {
+        OrderStatus::Submitting.as_str().clone_into(&mut after.status);
+    }
+    let note = json!({"submission": after.submissions, "store": create.store.store_no, "key": create.key_id});
+    let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Resubmitted, &note);
+    entry.raw = Some(create.raw.clone().into_bytes());
+    let target = Target { order_id: order.id.clone(), submission_id: None, digest: None, key: entry.id.clone() };
+
+    let (seen, new_order, new_submission) = (order.clone(), after.clone(), submission.clone());
+    let begun = first.change(target, move |current| {
+        // Another create or a payment was quicker: this one changes nothing.
+        if *current.order != seen {
+            return (Changes::default(), false);
+        }
+        let changes = Changes {
+            order: Some(new_order.clone()),
+            new_submission: Some(new_submission.clone()),
+            journal: vec![entry.clone()],
+            ..Changes::default()
+        };
+        (changes, true)
+    });
+    let placed = match begun.await {
+        Ok(true) => submit(app, create, &after, &submission, &tokens, second).await,
+        Ok(false) | Err(crate::ledger::LedgerError::InDoubt) => Placed::Doubt,
+        Err(_) => Placed::Busy,
+    };
+    flight.land(&placed);
+    placed
+}
+
+/// The order with what this create asks for; after a refusal that may be something else than before.
+fn with_content(order: &order::Model, create: &Create) -> order::Model {
+    let content = &create.content;
+    order::Model {
+        store_id: create.store.id.clone(),
+        product: content.product.name.to_owned(),
+        wallet: content.wallet.map(|wallet| wallet.as_str().to_owned()),
+        currency: create.store.currency.to_string(),
+        amount: content.amount,
+        title: content.title.clone(),
+        notify_url: content.notify_url.as_ref().map(ToString::to_string),
+        return_url: content.return_url.as_ref().map(ToString::to_string),
+        content_hash: content.hash(),
+        sign_key_id: create.key_id.clone(),
+        pay_url: None,
+        answer_extra: None,
+        code: None,
+        ..order.clone()
+    }
+}
+
+enum Joined {
+    Landed(Placed),
+    /// Its answer is due and never came.
+    Overdue(order::Model),
+}
+
+/// Wait for the create that is under way, in this node or another, until its answer is due.
+async fn join(app: &Arc<App>, mut order: order::Model) -> Joined {
+    loop {
+        if order.status() != OrderStatus::Submitting {
+            return Joined::Overdue(order);
+        }
+        let left = order.answer_due_at - app.clock.now_ms();
+        let Ok(left) = u64::try_from(left) else {
+            return super::reconcile::overdue(app, &order).await.map_or(Joined::Landed(Placed::Doubt), Joined::Overdue);
+        };
+        let left = Duration::from_millis(left + 1);
+        if let Some(mut landed) = app.flights.board(&order.id) {
+            let landed = tokio::time::timeout(left, landed.wait_for(Option::is_some)).await;
+            return match landed {
+                Ok(Ok(placed)) => Joined::Landed(placed.clone().unwrap_or(Placed::Doubt)),
+                _ => Joined::Landed(Placed::Doubt),
+            };
+        }
+        tokio::time::sleep(left.min(LOOK)).await;
+        order = match reread(app, &order.id).await {
+            Ok(order) => order,
+            Err(_) => return Joined::Landed(Placed::Doubt),
+        };
+    }
+}

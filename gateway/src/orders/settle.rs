@@ -1,0 +1,326 @@
+//! The one gate: what a fact does to an order. A pure function of what stands and what was said; the ledger
+//! runs it inside the transaction that writes its outcome. To be checked against `docs/MONEY.md`.
+
+use serde_json::{Value, json};
+use shared::order::OrderStatus;
+
+use super::fact::{Fact, Source, Told};
+use super::journal::{self, Kind};
+use super::tell;
+use crate::chance::Chance;
+use crate::entity::submission::State;
+use crate::entity::{order, quarantine, submission};
+use crate::ledger::{Changes, Current};
+use crate::upstream::Said;
+
+/// Before this long after a submission, 'no such order' proves nothing: the call may still be under way.
+pub const ARRIVAL_WAIT_MS: i64 = 2 * 60 * 1000;
+
+/// What became of a fact.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    pub order: order::Model,
+    /// Kept aside: it did not agree with what was asked.
+    pub held: bool,
+    /// Deliveries that were promised by it, to be sent at once.
+    pub promised: Vec<tell::Promised>,
+}
+
+/// How new deliveries are begun.
+#[derive(Debug, Clone)]
+pub struct Telling {
+    /// Under this lease by this node, for so long; `None` leaves them to whoever looks for due ones first.
+    pub lease: Option<(String, i64)>,
+    /// Version of the merchant's sign key to begin with.
+    pub sign_key_id: String,
+}
+
+/// Apply `fact`, which was addressed to the current submission.
+pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Chance) -> (Changes, Settled) {
+    let unchanged = |held| Settled { order: current.order.clone(), held, promised: Vec::new() };
+    let Some(submission) = current.submission else {
+        return (Changes::default(), unchanged(false)); // the ledger found no such submission: nothing to do
+    };
+    if current.repeated {
+        return (Changes::default(), unchanged(false));
+    }
+    let differences = differences(submission, fact);
+    if !differences.is_empty() {
+        return (hold(current.order, submission, fact, &differences), unchanged(true));
+    }
+    let mut after = After { order: current.order.clone(), submission: submission.clone(), paid_again: false };
+    after.take(fact);
+    after.conclude(current, fact, telling, chance)
+}
+
+/// Where a fact does not agree with what was asked: field, asked, told.
+fn differences(submission: &submission::Model, fact: &Fact) -> Vec<(&'static str, Value, Value)> {
+    let (said, whole) = match &fact.told {
+        Told::State(said) => (said, true),
+        // An answer to create need not repeat what was asked; what it does repeat must agree.
+        Told::Opened(said) | Told::Refused(said) => (said, false),
+        Told::Nothing { .. } | Told::NoSuchOrder | Told::Overdue => return Vec::new(),
+    };
+    let checks = [
+        ("partnerNo", json!(submission.partner_no), json!(said.partner_no), true),
+        ("partnerOrderNo", json!(submission.id), json!(said.partner_order_no), whole),
+        ("orderAmount", json!(submission.amount), json!(said.amount), whole),
+        ("currency", json!(submission.currency), json!(said.currency), whole),
+    ];
+    checks
+        .into_iter()
+        .filter(|(_, asked, told, must)| asked != told && (*must || !told.is_null()))
+        .map(|(field, asked, told, _)| (field, asked, told))
+        .collect()
+}
+
+/// Keep the fact aside. The order stays as it is.
+fn hold(
+    order: &order::Model,
+    submission: &submission::Model,
+    fact: &Fact,
+    differences: &[(&'static str, Value, Value)],
+) -> Changes {
+    let differences: Vec<Value> =
+        differences.iter().map(|(field, asked, told)| json!({"field": field, "asked": asked, "told": told})).collect();
+    let mut entry = journal_entry(order, submission, fact, &json!({"held": differences}));
+    entry.digest = fact.digest();
+    Changes {
+        quarantine: Some(quarantine::Model {
+            id: fact.id.clone(),
+            order_id: order.id.clone(),
+            submission_id: submission.id.clone(),
+            platform_id: order.platform_id.clone(),
+            merchant_id: order.merchant_id.clone(),
+            source: fact.source.kind().as_str().to_owned(),
+            differences: Value::from(differences).to_string(),
+            state: "held".to_owned(),
+            held_at: fact.at,
+            ended_at: None,
+        }),
+        journal: vec![entry],
+        ..Changes::default()
+    }
+}
+
+/// Order and submission as the fact leaves them.
+struct After {
+    order: order::Model,
+    submission: submission::Model,
+    paid_again: bool,
+}
+
+impl After {
+    fn take(&mut self, fact: &Fact) {
+        if fact.source == Source::Answer && !matches!(fact.told, Told::Overdue) {
+            self.submission.answered_at = Some(fact.at);
+        }
+        match &fact.told {
+            Told::Opened(said) => self.opened(said),
+            Told::Refused(said) => self.refused(said),
+            Told::Nothing { code, .. } => self.unknown(*code),
+            Told::Overdue => self.unknown(None),
+            Told::NoSuchOrder => self.missed(fact.at),
+            Told::State(said) => self.state(said),
+        }
+    }
+
+    fn is_latest(&self) -> bool {
+        self.order.submission_id == self.submission.id
+    }
+
+    /// Make the move if it is one; what is not a move is left as it is.
+    fn become_(&mut self, next: OrderStatus) {
+        if self.order.status().may_become(next) {
+            next.as_str().clone_into(&mut self.order.status);
+        }
+    }
+
+    fn advance(&mut self, next: State) {
+        if self.submission.state != State::Paid {
+            self.submission.state = next;
+        }
+    }
+
+    fn opened(&mut self, said: &Said) {
+        self.advance(State::Opened);
+        self.submission.code = Some(i64::from(said.code));
+        self.submission.pay_url.clone_from(&said.pay_url);
+        self.note_order_no(said);
+        if self.is_latest() {
+            self.order.code = Some(i64::from(said.code));
+            self.order.pay_url.clone_from(&said.pay_url);
+            self.order.answer_extra = (!said.extra.is_empty()).then(|| json!(said.extra).to_string());
+            self.become_(OrderStatus::Awaiting);
+        }
+    }
+
+    fn refused(&mut self, said: &Said) {
+        self.advance(State::Refused);
+        self.submission.code = Some(i64::from(said.code));
+        if self.is_latest() {
+            self.order.code = Some(i64::from(said.code));
+            self.become_(OrderStatus::Refused);
+        }
+    }
+
+    fn unknown(&mut self, code: Option<i32>) {
+        if self.submission.state == State::Sent {
+            self.submission.state = State::Unknown;
+            self.submission.code = code.map(i64::from);
+        }
+        if self.is_latest() {
+            self.become_(OrderStatus::Unknown);
+        }
+    }
+
+    /// 'No such order' proves that the call never arrived only twice, the second time long enough after it.
+    fn missed(&mut self, at: i64) {
+        let doubtful = matches!(self.submission.state, State::Sent | State::Unknown);
+        let waited = at - self.submission.created_at >= ARRIVAL_WAIT_MS;
+        match self.submission.missed_at {
+            Some(_) if doubtful && waited => {
+                self.submission.state = State::NeverArrived;
+                if self.is_latest() && self.order.status() == OrderStatus::Unknown {
+                    self.order.code = Some(30);
+                    self.become_(OrderStatus::Refused);
+                }
+            }
+            None if doubtful => self.submission.missed_at = Some(at),
+            _ => {}
+        }
+    }
+
+    fn state(&mut self, said: &Said) {
+        self.note_order_no(said);
+        match said.status {
+            Some(0) => {
+                if matches!(self.submission.state, State::Sent | State::Unknown | State::NeverArrived) {
+                    self.submission.state = State::Opened;
+                }
+                if self.is_latest() {
+                    self.become_(OrderStatus::Awaiting);
+                }
+            }
+            Some(1) => self.paid(said),
+            Some(2) => {
+                self.advance(State::Failed);
+                if self.is_latest() {
+                    self.become_(OrderStatus::Failed);
+                }
+            }
+            // A refunded order was paid before, whether we heard of it or not.
+            Some(3) => {
+                self.paid(said);
+                if self.order.status() == OrderStatus::Paid && self.order.refunded == 0 {
+                    self.order.refunded = self.order.paid;
+                    self.order.refund_reserved = 0;
+                    self.become_(OrderStatus::Refunded);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Money wins over every state without money.
+    fn paid(&mut self, said: &Said) {
+        let paid_before = self.submission.state == State::Paid;
+        self.submission.state = State::Paid;
+        let before = self.order.status();
+        if before.has_money() {
+            self.paid_again = !paid_before;
+            return;
+        }
+        self.order.late = matches!(before, OrderStatus::Refused | OrderStatus::Failed | OrderStatus::Closed);
+        if !self.is_latest() {
+            // The money came through an earlier call: what that one asked for is what was bought.
+            self.order.submission_id.clone_from(&self.submission.id);
+            self.order.currency.clone_from(&self.submission.currency);
+            self.order.amount = self.submission.amount;
+        }
+        self.order.paid = self.order.amount;
+        self.order.paid_wallet.clone_from(&said.wallet);
+        self.order.buyer.clone_from(&said.buyer);
+        self.order.buyer_id.clone_from(&said.buyer_id);
+        self.order.pay_time.clone_from(&said.pay_time);
+        if let Some(order_no) = &self.submission.upstream_order_no {
+            self.order.upstream_order_no = Some(order_no.clone());
+        }
+        self.become_(OrderStatus::Paid);
+    }
+
+    fn note_order_no(&mut self, said: &Said) {
+        if let Some(order_no) = &said.order_no {
+            self.submission.upstream_order_no = Some(order_no.clone());
+            if self.is_latest() && !self.order.status().has_money() {
+                self.order.upstream_order_no = Some(order_no.clone());
+            }
+        }
+    }
+
+    fn conclude(
+        mut self,
+        current: &Current<'_>,
+        fact: &Fact,
+        telling: &Telling,
+        chance: &Chance,
+    ) -> (Changes, Settled) {
+        let changed = self.order != *current.order || Some(&self.submission) != current.submission;
+        if fact.source == Source::Query && !changed {
+            // Shops poll: an answer that brings nothing new is not worth a write.
+            return (Changes::default(), Settled { order: self.order, held: false, promised: Vec::new() });
+        }
+        let (from, to) = (current.order.status(), self.order.status());
+        let mut note = json!({"from": from.as_str(), "to": to.as_str()});
+        if self.paid_again {
+            note["paid_again"] = json!(true);
+        }
+        let mut entry = journal_entry(current.order, &self.submission, fact, &note);
+        entry.digest = fact.digest();
+
+        let became_paid = !from.has_money() && to.has_money();
+        let told = became_paid.then(|| tell::paid(&mut self.order, fact.at, telling, chance));
+        let promised = told.iter().filter_map(tell::promised).collect();
+        if self.order != *current.order {
+            self.order.updated_at = self.order.updated_at.max(fact.at);
+        }
+        let changes = Changes {
+            order: (self.order != *current.order).then(|| self.order.clone()),
+            submission: Some(self.submission),
+            journal: vec![entry],
+            told: told.into_iter().collect(),
+            ..Changes::default()
+        };
+        (changes, Settled { order: self.order, held: false, promised })
+    }
+}
+
+fn journal_entry(
+    order: &order::Model,
+    submission: &submission::Model,
+    fact: &Fact,
+    note: &Value,
+) -> crate::entity::journal::Model {
+    let mut note = note.clone();
+    match &fact.told {
+        Told::Opened(said) | Told::Refused(said) | Told::State(said) => {
+            note["code"] = json!(said.code);
+            if let Some(status) = said.status {
+                note["status"] = json!(status);
+            }
+        }
+        Told::Nothing { why, code } => {
+            note["why"] = json!(why);
+            note["code"] = json!(code);
+        }
+        Told::NoSuchOrder => note["code"] = json!(30),
+        Told::Overdue => {}
+    }
+    if let Some(took) = fact.took_ms {
+        note["took_ms"] = json!(took);
+    }
+    let kind = if matches!(fact.told, Told::Overdue) { Kind::Overdue } else { fact.source.kind() };
+    let mut entry = journal::entry(fact.id.clone(), &order.id, &submission.id, fact.at, kind, &note);
+    entry.raw = fact.raw.as_ref().map(|raw| raw.clone().into_bytes());
+    entry
+}

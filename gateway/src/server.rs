@@ -1,0 +1,73 @@
+//! A running gateway: both listeners, the delivery worker, housekeeping, and stopping in good order.
+
+use std::sync::Arc;
+
+use anyhow::bail;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::api;
+use crate::app::{App, Opened};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::ledger::Writers;
+use crate::lifecycle::{self, Settings};
+
+pub struct Running {
+    pub app: Arc<App>,
+    stop: CancellationToken,
+    listeners: Vec<JoinHandle<lifecycle::Stopped>>,
+    beside: Vec<JoinHandle<()>>,
+    writers: Writers,
+}
+
+/// Serve on `public` and `ops` until `stop`. The listeners are bound before the store is opened, so that a port in
+/// use is told first.
+pub async fn start(
+    config: Config,
+    clock: Clock,
+    public: TcpListener,
+    ops: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<Running> {
+    let own = vec![public.local_addr()?, ops.local_addr()?];
+    let Opened { app, worker, writers } = App::open(config, clock, own).await?;
+    let settings = Settings::from(&app.config.server);
+    let listeners = vec![
+        tokio::spawn(lifecycle::serve(public, api::public(&app), settings, stop.clone())),
+        tokio::spawn(lifecycle::serve(ops, api::ops(&app), settings, stop.clone())),
+    ];
+    let beside =
+        vec![tokio::spawn(worker.run(stop.clone())), tokio::spawn(app.clone().keep_house(stop.clone()))];
+    Ok(Running { app, stop, listeners, beside, writers })
+}
+
+impl Running {
+    /// Wait for the stop, or for the store to fail; then let everything that was begun come to its end.
+    pub async fn finish(self) -> anyhow::Result<()> {
+        let failure = tokio::select! {
+            () = self.stop.cancelled() => None,
+            reason = self.app.ledger.died() => Some(reason),
+        };
+        self.stop.cancel();
+        for listener in self.listeners {
+            if let Ok(lifecycle::Stopped { cut }) = listener.await
+                && cut > 0
+            {
+                tracing::warn!(connections = cut, "connections were cut off: the grace was over");
+            }
+        }
+        self.app.tasks.close();
+        self.app.tasks.wait().await;
+        for task in self.beside {
+            // A task that panicked has said so in the log.
+            let _ = task.await;
+        }
+        self.writers.finish().await;
+        match failure {
+            Some(reason) => bail!("the store failed and nothing could be acknowledged any more: {reason}"),
+            None => Ok(()),
+        }
+    }
+}

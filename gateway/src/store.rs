@@ -1,0 +1,195 @@
+//! The store: opening it, its schema, and connections that only read. Writing is the ledger's.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use migrations::Migrator;
+use sea_orm::{DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector};
+use sea_orm_migration::MigratorTrait;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Executor};
+
+use crate::config::StoreUrl;
+use crate::ledger::Connector;
+
+/// Taken on PostgreSQL while the schema is changed, so that nodes starting together do it once.
+const MIGRATION_LOCK: i64 = 0x5ca7_6a7e;
+
+/// How the store is to be opened.
+#[derive(Clone)]
+pub struct Opening {
+    pub url: StoreUrl,
+    /// Connections that read.
+    pub readers: u32,
+    pub access: Access,
+}
+
+/// What is to be done with the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Serve or change it: a SQLite store is then this process's alone.
+    Own,
+    /// Only look.
+    Look,
+}
+
+/// An open store with its schema up to date.
+pub struct Store {
+    pub read: DatabaseConnection,
+    pub connector: Connector,
+    /// Where a SQLite store lies; its free space is watched.
+    pub path: Option<PathBuf>,
+    _lock: Option<File>,
+}
+
+impl Store {
+    pub async fn open(opening: &Opening) -> anyhow::Result<Self> {
+        match &opening.url {
+            StoreUrl::Sqlite(path) => Self::open_sqlite(path, opening).await,
+            StoreUrl::Postgres(url) => Self::open_postgres(url.expose(), opening).await,
+        }
+    }
+
+    pub fn backend(&self) -> DbBackend {
+        match self.connector {
+            Connector::Sqlite(_) => DbBackend::Sqlite,
+            Connector::Postgres(_) => DbBackend::Postgres,
+        }
+    }
+
+    async fn open_sqlite(path: &Path, opening: &Opening) -> anyhow::Result<Self> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("the folder {} cannot be made; choose another or mend its rights", folder.display()))?;
+        }
+        let lock = match opening.access {
+            Access::Own => Some(lock(path)?),
+            Access::Look => None,
+        };
+        let write = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(opening.access == Access::Own)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("cache_size", "-32000");
+        if opening.access == Access::Own {
+            refuse_network_file_system(path)?;
+            migrate_sqlite(&write).await.with_context(|| {
+                format!(
+                    "the store {} cannot be used; if it is damaged, restore a backup; if a newer scangate made it, use that one",
+                    path.display()
+                )
+            })?;
+        }
+        let read = SqlitePoolOptions::new()
+            .max_connections(opening.readers)
+            .connect_with(write.clone().read_only(true).create_if_missing(false))
+            .await
+            .with_context(|| format!("the store {} cannot be read", path.display()))?;
+        Ok(Self {
+            read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
+            connector: Connector::Sqlite(write),
+            path: Some(path.to_owned()),
+            _lock: lock,
+        })
+    }
+
+    async fn open_postgres(url: &str, opening: &Opening) -> anyhow::Result<Self> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| anyhow::anyhow!("store.url is not a PostgreSQL URL that can be read"))?
+            .application_name("scangate");
+        if opening.access == Access::Own {
+            migrate_postgres(&options).await.with_context(|| {
+                format!("the PostgreSQL store at {}:{} cannot be used", options.get_host(), options.get_port())
+            })?;
+        }
+        let read = PgPoolOptions::new()
+            .max_connections(opening.readers)
+            .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(false) // a dead connection shows at its use; asking first costs a round trip each time
+            .connect_with(options.clone())
+            .await
+            .with_context(|| format!("PostgreSQL at {}:{} cannot be reached", options.get_host(), options.get_port()))?;
+        Ok(Self {
+            read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
+            connector: Connector::Postgres(options),
+            path: None,
+            _lock: None,
+        })
+    }
+}
+
+/// One process at a time owns a SQLite store: group commit and leases rest on it.
+fn lock(path: &Path) -> anyhow::Result<File> {
+    let lock_path = path.with_extension("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&lock_path)
+        .with_context(|| format!("{} cannot be written; choose another folder or mend its rights", lock_path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => bail!(
+            "another scangate is using {}; stop it first, or name another store",
+            path.display()
+        ),
+        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {}", lock_path.display())),
+    }
+}
+
+/// SQLite's locks and shared memory do not work over a network.
+fn refuse_network_file_system(path: &Path) -> anyhow::Result<()> {
+    // Magic numbers of statfs(2): NFS, SMB1/CIFS, SMB2, 9P, Ceph, AFS, Coda.
+    const NETWORKED: [u64; 8] =
+        [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997, 0x00c3_6400, 0x5346_414f, 0x7375_7245];
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let kind = rustix::fs::statfs(folder).with_context(|| format!("looking at {}", folder.display()))?.f_type;
+    let kind = u64::from_ne_bytes(i64::from(kind).to_ne_bytes()) & 0xffff_ffff;
+    if NETWORKED.contains(&kind) {
+        bail!("{} is on a network file system, where SQLite is not safe; use a local disk or PostgreSQL", folder.display());
+    }
+    Ok(())
+}
+
+async fn migrate_sqlite(options: &SqliteConnectOptions) -> anyhow::Result<()> {
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    let migrated = migrate(&SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone())).await;
+    pool.close().await;
+    migrated
+}
+
+async fn migrate_postgres(options: &PgConnectOptions) -> anyhow::Result<()> {
+    // The migrator takes no lock of its own; this connection holds one for it and lets go by closing.
+    let mut guard = sqlx::PgConnection::connect_with(options).await?;
+    guard.execute(sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK)).await?;
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    let migrated = migrate(&SqlxPostgresConnector::from_sqlx_postgres_pool(pool.clone())).await;
+    pool.close().await;
+    guard.close().await?;
+    migrated
+}
+
+async fn migrate(connection: &DatabaseConnection) -> anyhow::Result<()> {
+    Migrator::up(connection, None).await?;
+    Ok(())
+}
+
+/// Bytes free where `path` lies, for those who are not root.
+pub fn free_space(path: &Path) -> std::io::Result<u64> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let space = rustix::fs::statvfs(folder)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}

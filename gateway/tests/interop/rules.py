@@ -1,0 +1,85 @@
+"""What docs/PROTOCOL.md asks of a partner's request, checked strictly: the upstream of this folder lists every breach."""
+
+import re
+
+# name → (longest in code points or None for a whole number, required)
+HEADER = {
+    "version": (6, True),
+    "partnerNo": (15, True),
+    "reqMsgId": (32, True),
+    "reqTime": (25, False),
+    "requestTime": (25, False),
+    "signType": (10, True),
+}
+CREATE = {
+    "storeNo": (15, True),
+    "partnerOrderNo": (32, True),
+    "wallet": (10, True),
+    "currency": (10, True),
+    "orderAmount": (None, True),
+    "goodsAmount": (None, False),
+    "goodsExtraAmount": (None, False),
+    "orderTitle": (100, False),
+    "operatorId": (20, False),
+    "terminalNo": (20, False),
+    "notifyUrl": (200, False),
+    "returnUrl": (200, False),
+}
+QUERY = {"storeNo": (15, True), "partnerOrderNo": (32, False), "orderNo": (32, False)}
+WALLETS = ("Wechat", "Alipay", "AlipayHK")
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+
+def breaches(members, table):
+    """What is wrong with the known members, in words."""
+    found = []
+    for name, (longest, required) in table.items():
+        if name not in members:
+            if required:
+                found.append(f"{name} is missing")
+            continue
+        value = members[name]
+        if longest is None:
+            if type(value) is not int or value < 0:
+                found.append(f"{name} is not a whole number: {value!r}")
+        elif type(value) is not str:
+            found.append(f"{name} is not a string: {value!r}")
+        elif len(value) > longest:
+            found.append(f"{name} has {len(value)} characters, {longest} are allowed")
+        elif required and not value:
+            found.append(f"{name} is empty")
+    return found
+
+
+def header_breaches(header):
+    found = breaches(header, HEADER)
+    if header.get("version") != "1.0":
+        found.append(f"version {header.get('version')!r}")
+    if header.get("signType") != "SHA256":
+        found.append(f"signType {header.get('signType')!r}")
+    time = str(header.get("reqTime", header.get("requestTime")))
+    if not RFC3339.fullmatch(time):
+        found.append(f"reqTime {time!r} is not RFC 3339 with an offset")
+    return found
+
+
+def doubts(header):
+    """What is no ground to refuse, but unwise: the sources disagree on the key, so both are to be sent."""
+    times = [header.get("reqTime"), header.get("requestTime")]
+    return [] if times[0] == times[1] else [f"reqTime and requestTime are not the same: {times}"]
+
+
+def create_breaches(body):
+    found = breaches(body, CREATE)
+    if body.get("wallet") not in WALLETS:
+        found.append(f"wallet {body.get('wallet')!r}")
+    if body.get("orderAmount") == 0:
+        found.append("orderAmount is 0")
+    return found
+
+
+def query_breaches(body):
+    found = breaches(body, QUERY)
+    if extra := set(body) - set(QUERY):
+        found.append(f"a query passes on {sorted(extra)}")
+    return found

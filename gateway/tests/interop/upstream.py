@@ -1,0 +1,289 @@
+#!/usr/bin/env python3
+"""A stand-in for ScanForPay, written from docs/PROTOCOL.md: opens and answers for orders, notifies, and misbehaves on demand.
+
+    upstream.py --partner-no 10001 --key KEY --store-no S [--port 0]      prints its base URL
+
+Steered over HTTP, too (JSON bodies):
+    POST /control/style  {"style": "pretty"}                   one of envelope.STYLES, for answers and notices
+    POST /control/fault  {"fault": "code", "code": 44}         for the next create, or with "number" for the next query
+                                                               about that partnerOrderNo; a null fault takes it back
+    POST /control/hold   {}                                    creates wait …
+    POST /control/release {}                                   … until this
+    POST /control/pay    {"orderNo": "…", "notify": true, "style": "escaped"}
+    GET  /control/requests      GET /control/breaches
+"""
+
+import argparse
+import json
+import threading
+
+import envelope
+import rules
+import web
+
+FAULTS = (
+    "http-502",  # refused at the door: nothing kept
+    "code",  # a business error of the given code: nothing kept
+    "wrong-key",  # kept, but the answer is signed with another key
+    "not-json",  # kept, but the answer is a page
+    "hang-up",  # kept, but the connection closes without an answer
+    "code-after",  # kept, but answered with the given code
+)
+
+
+class Seen:
+    """One request as it came."""
+
+    def __init__(self, path, raw, header, body):
+        self.path, self.raw, self.header, self.body = path, raw, header, body
+
+    @property
+    def creates(self):
+        return self.path == "/api/offline/qrcode"
+
+    @property
+    def number(self):
+        return self.body.get("partnerOrderNo")
+
+
+class Order:
+    def __init__(self, order_no, body, url):
+        self.order_no, self.body = order_no, body
+        self.number, self.amount = body["partnerOrderNo"], body["orderAmount"]
+        self.pay_url = f"{url}/pay/{order_no}"
+        self.status, self.pay_time = 0, None
+
+    def answer(self):
+        """The body of a query's answer and of a notice."""
+        body = {
+            "code": 1,
+            "msg": "success",
+            "orderNo": self.order_no,
+            "partnerOrderNo": self.number,
+            "storeNo": self.body["storeNo"],
+            "orderAmount": self.amount,
+            "wallet": self.body["wallet"],
+            "status": self.status,
+            "currency": self.body["currency"],
+        }
+        if self.pay_time:
+            body |= {"payTime": self.pay_time, "buyer": "159****7312", "buyerId": "2088102145678901"}
+        return body
+
+
+class Upstream(web.Waiter):
+    def __init__(self, partner_no, sign_key, store_nos, port=0):
+        super().__init__()
+        self.partner_no, self.sign_key, self.store_nos = partner_no, sign_key, set(store_nos)
+        self.style, self.fault, self.held = "compact", None, False
+        self.seen, self.orders, self.breaches, self.messages = [], {}, [], 0
+        self.listener = web.Listener(self._route, port)
+        self.url = self.listener.url
+
+    def stop(self):
+        self.release()
+        self.listener.stop()
+
+    # Steering -------------------------------------------------------------------------------------------------------
+
+    def set_style(self, style):
+        assert style in envelope.STYLES, style
+        with self.changed:
+            self.style = style
+
+    def set_fault(self, fault, code=None, number=None):
+        """For the next create, or for the next query about a number."""
+        assert fault is None or fault in FAULTS, fault
+        with self.changed:
+            self.fault = (fault, code, number) if fault else None
+
+    def hold(self):
+        """From now on creates are kept but not answered, until `release`."""
+        with self.changed:
+            self.held = True
+
+    def release(self):
+        with self.changed:
+            self.held = False
+            self.changed.notify_all()
+
+    def creates(self):
+        with self.changed:
+            return [seen for seen in self.seen if seen.creates]
+
+    def queries(self, number):
+        """The queries about an order of this number; a partner may ask about others whenever it likes."""
+        with self.changed:
+            return [seen for seen in self.seen if not seen.creates and number in (seen.number, seen.body.get("orderNo"))]
+
+    def order_behind(self, pay_url):
+        with self.changed:
+            return next(order for order in self.orders.values() if order.pay_url == pay_url)
+
+    def order_numbered(self, number):
+        with self.changed:
+            return self.orders[number]
+
+    def become(self, order, status):
+        """The payer pays (1), the payment fails (2), the money goes back (3)."""
+        with self.changed:
+            order.status = status
+            order.pay_time = envelope.now() if status in (1, 3) else order.pay_time
+
+    def pay(self, order, style=None):
+        """The payer pays and the notice is sent; returns what its receiver answered."""
+        self.become(order, 1)
+        return self.notify(order, style)
+
+    def notify(self, order, style=None, key=None, **changes):
+        raw = self._sealed(order.answer() | changes, style, key)
+        return web.post_json(order.body["notifyUrl"], raw)
+
+    # Serving --------------------------------------------------------------------------------------------------------
+
+    def _route(self, method, path, headers, raw):
+        if path.startswith("/control/"):
+            return self._control(path, raw)
+        if method != "POST" or path not in ("/api/offline/qrcode", "/api/common/payQuery"):
+            return 404, "text/html", b"<h1>404</h1>"
+        if headers.get("Content-Type", "").split(";")[0].strip() != "application/json":
+            self._breach(path, "the content type is not application/json")
+        # Whatever fault lies ahead, the request is looked at as ever: a faulty answer excuses no faulty request.
+        refusal, request = self._read(path, raw)
+        fault = self._take_fault(request)
+        if fault and fault[0] == "http-502":
+            return 502, "text/html", b"<html><h1>502 Bad Gateway</h1></html>"
+        if fault and fault[0] == "code":
+            return self._answer({"code": fault[1], "msg": "on demand"})
+        answer = refusal or (self._create(request.body) if request.creates else self._query(request.body))
+        if fault and fault[0] == "hang-up":
+            raise web.HangUp
+        if fault and fault[0] == "not-json":
+            return 200, "text/html", b"<html>Service busy</html>"
+        if fault and fault[0] == "code-after":
+            return self._answer({"code": fault[1], "msg": "on demand"})
+        return self._answer(answer, key="another key" if fault else None)
+
+    def _take_fault(self, request):
+        with self.changed:
+            if self.fault and request and self.fault[2] == (None if request.creates else request.number):
+                fault, self.fault = self.fault, None
+                return fault
+        return None
+
+    def _read(self, path, raw):
+        """A refusal, or the request, kept and checked."""
+        try:
+            read = envelope.read(raw, "request")
+        except envelope.NotAnEnvelope as error:
+            self._breach(path, str(error))
+            return {"code": 6, "msg": str(error)}, None
+        seen = Seen(path, raw, read.header, read.body)
+        with self.changed:
+            self.seen.append(seen)
+            self.changed.notify_all()
+        if read.header.get("partnerNo") != self.partner_no:
+            self._breach(path, f"partnerNo {read.header.get('partnerNo')!r}")
+            return {"code": 3, "msg": "unknown partner"}, seen
+        if not read.verifies(self.sign_key):
+            self._breach(path, "the signature does not verify")
+            return {"code": 8, "msg": "bad signature"}, seen
+        check = rules.create_breaches if seen.creates else rules.query_breaches
+        found = rules.header_breaches(read.header) + check(read.body)
+        if read.body.get("storeNo") not in self.store_nos:
+            found.append(f"storeNo {read.body.get('storeNo')!r} is not the partner's")
+        for breach in found + rules.doubts(read.header):
+            self._breach(path, breach)
+        return ({"code": 5, "msg": found[0]} if found else None), seen
+
+    def _create(self, body):
+        with self.changed:
+            if body["partnerOrderNo"] in self.orders:
+                return {"code": 31, "msg": "created twice"}
+            order = Order(f"U{len(self.orders) + 1:010d}", body, self.url)
+            self.orders[order.number] = order
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: not self.held, web.DEADLINE)
+        # Beyond the documented members: what the partner sent along, its own numbers, and a text full of awkward words.
+        more = {key: value for key, value in body.items() if key not in rules.CREATE}
+        numbers = {"partnerNo": self.partner_no, "storeNo": body["storeNo"], "partnerOrderNo": order.number}
+        awkward = {"responseNote": "the signature of this response", "signatureOf": {"request": "response"}}
+        return {"code": 1, "msg": "success", "orderNo": order.order_no, "payUrl": order.pay_url} | numbers | more | awkward
+
+    def _query(self, body):
+        with self.changed:
+            if not body.get("orderNo") and not body.get("partnerOrderNo"):
+                return {"code": 7, "msg": "no number"}
+            for order in self.orders.values():
+                wanted = body.get("orderNo") or body["partnerOrderNo"]
+                if wanted == (order.order_no if body.get("orderNo") else order.number):
+                    return order.answer()
+        return {"code": 30, "msg": "订单不存在"}
+
+    def _answer(self, body, key=None):
+        return 200, "application/json; charset=utf-8", self._sealed(body, None, key)
+
+    def _sealed(self, body, style, key):
+        with self.changed:
+            self.messages += 1
+            style, message_id = style or self.style, f"upstream-{self.messages}"
+        header = {
+            "version": "1.0",
+            "partnerNo": self.partner_no,
+            "respMsgId": message_id,
+            "respTime": envelope.now(),
+            "signType": "SHA256",
+        }
+        return envelope.seal(style, "response", header, body, key or self.sign_key)
+
+    def _breach(self, path, words):
+        with self.changed:
+            self.breaches.append(f"{path}: {words}")
+
+    def _control(self, path, raw):
+        asked = json.loads(raw or b"{}")
+        word = path.removeprefix("/control/")
+        answer = {"ok": True}
+        if word == "style":
+            self.set_style(asked["style"])
+        elif word == "fault":
+            self.set_fault(asked["fault"], asked.get("code"), asked.get("number"))
+        elif word == "hold":
+            self.hold()
+        elif word == "release":
+            self.release()
+        elif word == "pay":
+            order = next((one for one in self.orders.values() if one.order_no == asked["orderNo"]), None)
+            if order is None:
+                return 404, "application/json", b'{"error":"no such order"}'
+            self.become(order, 1)
+            if asked.get("notify", True) and "notifyUrl" in order.body:
+                told = self.notify(order, asked.get("style"))
+                answer |= {"status": told.status, "answer": told.raw.decode(errors="replace")}
+        elif word == "requests":
+            with self.changed:
+                answer = [{"path": one.path, "header": one.header, "body": one.body} for one in self.seen]
+        elif word == "breaches":
+            answer = self.breaches
+        else:
+            return 404, "application/json", b'{"error":"no such word"}'
+        return 200, "application/json", json.dumps(answer).encode()
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Stand in for ScanForPay.")
+    parser.add_argument("--partner-no", required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--store-no", action="append", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    arguments = parser.parse_args()
+    upstream = Upstream(arguments.partner_no, arguments.key, arguments.store_no, arguments.port)
+    print(upstream.url, flush=True)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        upstream.stop()
+
+
+if __name__ == "__main__":
+    main()

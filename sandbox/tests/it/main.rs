@@ -1,0 +1,9 @@
+//! The sandbox over real sockets: what a partner, a payer's browser and a script see of it.
+
+mod client;
+mod control_calls;
+mod faulty;
+mod notices;
+mod operations;
+mod pages;
+mod shops;
