@@ -33,19 +33,19 @@ pub fn sign_key(partner_no: &str) -> String {
 
 /// What the gateway's `apply` creates: one platform and account, and every merchant with a store of its own.
 pub fn setup(merchants: &[Merchant], upstream: &str) -> String {
-    let mut text = format!(
+    let platform = format!(
         "[[platform]]\nslug = \"{PLATFORM}\"\n\n[[platform.account]]\nname = \"main\"\nbase_url = \"http://{upstream}\"\n\
          partner_no = \"{ACCOUNT}\"\nsign_key = \"{}\"\n",
         sign_key(ACCOUNT)
     );
-    for Merchant { partner_no, store_no, sign_key } in merchants {
-        text.push_str(&format!(
+    let merchants = merchants.iter().map(|Merchant { partner_no, store_no, sign_key }| {
+        format!(
             "\n[[platform.merchant]]\nname = \"Shop {partner_no}\"\npartner_no = \"{partner_no}\"\nmode = \"test\"\n\
              sign_key = \"{sign_key}\"\n\n[[platform.merchant.store]]\nstore_no = \"{store_no}\"\naccount = \"main\"\n\
              upstream_store_no = \"{store_no}\"\ncurrency = \"HKD\"\nwallets = [\"Wechat\", \"Alipay\", \"AlipayHK\"]\n"
-        ));
-    }
-    text
+        )
+    });
+    std::iter::once(platform).chain(merchants).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]
@@ -56,9 +56,13 @@ mod tests {
     fn numbers_and_keys_keep_to_the_protocols_lengths_and_differ() {
         let merchants = merchants(300);
         for merchant in &merchants {
-            assert_eq!((merchant.partner_no.len(), merchant.store_no.len(), merchant.sign_key.len()), (5, 15, 64));
+            assert_eq!(
+                (merchant.partner_no.len(), merchant.store_no.len(), merchant.sign_key.len()),
+                (5, 15, 64)
+            );
         }
-        let keys: std::collections::HashSet<_> = merchants.iter().map(|merchant| &merchant.sign_key).collect();
+        let keys: std::collections::HashSet<_> =
+            merchants.iter().map(|merchant| &merchant.sign_key).collect();
         assert_eq!(keys.len(), 300);
         assert!(merchants.iter().all(|merchant| merchant.partner_no != ACCOUNT));
     }

@@ -77,7 +77,12 @@ pub async fn drive(target: SocketAddr, batch: &Rc<Batch>, load: Load) -> anyhow:
     Ok(tally)
 }
 
-async fn closed_loop(mut connection: Connection, batch: Rc<Batch>, until: Instant, tally: Rc<RefCell<Tally>>) {
+async fn closed_loop(
+    mut connection: Connection,
+    batch: Rc<Batch>,
+    until: Instant,
+    tally: Rc<RefCell<Tally>>,
+) {
     loop {
         let sent_at = Instant::now();
         if sent_at >= until {
@@ -174,7 +179,7 @@ impl Connection {
                 if head.close {
                     self.stream = None;
                 }
-                judge(&self.seen, head, (serial % SAMPLE == 0).then(|| batch.sign_key(serial)))
+                judge(&self.seen, head, serial.is_multiple_of(SAMPLE).then(|| batch.sign_key(serial)))
             }
             Err(error) => {
                 self.stream = None;

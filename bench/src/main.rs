@@ -13,6 +13,7 @@ mod stub;
 mod tally;
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use time::OffsetDateTime;
@@ -41,8 +42,17 @@ enum Command {
 
 /// One thread: the machine's cores belong to the servers that are measured.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
-    let command = CommandLine::parse().command;
+async fn main() -> ExitCode {
+    match run(CommandLine::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
     let work = async {
         match command {
             Command::Orders(args) => compare::orders(args).await,
@@ -51,9 +61,10 @@ async fn main() -> anyhow::Result<()> {
         }
     };
     let mut terminate = signal(SignalKind::terminate())?;
+    let tasks = tokio::task::LocalSet::new();
     // What is dropped here ends the servers it started.
     tokio::select! {
-        done = tokio::task::LocalSet::new().run_until(work) => done,
+        done = tasks.run_until(work) => done,
         interrupted = tokio::signal::ctrl_c() => { interrupted?; anyhow::bail!("interrupted") }
         _ = terminate.recv() => anyhow::bail!("terminated"),
     }

@@ -175,6 +175,7 @@ mod tests {
     use std::collections::HashSet;
 
     use shared::envelope::{Envelope, Side};
+    use shared::json::Member;
     use time::macros::datetime;
 
     use super::*;
@@ -194,7 +195,7 @@ mod tests {
                 assert_eq!(head.length + head.body, request.len());
                 let envelope = Envelope::read(&request[head.length..], Side::Request).expect("an envelope");
                 assert!(envelope.verifies(batch.sign_key(serial)));
-                let number = envelope.body.get("partnerOrderNo").and_then(|n| n.string()).expect("a number");
+                let number = envelope.body.get("partnerOrderNo").and_then(Member::string).expect("a number");
                 assert!(number.len() <= 32 && number.ends_with(&digits(serial)), "{number}");
                 assert_eq!(envelope.header_text(&["reqMsgId"]).as_deref(), Some(&*number));
                 assert!(numbers.insert(number.into_owned()));

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a server may take to come up…
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 /// …and to end when asked; then it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
@@ -83,7 +83,10 @@ impl Server {
 }
 
 impl Drop for Server {
-    #[expect(clippy::disallowed_methods, reason = "the bench is leaving; there is nothing else to run meanwhile")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the bench is leaving; there is nothing else to run meanwhile"
+    )]
     fn drop(&mut self) {
         if !matches!(self.child.try_wait(), Ok(None)) {
             return;

@@ -93,7 +93,8 @@ impl Upstream {
              \"reqMsgId\":\"m{id:023}\",\"respTime\":\"{time}\",\"signType\":\"SHA256\"}},\"body\":{{{said}}}}}"
         );
         let signature = signature::sign(&value, &self.key(partner_no));
-        let length = "{\"response\":".len() + value.len() + ",\"signature\":\"".len() + signature.len() + "\"}".len();
+        let length =
+            "{\"response\":".len() + value.len() + ",\"signature\":\"".len() + signature.len() + "\"}".len();
         out.extend_from_slice(
             format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n\
@@ -145,7 +146,8 @@ mod tests {
             let answer = ask("/bench/api/offline/qrcode", &body);
             let head = http1::head(answer.as_bytes()).expect("a head").expect("the whole of it");
             assert_eq!(head.length + head.body, answer.len());
-            let envelope = Envelope::read(&answer.as_bytes()[head.length..], Side::Response).expect("an envelope");
+            let envelope =
+                Envelope::read(&answer.as_bytes()[head.length..], Side::Response).expect("an envelope");
             assert!(envelope.verifies(&cast::sign_key(partner_no)));
             assert_eq!(envelope.body.get("code").map(|code| code.value), Some("1"));
             assert_eq!(envelope.header_text(&["partnerNo"]).as_deref(), Some(partner_no));

@@ -51,8 +51,7 @@ pub struct Tally {
 
 impl Tally {
     pub fn new() -> Self {
-        let histogram =
-            || Histogram::new_with_bounds(1, LONGEST_MICROS, 3).expect("the bounds are in order");
+        let histogram = || Histogram::new_with_bounds(1, LONGEST_MICROS, 3).expect("the bounds are in order");
         Self { latency: histogram(), delay: histogram(), errors: BTreeMap::new(), elapsed: Duration::ZERO }
     }
 

@@ -16,9 +16,9 @@ use crate::deliveries::Deliveries;
 use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
 use crate::directory::vault::Vault;
-use crate::directory::{Directory, Merchant};
+use crate::directory::Directory;
 use crate::disk::Disk;
-use crate::entity::{delivery, order, submission};
+use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
 use crate::orders::query::Questions;
 use crate::orders::{self, Flights};
@@ -93,12 +93,6 @@ impl App {
         });
         let worker = Worker::new(app.clone(), fresh);
         Ok(Opened { app, worker, writers })
-    }
-
-    /// The merchant a submission's order belongs to.
-    pub async fn merchant_of(&self, submission: &submission::Model) -> Option<Arc<Merchant>> {
-        let order = order::Entity::by_id_across_tenants(&submission.order_id).one(&self.store.read).await.ok()??;
-        self.directory.merchant_by_id(&order.merchant_id)
     }
 
     pub fn notify_url(&self, token: &str) -> String {

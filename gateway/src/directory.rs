@@ -48,6 +48,11 @@ impl Account {
     pub fn current_key(&self) -> &SignKey {
         &self.keys[0] // loading refuses an account without keys
     }
+
+    /// The versions that were valid at `at` or later.
+    pub fn keys_valid_since(&self, at: i64) -> Vec<SignKey> {
+        self.keys.iter().filter(|key| key.is_valid(at)).cloned().collect()
+    }
 }
 
 pub struct Store {

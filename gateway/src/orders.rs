@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::entity::{order, submission};
-use crate::ledger::{LedgerError, Lane, Room, Target};
+use crate::ledger::{Current, Lane, LedgerError, Room, Target};
 use crate::upstream::Said;
 
 pub mod content;
@@ -74,7 +74,11 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.flights.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.order_id);
+        let mut flights = self.flights.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A later submission of the same order may have taken the place.
+        if flights.get(&self.order_id).is_some_and(|landed| landed.same_channel(&self.landing.subscribe())) {
+            flights.remove(&self.order_id);
+        }
     }
 }
 
@@ -82,19 +86,21 @@ impl Drop for Flight {
 pub async fn settle(app: &Arc<App>, room: Room, submission: &submission::Model, fact: Fact) -> Result<Settled, LedgerError> {
     let may_tell = matches!(fact.told, Told::State(_));
     let start = if may_tell { app.deliveries.starting_place() } else { None };
-    let merchant = app.merchant_of(submission).await;
-    let telling = settle::Telling {
-        lease: start.as_ref().map(|start| start.lease()),
-        sign_key_id: merchant.map(|merchant| merchant.last_used_key().id.clone()).unwrap_or_default(),
-    };
     let target = Target {
         order_id: submission.order_id.clone(),
         submission_id: Some(submission.id.clone()),
         digest: fact.digest(),
         key: fact.id.clone(),
     };
-    let (source, chance) = (fact.source, app.chance.clone());
-    let settled = room.change(target, move |current| settle::settle(current, &fact, &telling, &chance)).await?;
+    let (source, lease) = (fact.source, start.as_ref().map(|start| start.lease()));
+    let deciding = app.clone();
+    let decide = move |current: &Current<'_>| {
+        let merchant = deciding.directory.merchant_by_id(&current.order.merchant_id);
+        let sign_key_id = merchant.map_or_else(|| current.order.sign_key_id.clone(), |merchant| merchant.last_used_key().id.clone());
+        let telling = settle::Telling { lease: lease.clone(), sign_key_id };
+        settle::settle(current, &fact, &telling, &deciding.chance)
+    };
+    let settled = room.change(target, decide).await?;
     if let Some(start) = start {
         start.go(settled.promised.clone());
     }
@@ -114,6 +120,9 @@ fn fact_now(app: &App, source: Source, told: Told, raw: Option<String>, took_ms:
 
 /// Room for a write about an order, or the prompt word that there is none.
 fn room(app: &App, order_id: &str) -> Result<Room, LedgerError> {
+    if app.disk.is_out() {
+        return Err(LedgerError::Unavailable("no disk space is left".into()));
+    }
     app.ledger.room(Lane::Money, order_id)
 }
 

@@ -72,7 +72,7 @@ impl Upstream {
         if reply.status != 200 {
             return Heard::Nothing { why: format!("HTTP status {}", reply.status), sent: true, raw: None };
         }
-        match read(&reply.body, &account.keys) {
+        match read(&reply.body, &account.keys_valid_since(self.clock.now_ms())) {
             Ok(said) => Heard::Said(Box::new(said)),
             Err(why) => {
                 let raw = String::from_utf8(reply.body.to_vec()).ok();

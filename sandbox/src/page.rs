@@ -263,7 +263,7 @@ pub(crate) async fn home(state: Arc<State>, _request: Request) -> Response {
          <h2>Partners and stores</h2>\n<div class=\"scroll\"><table><tr><th>partnerNo</th><th>storeNo</th>\
          <th>Currency</th><th>Wallets</th></tr>\n{partners}</table></div>\n\
          <h2>Newest orders</h2>\n<div class=\"scroll\"><table><tr><th>partnerOrderNo</th><th>orderNo</th>\
-         <th>Amount</th><th>Wallet</th><th>State</th></tr>\n{orders}</table></div>\n",
+         <th class=\"number\">Amount</th><th>Wallet</th><th>State</th></tr>\n{orders}</table></div>\n",
         state.violations.total()
     );
     Page { title: "ScanForPay sandbox", body: &body, is_wide: true, ..Page::default() }

@@ -13,10 +13,21 @@ struct Stat {
 
 /// Seconds of processor time that `root` and its descendants have used, ended ones included: a parent that waits
 /// for its child takes over the child's time.
-#[expect(clippy::cast_precision_loss, reason = "ticks stay far below 2^52")]
 pub fn cpu_seconds(root: u32) -> f64 {
     let stats = stats();
-    let ticks: u64 = family(root, &stats).iter().filter_map(|pid| stats.get(pid)).map(|stat| stat.ticks).sum();
+    seconds(family(root, &stats).iter().filter_map(|pid| stats.get(pid)).map(|stat| stat.ticks).sum())
+}
+
+/// The bench's own. Servers it has ended and waited for would be in it, but none ends while it measures.
+pub fn own_cpu_seconds() -> f64 {
+    std::fs::read_to_string("/proc/self/stat")
+        .ok()
+        .and_then(|line| parse(&line))
+        .map_or(0.0, |stat| seconds(stat.ticks))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "ticks stay far below 2^52")]
+fn seconds(ticks: u64) -> f64 {
     ticks as f64 / rustix::param::clock_ticks_per_second() as f64
 }
 
@@ -80,8 +91,7 @@ mod tests {
     #[test]
     fn a_family_is_all_below_the_root_and_nothing_beside_it() {
         let stat = |parent| Stat { parent, ticks: 1 };
-        let stats =
-            HashMap::from([(2, stat(1)), (3, stat(2)), (4, stat(3)), (5, stat(1)), (6, stat(5))]);
+        let stats = HashMap::from([(2, stat(1)), (3, stat(2)), (4, stat(3)), (5, stat(1)), (6, stat(5))]);
         let mut family = family(2, &stats);
         family.sort_unstable();
         assert_eq!(family, [2, 3, 4]);

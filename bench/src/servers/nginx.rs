@@ -28,10 +28,8 @@ pub async fn start(folder: &Path, stub: SocketAddr) -> anyhow::Result<(Server, S
     std::fs::create_dir(&folder)?;
     let address = free_address()?;
     let path = folder.to_str().context("the temporary folder's name is no text")?;
-    let config = fill(
-        CONFIG,
-        &[("listen", &address.to_string()), ("stub", &stub.to_string()), ("folder", path)],
-    );
+    let config =
+        fill(CONFIG, &[("listen", &address.to_string()), ("stub", &stub.to_string()), ("folder", path)]);
     let file = folder.join("nginx.conf");
     std::fs::write(&file, config)?;
     let nginx = || {

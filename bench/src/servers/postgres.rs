@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn a_users_numbers_are_found_by_the_whole_name() {
-        let users = "root:x:0:0:root:/root:/bin/sh\npostgres2:x:9:9::/:\npostgres:x:101:104:a,b:/var/lib:/bin/sh\n";
+        let users =
+            "root:x:0:0:root:/root:/bin/sh\npostgres2:x:9:9::/:\npostgres:x:101:104:a,b:/var/lib:/bin/sh\n";
         assert_eq!(ids(users, "postgres"), Some((101, 104)));
         assert_eq!(ids(users, "nobody"), None);
     }

@@ -16,6 +16,9 @@ use crate::app::App;
 use crate::entity::{delivery, event};
 use crate::ledger::{Claim, DeliveryMove, Lane, LedgerError};
 
+/// Between two looks at the least, where something due cannot be had just now.
+const LEAST_PAUSE_MS: i64 = 50;
+
 /// Between two looks when the store could not be asked.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -122,7 +125,7 @@ impl Worker {
         let now = self.app.clock.now_ms();
         match self.claim(now).await {
             Ok((taken, limit)) if taken >= limit => Some(now),
-            Ok(_) => self.next_due().await,
+            Ok(_) => self.next_due().await.map(|due| due.max(now + LEAST_PAUSE_MS)),
             Err(error) => {
                 tracing::warn!(%error, "due deliveries could not be taken");
                 Some(now + i64::try_from(PAUSE.as_millis()).unwrap_or(1_000))
@@ -136,13 +139,12 @@ impl Worker {
         if limit == 0 {
             return Ok((0, 1));
         }
-        let full = self.under_way.iter().filter(|(_, count)| **count >= config.max_in_flight_per_endpoint);
         let claim = Claim {
             lease: self.app.deliveries.node().to_owned(),
             now,
             lease_ms: self.app.deliveries.lease_ms(),
             limit: u64::try_from(limit).unwrap_or(u64::MAX),
-            except_endpoints: full.map(|(id, _)| id.clone()).collect(),
+            except_endpoints: self.full_endpoints(),
         };
         let room = self.app.ledger.room_when_free(Lane::Attempts, self.app.deliveries.node()).await?;
         let claimed = room.claim(claim).await?;
@@ -153,12 +155,19 @@ impl Worker {
         Ok((taken, limit))
     }
 
+    /// Endpoints that are at their limit: what is due to them waits until one of their attempts has ended.
+    fn full_endpoints(&self) -> Vec<String> {
+        let limit = self.app.config.deliveries.max_in_flight_per_endpoint;
+        self.under_way.iter().filter(|(_, count)| **count >= limit).map(|(id, _)| id.clone()).collect()
+    }
+
     async fn next_due(&self) -> Option<i64> {
         let next: Result<Option<Option<i64>>, _> = delivery::Entity::find()
             .select_only()
             .expr(Func::min(Expr::col(delivery::Column::DueAt)))
             .filter(delivery::Column::State.eq(delivery::State::Due))
             .filter(delivery::Column::Lease.is_null())
+            .filter(delivery::Column::EndpointId.is_not_in(self.full_endpoints()))
             .into_tuple()
             .one(&self.app.store.read)
             .await;

@@ -1,6 +1,7 @@
 //! One batch as one transaction: look, decide, write. Rows are touched in the order of their ids.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{DbBackend, FromQueryResult, QueryResult};
@@ -10,6 +11,9 @@ use super::connection::Connection;
 use super::fault::{self, Fault};
 use super::{Gathered, NewOrder, Placement, RowStatement, Write, statements};
 use crate::entity::{attempt, delivery, endpoint, event, journal, order, quarantine, submission};
+
+/// After so long without an answer a PostgreSQL connection is given up. Above any lock's or fsync's usual wait.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// What of a batch is given to the writer's own clock for leases.
 #[derive(Debug, Clone, Copy)]
@@ -43,9 +47,26 @@ pub(super) async fn write(
         DbBackend::Postgres => "BEGIN",
         _ => "BEGIN IMMEDIATE", // a deferred one that read first fails when anybody else wrote
     };
-    connection.plain(begin).await.map_err(|e| fault::of_statement(&e))?;
-    statements_of(connection, batch, again, leases).await?;
-    connection.plain("COMMIT").await.map_err(|e| fault::of_commit(&e))
+    let is_remote = connection.backend() == DbBackend::Postgres;
+    let statements = async {
+        connection.plain(begin).await.map_err(|e| fault::of_statement(&e))?;
+        statements_of(connection, batch, again, leases).await
+    };
+    within(is_remote, statements, || Fault::Lost("PostgreSQL did not answer in time".into())).await?;
+    let commit = async { connection.plain("COMMIT").await.map_err(|e| fault::of_commit(&e)) };
+    within(is_remote, commit, || Fault::InDoubt("PostgreSQL did not answer a COMMIT in time".into())).await
+}
+
+/// A server that went silent must not hold every order: its connection is given up. A file answers or fails.
+async fn within(
+    is_remote: bool,
+    work: impl Future<Output = Result<(), Fault>>,
+    silence: impl FnOnce() -> Fault,
+) -> Result<(), Fault> {
+    if !is_remote {
+        return work.await;
+    }
+    tokio::time::timeout(SILENCE, work).await.unwrap_or_else(|_| Err(silence()))
 }
 
 async fn statements_of(

@@ -41,7 +41,7 @@ pub async fn take(app: &Arc<App>, token: &Token, document: &[u8]) -> Heard {
         return Heard::Busy;
     };
     // A key that was valid when the call was made, or since, may have signed it.
-    let keys: Vec<_> = account.keys.iter().filter(|key| key.is_valid(submission.created_at)).cloned().collect();
+    let keys = account.keys_valid_since(submission.created_at);
     let said = match upstream::read(document, &keys) {
         Ok(said) => said,
         Err(why) => {

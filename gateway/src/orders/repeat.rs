@@ -14,7 +14,7 @@ use super::query::{Asked, ask};
 use super::{Placed, reread, room};
 use crate::app::App;
 use crate::entity::order;
-use crate::ledger::{Changes, Target};
+use crate::ledger::{Changes, LedgerError, Target};
 
 /// How often a create that another node is making is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -82,7 +82,6 @@ async fn resubmit(app: &Arc<App>, create: &Create, order: &order::Model) -> Plac
     let (Ok(first), Ok(second)) = (room(app, &order.id), room(app, &order.id)) else {
         return Placed::Busy;
     };
-    let flight = app.flights.depart(&order.id);
     let now = app.clock.now_ms();
     let (submission, tokens) = new_submission(app, create, &order.id, now);
     let mut after = with_content(order, create);
@@ -113,13 +112,34 @@ async fn resubmit(app: &Arc<App>, create: &Create, order: &order::Model) -> Plac
         };
         (changes, true)
     });
-    let placed = match begun.await {
-        Ok(true) => submit(app, create, &after, &submission, &tokens, second).await,
-        Ok(false) | Err(crate::ledger::LedgerError::InDoubt) => Placed::Doubt,
+    match begun.await {
+        Ok(true) => {
+            let flight = app.flights.depart(&order.id);
+            let placed = submit(app, create, &after, &submission, &tokens, second).await;
+            flight.land(&placed);
+            placed
+        }
+        Ok(false) => join_other(app, create, &order.id).await,
+        Err(LedgerError::InDoubt) => Placed::Doubt,
         Err(_) => Placed::Busy,
+    }
+}
+
+/// Somebody else has just moved the order: take part in what they began.
+async fn join_other(app: &Arc<App>, create: &Create, order_id: &str) -> Placed {
+    let Ok(order) = reread(app, order_id).await else {
+        return Placed::Doubt;
     };
-    flight.land(&placed);
-    placed
+    if order.content_hash != create.content.hash() {
+        return other_content();
+    }
+    match order.status() {
+        OrderStatus::Submitting => match join(app, order).await {
+            Joined::Landed(placed) => placed,
+            Joined::Overdue(order) => first_answer(create, &order).unwrap_or(Placed::Doubt),
+        },
+        _ => first_answer(create, &order).unwrap_or(Placed::Doubt),
+    }
 }
 
 /// The order with what this create asks for; after a refusal that may be something else than before.
