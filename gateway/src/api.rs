@@ -21,12 +21,13 @@ use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable};
 
 /// Routes beside those of the contract: pattern and methods.
-const PUBLIC: [(&str, &[Method]); 8] = [
+const PUBLIC: [(&str, &[Method]); 9] = [
     ("/callback/notify/{token}", &[Method::POST]),
     ("/callback/return/{token}", &[Method::GET, Method::POST]),
     ("/health/live", &[Method::GET]),
     ("/health/ready", &[Method::GET]),
     ("/docs", &[Method::GET]),
+    ("/docs/open.js", &[Method::GET]),
     ("/docs/scalar.js", &[Method::GET]),
     ("/openapi.yaml", &[Method::GET]),
     ("/openapi.json", &[Method::GET]),

@@ -15,8 +15,8 @@ use crate::config::{Config, StoreUrl};
 use crate::deliveries::Deliveries;
 use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
-use crate::directory::vault::Vault;
 use crate::directory::Directory;
+use crate::directory::vault::Vault;
 use crate::disk::Disk;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
@@ -62,19 +62,27 @@ pub struct Opened {
 impl App {
     /// Open the store and load everybody. `own` are the addresses this process listens on.
     pub async fn open(config: Config, clock: Clock, own: Vec<SocketAddr>) -> anyhow::Result<Opened> {
-        let opening = Opening { url: config.store.url.clone(), readers: config.store.readers, access: Access::Own };
+        let opening =
+            Opening { url: config.store.url.clone(), readers: config.store.readers, access: Access::Own };
         let store = Store::open(&opening).await?;
         let chance = Chance::new(clock.clone());
-        let (ledger, writers) = Ledger::start(store.connector.clone(), ledger_settings(&config, &store)).await?;
+        let (ledger, writers) =
+            Ledger::start(store.connector.clone(), ledger_settings(&config, &store)).await?;
         if store.path.is_some() {
             void_leases(&ledger).await?;
         }
         let vault = vault(&config, &store).await?;
-        let directory = Directory::load(&store.read, &vault).await.context("loading merchants and their keys")?;
+        let directory =
+            Directory::load(&store.read, &vault).await.context("loading merchants and their keys")?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
         let (deliveries, fresh) = Deliveries::new(chance.id(), config.deliveries.lease, config.store.queue);
         let app = Arc::new(Self {
-            upstream: Upstream::new(Outgoing::for_upstream(), clock.clone(), chance.clone(), config.upstream.max_response),
+            upstream: Upstream::new(
+                Outgoing::for_upstream(),
+                clock.clone(),
+                chance.clone(),
+                config.upstream.max_response,
+            ),
             outgoing: Outgoing::for_tenants(policy.clone()),
             disk: Disk::new(store.path.clone(), config.store.min_free_disk, config.store.stop_free_disk),
             flights: Arc::default(),
@@ -130,7 +138,12 @@ fn millis(duration: Duration) -> i64 {
 fn ledger_settings(config: &Config, store: &Store) -> ledger::Settings {
     // One writer is what SQLite allows; PostgreSQL takes several side by side.
     let writers = if store.path.is_some() { 1 } else { usize::try_from(config.store.writers).unwrap_or(1) };
-    ledger::Settings { writers, max_batch: config.store.max_batch, queue: config.store.queue, patience: PATIENCE }
+    ledger::Settings {
+        writers,
+        max_batch: config.store.max_batch,
+        queue: config.store.queue,
+        patience: PATIENCE,
+    }
 }
 
 /// Leases of a SQLite store were given by a process that is no more.

@@ -3,18 +3,21 @@
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use sea_orm::EntityTrait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
 use crate::app;
 use crate::config::{Config, StoreUrl};
 use crate::entity::sign_key;
-use crate::store::{Access, Opening, Store};
+use crate::store::{Access, Opening, Store, sqlite_damage};
 
 fn sqlite_path(config: &Config) -> anyhow::Result<&Path> {
     match &config.store.url {
         StoreUrl::Sqlite(path) => Ok(path),
-        StoreUrl::Postgres(_) => bail!("this store is PostgreSQL; back it up with pg_dump and restore it with pg_restore"),
+        StoreUrl::Postgres(_) => {
+            bail!("this store is PostgreSQL; back it up with pg_dump and restore it with pg_restore")
+        }
     }
 }
 
@@ -41,19 +44,26 @@ pub async fn verify(config: &Config, file: &Path) -> anyhow::Result<()> {
     let mut connection = SqliteConnection::connect_with(&options)
         .await
         .with_context(|| format!("{} is not a store that can be read", file.display()))?;
-    let row = connection.fetch_one("PRAGMA integrity_check").await.with_context(|| format!("checking {}", file.display()))?;
-    let answer: String = row.try_get(0)?;
-    ensure!(answer == "ok", "{} is damaged: {answer}", file.display());
+    let answer: String = match connection.fetch_one("PRAGMA integrity_check").await {
+        Ok(row) => row.try_get(0)?,
+        Err(error) => damage(error.into()).with_context(|| format!("checking {}", file.display()))?,
+    };
+    let first = answer.lines().last().unwrap_or_default();
+    ensure!(first == "ok", "{} is damaged ({first}); use another backup", file.display());
     connection.close().await?;
 
     let opening = Opening { url: StoreUrl::Sqlite(file.to_owned()), readers: 1, access: Access::Look };
     let store = Store::open(&opening).await?;
     let vault = app::vault(config, &store).await?;
-    use sea_orm::EntityTrait;
     for key in sign_key::Entity::find().all(&store.read).await.context("reading the sign keys")? {
         vault.open(&key.id, &key.sealed)?;
     }
     Ok(())
+}
+
+/// What SQLite says where its error is that of a damaged file.
+fn damage(error: anyhow::Error) -> anyhow::Result<String> {
+    sqlite_damage(&error).ok_or(error)
 }
 
 /// Put a backup in the place of a store that is gone. Never over one that is there.
@@ -67,6 +77,8 @@ pub async fn restore(config: &Config, file: &Path) -> anyhow::Result<()> {
     // Copied beside and renamed, so that an interrupted restore leaves no half store.
     let beside = path.with_extension("restoring");
     std::fs::copy(file, &beside).with_context(|| format!("copying to {}", beside.display()))?;
-    std::fs::File::open(&beside).and_then(|copy| copy.sync_all()).with_context(|| format!("writing {}", beside.display()))?;
+    std::fs::File::open(&beside)
+        .and_then(|copy| copy.sync_all())
+        .with_context(|| format!("writing {}", beside.display()))?;
     std::fs::rename(&beside, path).with_context(|| format!("moving it to {}", path.display()))
 }

@@ -37,7 +37,8 @@ pub struct Token {
 impl Token {
     /// `None` where it cannot be one of ours.
     pub fn parse(text: &str) -> Option<Self> {
-        let fits = text.len() == 2 * PART && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        let fits =
+            text.len() == 2 * PART && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         fits.then(|| Self { submission_id: text[..PART].to_owned(), hash: hash(text) })
     }
 

@@ -21,6 +21,7 @@ use time::macros::{format_description, offset};
 
 use exchange::{Failure, Request};
 use report::{Answer, Subject};
+pub(crate) use target::quoted;
 use target::{Target, TargetArgs};
 
 #[derive(Debug, Subcommand)]

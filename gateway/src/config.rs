@@ -111,7 +111,6 @@ pub struct Signed {
     #[serde(with = "humantime_serde")]
     pub freshness: Duration,
     pub freshness_mode: FreshnessMode,
-    pub max_depth: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]

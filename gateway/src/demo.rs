@@ -1,31 +1,41 @@
 //! `scangate demo`: gateway, sandbox and a shop in one process, with everything made that a first order needs.
 
+mod asking;
+
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use serde::{Deserialize, Serialize};
 use shared::money::Currency;
 use shared::wallet::Wallet;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::App;
 use crate::chance;
+use crate::client;
 use crate::clock::Clock;
 use crate::config::{Config, Given, Sources};
 use crate::directory::setup::{
     AccountDescription, Description, MerchantDescription, Mode, OperatorDescription, PlatformDescription,
     StoreDescription, Workshop,
 };
+use crate::entity::account;
+use crate::ledger::{Lane, RowStatement};
 use crate::lifecycle;
 use crate::server;
 
 const PLATFORM: &str = "demo";
+const ACCOUNT: &str = "sandbox";
 const UPSTREAM_PARTNER_NO: &str = "90001";
 const PARTNER_NO: &str = "10001";
 /// The merchant's stores: number, number at the sandbox, currency.
 const STORES: [(&str, &str, &str); 2] =
     [("100010000000002", "900010000000002", "HKD"), ("100010000000003", "900010000000003", "JPY")];
+/// Where the shops under development are: this machine, its containers, the office.
+const OWN_NETWORKS: &str = r#"["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]"#;
 
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
@@ -109,18 +119,21 @@ pub async fn run(args: &DemoArgs, stop: CancellationToken) -> anyhow::Result<()>
     let ops = lifecycle::bind(args.ops_listen, "--ops-listen").await?;
     let sandbox_listener = lifecycle::bind(args.sandbox_listen, "--sandbox-listen").await?;
     let shop_listener = lifecycle::bind(args.shop_listen, "--shop-listen").await?;
-    let url = |listener: &tokio::net::TcpListener| Ok::<_, std::io::Error>(format!("http://{}", listener.local_addr()?));
+    let url = |listener: &tokio::net::TcpListener| {
+        Ok::<_, std::io::Error>(format!("http://{}", listener.local_addr()?))
+    };
     let (gateway_url, ops_url) = (url(&public)?, url(&ops)?);
     let (sandbox_url, shop_url) = (url(&sandbox_listener)?, url(&shop_listener)?);
 
-    std::fs::create_dir_all(&args.data)
-        .with_context(|| format!("the folder {} cannot be made; choose another with --data", args.data.display()))?;
+    std::fs::create_dir_all(&args.data).with_context(|| {
+        format!("the folder {} cannot be made; choose another with --data", args.data.display())
+    })?;
     let path = args.data.join("demo.json");
     let file = demo_file(&path, &gateway_url, &ops_url, &sandbox_url, &shop_url)?;
     let config = config(&args.data, &gateway_url, &sandbox_url)?;
 
     let sandbox = sandbox::start(sandbox_listener, sandbox_settings(&file, &sandbox_url), sandbox_clock())?;
-    let shop = sandbox::shop::start(shop_listener, shop_settings(&file))?;
+    let shop = sandbox::shop::start(shop_listener, shop_settings(&file)?)?;
     let running = server::start(config, Clock::system(), public, ops, stop).await?;
     make(&running.app, &file, &sandbox_url).await?;
     write(&path, &file)?;
@@ -154,7 +167,10 @@ fn demo_file(path: &Path, gateway: &str, ops: &str, sandbox: &str, shop: &str) -
             shop,
             platform: Slug { slug: PLATFORM.to_owned() },
             merchant: Credentials { partner_no: PARTNER_NO.to_owned(), sign_key: chance::sign_key() },
-            upstream: Credentials { partner_no: UPSTREAM_PARTNER_NO.to_owned(), sign_key: chance::sign_key() },
+            upstream: Credentials {
+                partner_no: UPSTREAM_PARTNER_NO.to_owned(),
+                sign_key: chance::sign_key(),
+            },
             stores: STORES
                 .iter()
                 .map(|(store_no, _, currency)| DemoStore {
@@ -178,7 +194,7 @@ fn config(data: &Path, gateway_url: &str, sandbox_url: &str) -> anyhow::Result<C
         given("store.url", format!("sqlite:{}", data("scangate.db"))),
         given("secrets.master_key_file", data("master.key")),
         given("upstream.allowed_base_urls", format!("[\"{sandbox_url}\"]")),
-        given("deliveries.allow_addresses", "[\"127.0.0.0/8\", \"::1/128\"]".to_owned()),
+        given("deliveries.allow_addresses", OWN_NETWORKS.to_owned()),
         given("server.bare_platform", PLATFORM.to_owned()),
     ]);
     Ok(Config::load_from(&sources)?)
@@ -203,30 +219,32 @@ fn sandbox_settings(file: &DemoFile, url: &str) -> sandbox::Settings {
     sandbox::Settings::new(url, vec![partner])
 }
 
-fn shop_settings(file: &DemoFile) -> sandbox::shop::ShopSettings {
-    sandbox::shop::ShopSettings {
+fn shop_settings(file: &DemoFile) -> anyhow::Result<sandbox::shop::ShopSettings> {
+    Ok(sandbox::shop::ShopSettings {
         partner_no: file.merchant.partner_no.clone(),
         sign_key: file.merchant.sign_key.clone(),
         print: true,
-        ..Default::default()
-    }
+        ask: Some(asking::ask(file)?),
+    })
 }
 
 /// What the demo's store lacks: everything, on the first start.
-async fn make(app: &std::sync::Arc<crate::app::App>, file: &DemoFile, sandbox_url: &str) -> anyhow::Result<()> {
+async fn make(app: &App, file: &DemoFile, sandbox_url: &str) -> anyhow::Result<()> {
     let account = AccountDescription {
-        name: "sandbox".to_owned(),
+        name: ACCOUNT.to_owned(),
         base_url: sandbox_url.to_owned(),
         partner_no: file.upstream.partner_no.clone(),
         sign_key: file.upstream.sign_key.clone(),
     };
-    let store = STORES.iter().zip(&file.stores).map(|((store_no, upstream_store_no, currency), store)| StoreDescription {
-        store_no: (*store_no).to_owned(),
-        account: account.name.clone(),
-        upstream_store_no: (*upstream_store_no).to_owned(),
-        currency: (*currency).to_owned(),
-        wallets: store.wallets.clone(),
-        time_zone: "Asia/Hong_Kong".to_owned(),
+    let store = STORES.iter().zip(&file.stores).map(|((store_no, upstream_store_no, currency), store)| {
+        StoreDescription {
+            store_no: (*store_no).to_owned(),
+            account: account.name.clone(),
+            upstream_store_no: (*upstream_store_no).to_owned(),
+            currency: (*currency).to_owned(),
+            wallets: store.wallets.clone(),
+            time_zone: "Asia/Hong_Kong".to_owned(),
+        }
     });
     let merchant = MerchantDescription {
         name: "Demo shop".to_owned(),
@@ -241,10 +259,24 @@ async fn make(app: &std::sync::Arc<crate::app::App>, file: &DemoFile, sandbox_ur
         account: vec![account],
         merchant: vec![merchant],
     };
-    let operator = OperatorDescription { name: file.operator.name.clone(), password: file.operator.password.clone() };
+    let operator =
+        OperatorDescription { name: file.operator.name.clone(), password: file.operator.password.clone() };
     let description = Description { platform: vec![platform], operator: vec![operator] };
     Workshop::of(app).make(&description).await?;
+    move_account(app, sandbox_url).await?;
     app.directory.reload(&app.store.read, &app.vault).await
+}
+
+/// The sandbox may listen elsewhere than at the last start.
+async fn move_account(app: &App, sandbox_url: &str) -> anyhow::Result<()> {
+    let update = Query::update()
+        .table(account::Entity)
+        .value(account::Column::BaseUrl, sandbox_url)
+        .and_where(Expr::col(account::Column::Name).eq(ACCOUNT))
+        .and_where(Expr::col(account::Column::BaseUrl).ne(sandbox_url))
+        .to_owned();
+    app.ledger.room(Lane::Bulk, "directory")?.rows(vec![RowStatement::Update(update)]).await?;
+    Ok(())
 }
 
 fn write(path: &Path, file: &DemoFile) -> anyhow::Result<()> {
@@ -261,10 +293,17 @@ fn write(path: &Path, file: &DemoFile) -> anyhow::Result<()> {
 
 #[expect(clippy::print_stdout, reason = "the demo speaks to the person who started it")]
 fn tell(file: &DemoFile, path: &Path, data: &Path) {
-    let stores: Vec<String> = file.stores.iter().map(|store| format!("{} ({})", store.store_no, store.currency)).collect();
-    let data = if data == Path::new("scangate-data") { String::new() } else { format!(" --data {}", data.display()) };
+    let stores: Vec<String> =
+        file.stores.iter().map(|store| format!("{} ({})", store.store_no, store.currency)).collect();
+    let data = match data.to_string_lossy() {
+        usual if usual == "scangate-data" => String::new(),
+        other => format!(" --data {}", client::quoted(&other)),
+    };
     println!("ScanGate demo is running. Ctrl-C stops it; everything is kept.\n");
-    println!("  gateway   {}   (signed routes below {})", file.gateway.base_url, file.gateway.signed_base_url);
+    println!(
+        "  gateway   {}   (signed routes below {})",
+        file.gateway.base_url, file.gateway.signed_base_url
+    );
     println!("  docs      {}", file.gateway.docs_url);
     println!("  sandbox   {}   (stands in for ScanForPay)", file.sandbox.base_url);
     println!("  shop      {}", file.shop.notify_url);
@@ -272,5 +311,7 @@ fn tell(file: &DemoFile, path: &Path, data: &Path) {
     println!("  merchant  {} with stores {}", file.merchant.partner_no, stores.join(", "));
     println!("  keys and passwords are in {}\n", path.display());
     println!("A first order:\n");
-    println!("  cargo run --release -p gateway -- client order --demo{data} --wallet Alipay --amount 2100 --currency HKD\n");
+    let program = std::env::args().next().unwrap_or_else(|| "scangate".to_owned());
+    let program = client::quoted(&program);
+    println!("  {program} client order --demo{data} --wallet Alipay --amount 2100 --currency HKD\n");
 }

@@ -83,6 +83,7 @@ pub struct Merchant {
     /// Current version first.
     pub keys: Vec<SignKey>,
     pub stores: HashMap<String, Arc<Store>>,
+    /// Place in `keys`; past its end while none was seen in use.
     last_key: AtomicUsize,
 }
 
@@ -98,8 +99,13 @@ impl Merchant {
         }
     }
 
-    pub fn last_used_key(&self) -> &SignKey {
-        &self.keys[self.last_key.load(Ordering::Relaxed)]
+    /// The version the merchant signed with last, as far as this process has seen.
+    pub fn last_used_key(&self) -> Option<&SignKey> {
+        self.keys.get(self.last_key.load(Ordering::Relaxed))
+    }
+
+    pub fn current_key(&self) -> &SignKey {
+        &self.keys[0] // loading refuses a merchant without keys
     }
 }
 
@@ -125,6 +131,12 @@ impl Directory {
 
     pub async fn reload(&self, read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<()> {
         let everybody = Arc::new(everybody(read, vault).await?);
+        let before = self.everybody();
+        for (id, merchant) in &everybody.merchants {
+            if let Some(key) = before.merchants.get(id).and_then(|before| before.last_used_key()) {
+                merchant.used_key(&key.id);
+            }
+        }
         *self.everybody.write().unwrap_or_else(PoisonError::into_inner) = everybody;
         Ok(())
     }
@@ -156,21 +168,32 @@ async fn everybody(read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<E
     let keys = keys(read, vault).await?;
     let mut accounts = HashMap::new();
     for row in account::Entity::find().all(read).await? {
-        let keys = keys.get(&row.id).cloned().with_context(|| format!("account {} has no sign key", row.name))?;
-        let base_url = Url::parse(&row.base_url).with_context(|| format!("the base URL of account {}", row.name))?;
+        let keys =
+            keys.get(&row.id).cloned().with_context(|| format!("account {} has no sign key", row.name))?;
+        let base_url =
+            Url::parse(&row.base_url).with_context(|| format!("the base URL of account {}", row.name))?;
         let account = Account { id: row.id.clone(), base_url, partner_no: row.partner_no, keys };
         accounts.insert(row.id, Arc::new(account));
     }
     let mut stores: HashMap<String, HashMap<String, Arc<Store>>> = HashMap::new();
     for row in store::Entity::find().all(read).await? {
-        let account = accounts.get(&row.account_id).cloned().with_context(|| format!("store {} has no account", row.id))?;
-        stores.entry(row.merchant_id.clone()).or_default().insert(row.store_no.clone(), Arc::new(store_of(row, account)?));
+        let account = accounts
+            .get(&row.account_id)
+            .cloned()
+            .with_context(|| format!("store {} has no account", row.id))?;
+        stores
+            .entry(row.merchant_id.clone())
+            .or_default()
+            .insert(row.store_no.clone(), Arc::new(store_of(row, account)?));
     }
     let slugs: HashMap<String, String> =
         platform::Entity::find().all(read).await?.into_iter().map(|row| (row.id, row.slug)).collect();
     let mut all = Everybody { accounts, ..Everybody::default() };
     for row in merchant::Entity::find().all(read).await? {
-        let keys = keys.get(&row.id).cloned().with_context(|| format!("merchant {} has no sign key", row.partner_no))?;
+        let keys = keys
+            .get(&row.id)
+            .cloned()
+            .with_context(|| format!("merchant {} has no sign key", row.partner_no))?;
         let slug = slugs.get(&row.platform_id).cloned().context("a merchant without a platform")?;
         let merchant = Arc::new(merchant_of(row, keys, &mut stores)?);
         all.platforms.entry(slug).or_default().insert(merchant.partner_no.clone(), merchant.clone());
@@ -180,7 +203,8 @@ async fn everybody(read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<E
 }
 
 fn store_of(row: store::Model, account: Arc<Account>) -> anyhow::Result<Store> {
-    let wallets = row.wallets.split(',').map(|name| Wallet::parse(name).with_context(|| format!("wallet {name}")));
+    let wallets =
+        row.wallets.split(',').map(|name| Wallet::parse(name).with_context(|| format!("wallet {name}")));
     Ok(Store {
         currency: Currency::parse(&row.currency).with_context(|| format!("currency {}", row.currency))?,
         wallets: wallets.collect::<anyhow::Result<_>>()?,
@@ -212,7 +236,7 @@ fn merchant_of(
         platform_id: row.platform_id,
         partner_no: row.partner_no,
         keys,
-        last_key: AtomicUsize::new(0),
+        last_key: AtomicUsize::new(usize::MAX),
     })
 }
 
@@ -221,7 +245,8 @@ async fn keys(read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<HashMa
     let mut keys: HashMap<String, Vec<SignKey>> = HashMap::new();
     for row in sign_key::Entity::find().order_by_desc(sign_key::Column::Version).all(read).await? {
         let text = vault.open(&row.id, &row.sealed)?;
-        let text = String::from_utf8(text.to_vec()).with_context(|| format!("sign key {} is not text", row.id))?;
+        let text =
+            String::from_utf8(text.to_vec()).with_context(|| format!("sign key {} is not text", row.id))?;
         let key = SignKey { id: row.id, text: Zeroizing::new(text), expires_at: row.expires_at };
         keys.entry(row.owner_id).or_default().push(key);
     }

@@ -19,10 +19,13 @@ mod fault;
 mod statements;
 mod writer;
 
-pub use change::{Changes, Current, Target, Told};
-pub use connection::{Connection, Connector};
 use change::{Change, Deciding};
+pub use change::{Changes, Current, Seen, Target, Told};
+pub use connection::{Connection, Connector};
 use writer::Writer;
+
+/// The most writes that may go into one transaction: an order has 34 columns, and SQLite takes 32,766 parameters.
+pub const MAX_BATCH: usize = 900;
 
 /// How much may wait and how much goes into one transaction.
 #[derive(Debug, Clone, Copy)]
@@ -116,11 +119,27 @@ pub enum Lane {
 pub struct Room(mpsc::OwnedPermit<Write>);
 
 enum Write {
-    Place { rows: Box<NewOrder>, placement: Option<Placement>, done: oneshot::Sender<Result<Placement, LedgerError>> },
+    Place {
+        rows: Box<NewOrder>,
+        placement: Option<Placement>,
+        done: oneshot::Sender<Result<Placement, LedgerError>>,
+    },
     Change(Box<dyn Change>),
-    Move { step: Box<DeliveryMove>, ours: bool, done: oneshot::Sender<Result<bool, LedgerError>> },
-    Claim { claim: Claim, claimed: Vec<delivery::Model>, done: oneshot::Sender<Result<Vec<delivery::Model>, LedgerError>> },
-    Rows { statements: Vec<RowStatement>, written: u64, done: oneshot::Sender<Result<u64, LedgerError>> },
+    Move {
+        step: Box<DeliveryMove>,
+        ours: bool,
+        done: oneshot::Sender<Result<bool, LedgerError>>,
+    },
+    Claim {
+        claim: Claim,
+        claimed: Vec<delivery::Model>,
+        done: oneshot::Sender<Result<Vec<delivery::Model>, LedgerError>>,
+    },
+    Rows {
+        statements: Vec<RowStatement>,
+        written: u64,
+        done: oneshot::Sender<Result<u64, LedgerError>>,
+    },
 }
 
 #[derive(Clone)]
@@ -263,12 +282,13 @@ async fn answered<T>(answer: oneshot::Receiver<Result<T, LedgerError>>) -> Resul
 }
 
 impl Write {
-    /// The order this write is about, if any: one write per order and batch.
-    fn order_id(&self) -> Option<&str> {
+    /// The order or the delivery that this write is about, if any: one write for each in a batch.
+    fn subject(&self) -> Option<&str> {
         match self {
             Self::Place { rows, .. } => Some(&rows.order.id),
             Self::Change(change) => Some(&change.target().order_id),
-            Self::Move { .. } | Self::Claim { .. } | Self::Rows { .. } => None,
+            Self::Move { step, .. } => Some(&step.delivery_id),
+            Self::Claim { .. } | Self::Rows { .. } => None,
         }
     }
 

@@ -14,6 +14,9 @@ use gateway::store::{Access, Opening, Store};
 use gateway::{api, backup, contract, demo, lifecycle, server, telemetry};
 use tokio_util::sync::CancellationToken;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A multi-tenant payment gateway in front of ScanForPay
 #[derive(Parser)]
 #[command(name = "scangate", version, arg_required_else_help = true)]
@@ -26,6 +29,7 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
 enum Command {
     /// Run the gateway
     Serve,
@@ -35,9 +39,7 @@ enum Command {
     #[command(subcommand)]
     Client(ClientCommand),
     /// Make the platforms, accounts, merchants, stores and operators that a TOML file names and the store lacks
-    Apply {
-        file: PathBuf,
-    },
+    Apply { file: PathBuf },
     /// Print the configuration in force, secrets hidden
     Config {
         /// Print the commented defaults instead
@@ -49,9 +51,7 @@ enum Command {
     /// Bring the store's schema up to date and exit
     Migrate,
     /// Write a consistent copy of a SQLite store to a new file; the gateway may be running
-    Backup {
-        file: PathBuf,
-    },
+    Backup { file: PathBuf },
     /// Put a backup in the place of a SQLite store that is gone
     Restore {
         file: PathBuf,
@@ -149,14 +149,31 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
 
 async fn apply(file: Option<&Path>, description: &Path) -> anyhow::Result<()> {
     let config = Config::load(file)?;
-    let text = std::fs::read_to_string(description).with_context(|| format!("reading {}", description.display()))?;
-    let described: Description = toml::from_str(&text).with_context(|| format!("in {}", description.display()))?;
+    let described = read_description(description)?;
     let Opened { app, worker, writers } = App::open(config, Clock::system(), Vec::new()).await?;
     drop(worker);
     let made = Workshop::of(&app).make(&described).await;
+    // The made keys are shown whatever comes of closing.
+    drop(app.store.read.close_by_ref().await);
     writers.finish().await;
     print(&format!("{}\n", serde_json::to_string_pretty(&made?)?));
     Ok(())
+}
+
+/// Its errors name a line and do not show it: the line may hold a sign key.
+fn read_description(file: &Path) -> anyhow::Result<Description> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    toml::from_str(&text).map_err(|error| {
+        let before = &text[..error.span().map_or(0, |span| span.start)];
+        let (number, start) = (before.matches('\n').count() + 1, before.rfind('\n').map_or(0, |end| end + 1));
+        let line = text[start..].trim_start();
+        let what = if ["sign_key", "password"].iter().any(|secret| line.starts_with(secret)) {
+            "this is not text in quotes"
+        } else {
+            error.message()
+        };
+        anyhow::anyhow!("{} line {number}: {what}", file.display())
+    })
 }
 
 async fn restore(config: &Config, source: &Path, verify: bool) -> anyhow::Result<()> {
@@ -177,7 +194,8 @@ fn export_key(config: &Config) -> anyhow::Result<()> {
         return Ok(());
     }
     let file = secrets.master_key_file.as_deref().context("secrets.master_key_file is not set")?;
-    let text = std::fs::read_to_string(file).with_context(|| format!("reading the master key file {}", file.display()))?;
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("reading the master key file {}", file.display()))?;
     print(&text);
     Ok(())
 }

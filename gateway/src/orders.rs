@@ -7,8 +7,9 @@ use sea_orm::EntityTrait;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::deliveries::StartingPlace;
 use crate::entity::{order, submission};
-use crate::ledger::{Current, Lane, LedgerError, Room, Target};
+use crate::ledger::{Current, Lane, LedgerError, Room, Seen, Target};
 use crate::upstream::Said;
 
 pub mod content;
@@ -34,11 +35,17 @@ pub enum Placed {
         /// Fields of the upstream's answer that we only pass on: key and value's JSON text.
         extra: Vec<(String, String)>,
     },
-    Refused { code: i32, msg: String },
+    Refused {
+        code: i32,
+        msg: String,
+    },
     /// It may have been opened or not. Never told as a failure.
     Doubt,
     /// The number stands for something else, or is past being paid.
-    Conflict { code: i32, msg: &'static str },
+    Conflict {
+        code: i32,
+        msg: &'static str,
+    },
     /// Nothing was begun; try again later.
     Busy,
 }
@@ -83,7 +90,23 @@ impl Drop for Flight {
 }
 
 /// Take a fact about `submission` through the one gate, durably, and set off what was promised by it.
-pub async fn settle(app: &Arc<App>, room: Room, submission: &submission::Model, fact: Fact) -> Result<Settled, LedgerError> {
+async fn settle(
+    app: &Arc<App>,
+    room: Room,
+    submission: &submission::Model,
+    fact: Fact,
+) -> Result<Settled, LedgerError> {
+    settle_seen(app, room, submission, None, fact).await
+}
+
+/// The same by whoever wrote `order` a moment ago, which saves the ledger a look at it.
+async fn settle_seen(
+    app: &Arc<App>,
+    room: Room,
+    submission: &submission::Model,
+    order: Option<&order::Model>,
+    fact: Fact,
+) -> Result<Settled, LedgerError> {
     let may_tell = matches!(fact.told, Told::State(_));
     let start = if may_tell { app.deliveries.starting_place() } else { None };
     let target = Target {
@@ -91,12 +114,15 @@ pub async fn settle(app: &Arc<App>, room: Room, submission: &submission::Model, 
         submission_id: Some(submission.id.clone()),
         digest: fact.digest(),
         key: fact.id.clone(),
+        seen: order.map(|order| Arc::new(Seen { order: order.clone(), submission: submission.clone() })),
     };
-    let (source, lease) = (fact.source, start.as_ref().map(|start| start.lease()));
+    let (source, lease) = (fact.source, start.as_ref().map(StartingPlace::lease));
     let deciding = app.clone();
     let decide = move |current: &Current<'_>| {
         let merchant = deciding.directory.merchant_by_id(&current.order.merchant_id);
-        let sign_key_id = merchant.map_or_else(|| current.order.sign_key_id.clone(), |merchant| merchant.last_used_key().id.clone());
+        let last_used =
+            merchant.as_ref().and_then(|merchant| merchant.last_used_key()).map(|key| key.id.clone());
+        let sign_key_id = last_used.unwrap_or_else(|| current.order.sign_key_id.clone());
         let telling = settle::Telling { lease: lease.clone(), sign_key_id };
         settle::settle(current, &fact, &telling, &deciding.chance)
     };

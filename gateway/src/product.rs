@@ -73,9 +73,26 @@ pub static ALL: [&Product; 1] = [&QRCODE];
 /// Every field that any product or operation of the protocol knows. A merchant's own field may not become one
 /// of these by trimming or folding.
 pub const KNOWN_FIELDS: [&str; 20] = [
-    "storeNo", "partnerOrderNo", "orderNo", "wallet", "barcode", "currency", "orderAmount", "goodsAmount",
-    "goodsExtraAmount", "orderTitle", "operatorId", "terminalNo", "notifyUrl", "returnUrl", "it_b_pay", "refundNo",
-    "partnerNo", "code", "msg", "payUrl",
+    "storeNo",
+    "partnerOrderNo",
+    "orderNo",
+    "wallet",
+    "barcode",
+    "currency",
+    "orderAmount",
+    "goodsAmount",
+    "goodsExtraAmount",
+    "orderTitle",
+    "operatorId",
+    "terminalNo",
+    "notifyUrl",
+    "returnUrl",
+    "it_b_pay",
+    "refundNo",
+    "partnerNo",
+    "code",
+    "msg",
+    "payUrl",
 ];
 
 /// The product of this stored name.

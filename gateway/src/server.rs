@@ -64,6 +64,10 @@ impl Running {
             // A task that panicked has said so in the log.
             let _ = task.await;
         }
+        // Readers first: SQLite folds its log into the database when the last connection closes, and that has to be
+        // one that may write.
+        let closed = self.app.store.read.close_by_ref().await;
+        closed.unwrap_or_else(|error| tracing::warn!(%error, "the readers could not be closed"));
         self.writers.finish().await;
         match failure {
             Some(reason) => bail!("the store failed and nothing could be acknowledged any more: {reason}"),

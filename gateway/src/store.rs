@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use migrations::Migrator;
-use sea_orm::{DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqlxPostgresConnector, SqlxSqliteConnector};
 use sea_orm_migration::MigratorTrait;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -33,7 +33,7 @@ pub struct Opening {
 pub enum Access {
     /// Serve or change it: a SQLite store is then this process's alone.
     Own,
-    /// Only look.
+    /// Only look, at a SQLite file that nobody writes.
     Look,
 }
 
@@ -63,29 +63,29 @@ impl Store {
 
     async fn open_sqlite(path: &Path, opening: &Opening) -> anyhow::Result<Self> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("the folder {} cannot be made; choose another or mend its rights", folder.display()))?;
+            std::fs::create_dir_all(folder).with_context(|| {
+                format!("the folder {} cannot be made; choose another or mend its rights", folder.display())
+            })?;
         }
         let lock = match opening.access {
             Access::Own => Some(lock(path)?),
             Access::Look => None,
         };
-        let write = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(opening.access == Access::Own)
-            .journal_mode(SqliteJournalMode::Wal)
+        let write = SqliteConnectOptions::new().filename(path);
+        let write = match opening.access {
+            Access::Own => write.create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
+            // Leaves no file beside it, and needs no right to make one.
+            Access::Look => write.immutable(true),
+        };
+        let write = write
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
-            .pragma("cache_size", "-32000");
+            .pragma("cache_size", "-32000")
+            .pragma("temp_store", "MEMORY"); // else every multi-row statement makes and removes a file
         if opening.access == Access::Own {
             refuse_network_file_system(path)?;
-            migrate_sqlite(&write).await.with_context(|| {
-                format!(
-                    "the store {} cannot be used; if it is damaged, restore a backup; if a newer scangate made it, use that one",
-                    path.display()
-                )
-            })?;
+            migrate_sqlite(&write).await.map_err(|error| unusable(path, error))?;
         }
         let read = SqlitePoolOptions::new()
             .max_connections(opening.readers)
@@ -106,7 +106,11 @@ impl Store {
             .application_name("scangate");
         if opening.access == Access::Own {
             migrate_postgres(&options).await.with_context(|| {
-                format!("the PostgreSQL store at {}:{} cannot be used", options.get_host(), options.get_port())
+                format!(
+                    "the PostgreSQL store at {}:{} cannot be used",
+                    options.get_host(),
+                    options.get_port()
+                )
             })?;
         }
         let read = PgPoolOptions::new()
@@ -115,7 +119,9 @@ impl Store {
             .test_before_acquire(false) // a dead connection shows at its use; asking first costs a round trip each time
             .connect_with(options.clone())
             .await
-            .with_context(|| format!("PostgreSQL at {}:{} cannot be reached", options.get_host(), options.get_port()))?;
+            .with_context(|| {
+                format!("PostgreSQL at {}:{} cannot be reached", options.get_host(), options.get_port())
+            })?;
         Ok(Self {
             read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
             connector: Connector::Postgres(options),
@@ -128,19 +134,18 @@ impl Store {
 /// One process at a time owns a SQLite store: group commit and leases rest on it.
 fn lock(path: &Path) -> anyhow::Result<File> {
     let lock_path = path.with_extension("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&lock_path)
-        .with_context(|| format!("{} cannot be written; choose another folder or mend its rights", lock_path.display()))?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&lock_path).with_context(|| {
+            format!("{} cannot be written; choose another folder or mend its rights", lock_path.display())
+        })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => bail!(
-            "another scangate is using {}; stop it first, or name another store",
-            path.display()
-        ),
-        Err(std::fs::TryLockError::Error(error)) => Err(error).with_context(|| format!("locking {}", lock_path.display())),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            bail!("another scangate is using {}; stop it first, or name another store", path.display())
+        }
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("locking {}", lock_path.display()))
+        }
     }
 }
 
@@ -154,9 +159,12 @@ fn refuse_network_file_system(path: &Path) -> anyhow::Result<()> {
         _ => Path::new("."),
     };
     let kind = rustix::fs::statfs(folder).with_context(|| format!("looking at {}", folder.display()))?.f_type;
-    let kind = u64::from_ne_bytes(i64::from(kind).to_ne_bytes()) & 0xffff_ffff;
+    let kind = u64::from_ne_bytes(kind.to_ne_bytes()) & 0xffff_ffff;
     if NETWORKED.contains(&kind) {
-        bail!("{} is on a network file system, where SQLite is not safe; use a local disk or PostgreSQL", folder.display());
+        bail!(
+            "{} is on a network file system, where SQLite is not safe; use a local disk or PostgreSQL",
+            folder.display()
+        );
     }
     Ok(())
 }
@@ -180,8 +188,54 @@ async fn migrate_postgres(options: &PgConnectOptions) -> anyhow::Result<()> {
 }
 
 async fn migrate(connection: &DatabaseConnection) -> anyhow::Result<()> {
-    Migrator::up(connection, None).await?;
+    refuse_newer(connection).await?;
+    // The migrator logs even that there is nothing to do.
+    if !Migrator::get_pending_migrations(connection).await?.is_empty() {
+        Migrator::up(connection, None).await?;
+    }
     Ok(())
+}
+
+/// A step that this program does not have was made by a later one, and what it means cannot be guessed.
+async fn refuse_newer(connection: &DatabaseConnection) -> anyhow::Result<()> {
+    let known = Migrator::migrations();
+    let applied = Migrator::get_migration_models(connection).await?;
+    let newer = applied.iter().find(|step| known.iter().all(|known| known.name() != step.version));
+    match newer {
+        Some(step) => bail!(
+            "a newer scangate has changed it (step {}, unknown to version {}); use that scangate, or a backup from before",
+            step.version,
+            env!("CARGO_PKG_VERSION")
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Why a SQLite store cannot be opened, and the way out.
+fn unusable(path: &Path, error: anyhow::Error) -> anyhow::Error {
+    let store = path.display();
+    match sqlite_damage(&error) {
+        Some(damage) => anyhow::anyhow!(
+            "the store {store} is damaged ({damage}); move it away together with its -wal and -shm files, \
+             then bring back a backup with `scangate restore FILE`, or start anew without one"
+        ),
+        None => error.context(format!("the store {store} cannot be used")),
+    }
+}
+
+/// SQLite's words where the file is not, or no longer, a whole database.
+pub fn sqlite_damage(error: &anyhow::Error) -> Option<String> {
+    const DAMAGED: [&str; 2] = ["11", "26"]; // corrupt, not a database
+    let error = match error.downcast_ref::<DbErr>() {
+        Some(
+            DbErr::Conn(RuntimeErr::SqlxError(error))
+            | DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error)),
+        ) => Some(error.as_ref()),
+        _ => error.downcast_ref::<sqlx::Error>(),
+    };
+    let database = error?.as_database_error()?;
+    DAMAGED.contains(&&*database.code()?).then(|| database.message().to_owned())
 }
 
 /// Bytes free where `path` lies, for those who are not root.

@@ -60,12 +60,23 @@ impl Upstream {
     }
 
     /// Post `body` to the operation at `path`, signed with `key` of `account`.
-    pub async fn call(&self, account: &Account, key: &SignKey, path: &str, body: &str, timeout: Duration) -> Heard {
+    pub async fn call(
+        &self,
+        account: &Account,
+        key: &SignKey,
+        path: &str,
+        body: &str,
+        timeout: Duration,
+    ) -> Heard {
         let header = envelope::request_header(&account.partner_no, &self.chance.id(), self.clock.now());
         let document = envelope::seal(Side::Request, &header, body, &key.text);
         let limits = Limits { timeout, max_body: self.max_response, overlong: Overlong::Refuse };
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let reply = match self.outgoing.post(&below(&account.base_url, path), &[json], Bytes::from(document), limits).await {
+        let reply = match self
+            .outgoing
+            .post(&below(&account.base_url, path), &[json], Bytes::from(document), limits)
+            .await
+        {
             Ok(reply) => reply,
             Err(error) => return Heard::Nothing { why: error.to_string(), sent: error.sent(), raw: None },
         };
@@ -74,10 +85,7 @@ impl Upstream {
         }
         match read(&reply.body, &account.keys_valid_since(self.clock.now_ms())) {
             Ok(said) => Heard::Said(Box::new(said)),
-            Err(why) => {
-                let raw = String::from_utf8(reply.body.to_vec()).ok();
-                Heard::Nothing { why, sent: true, raw }
-            }
+            Err(why) => Heard::Nothing { why, sent: true, raw: without_signature(&reply.body) },
         }
     }
 }
@@ -87,6 +95,14 @@ fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
     url
+}
+
+/// What can be kept of an answer that is not believed: its text, without the signature where there is one.
+fn without_signature(document: &[u8]) -> Option<String> {
+    match Envelope::read(document, Side::Response) {
+        Ok(envelope) => Some(envelope.signed.to_owned()),
+        Err(_) => String::from_utf8(document.to_vec()).ok(),
+    }
 }
 
 /// A response envelope signed with one of `keys`, read.
@@ -106,7 +122,9 @@ fn said(envelope: &Envelope<'_>) -> Result<Said, String> {
     };
     let mut code = None;
     for (key, member) in trimmed(&envelope.body)? {
-        let text = || member.string().filter(|text| !text.is_empty()).map(std::borrow::Cow::into_owned);
+        // U+0000 cannot be stored; what is said of money must not fail for it.
+        let text =
+            || member.string().filter(|text| !text.is_empty()).map(|text| text.replace('\0', "\u{fffd}"));
         match key {
             "code" => code = member.integer().ok().and_then(|code| i32::try_from(code).ok()),
             "msg" => said.msg = text().unwrap_or_default(),
@@ -158,6 +176,11 @@ pub fn meaning_of_create(code: i32) -> CreateMeaning {
     }
 }
 
+/// Whether an answer to a query, or a notice, says that the order is closed.
+pub fn is_closed(code: i32) -> bool {
+    Code(code) == Code::ORDER_CLOSED
+}
+
 /// Whether an answer to a query says that there is no such order.
 pub fn is_no_such_order(code: i32) -> bool {
     Code(code) == Code::NO_SUCH_ORDER
@@ -191,5 +214,23 @@ mod tests {
         assert!(read(r#"{"code":1,"payUrl ":"u","payUrl":"v"}"#).is_err());
         assert!(read(r#"{"code":"1"}"#).is_err());
         assert_eq!(read(r#"{"code":1,"orderAmount":"2100"}"#).expect("is read").amount, Some(-1));
+    }
+
+    #[test]
+    fn a_character_that_no_database_keeps_is_replaced_and_never_makes_two_numbers_equal() {
+        let document = r#"{"response":{"header":{},"body":{"code":1,"buyer":"a\u0000b","partnerOrderNo":"p\u0000"}},"signature":""}"#;
+        let envelope = Envelope::read(document.as_bytes(), Side::Response).expect("an envelope");
+        let said = said(&envelope).expect("is read");
+        assert_eq!(said.buyer.as_deref(), Some("a\u{fffd}b"));
+        assert_eq!(said.partner_order_no.as_deref(), Some("p\u{fffd}"));
+    }
+
+    #[test]
+    fn what_is_not_believed_is_kept_without_its_signature() {
+        let kept = |document: &str| without_signature(document.as_bytes());
+        let signed = r#"{"header":{},"body":{}}"#;
+        assert_eq!(kept(&format!(r#"{{"response": {signed},"signature":"ab"}}"#)).as_deref(), Some(signed));
+        assert_eq!(kept("<html>502</html>").as_deref(), Some("<html>502</html>"));
+        assert_eq!(without_signature(b"\xff"), None);
     }
 }

@@ -17,7 +17,9 @@ impl MigratorTrait for Migrator {
 /// `template` in the words of `backend`.
 fn dialect(template: &str, backend: DbBackend) -> String {
     let words: [(&str, &str); 4] = match backend {
-        DbBackend::Sqlite => [("{int}", "INTEGER"), ("{bytes}", "BLOB"), ("{bool}", "INTEGER"), ("{strict}", "STRICT")],
+        DbBackend::Sqlite => {
+            [("{int}", "INTEGER"), ("{bytes}", "BLOB"), ("{bool}", "INTEGER"), ("{strict}", "STRICT")]
+        }
         _ => [("{int}", "BIGINT"), ("{bytes}", "BYTEA"), ("{bool}", "BOOLEAN"), ("{strict}", "")],
     };
     words.iter().fold(template.to_owned(), |text, (word, spelled)| text.replace(word, spelled))

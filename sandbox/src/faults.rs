@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 /// How many may wait; more are refused.
@@ -32,6 +33,9 @@ pub enum Fault {
     WrongSignature,
     /// A well-signed answer with this code.
     Code { code: i32, took_effect: bool },
+    /// The call takes effect; in its well-signed answer these fields say something else, and those that are null
+    /// are left out.
+    Fields(Map<String, Value>),
     /// The payer is faster than the answer: the order is paid and one notice is sent, and has been answered or
     /// failed, before the answer to create leaves. For a query as `DelayAnswer` with an open gate: nothing.
     PayBeforeAnswer,
@@ -44,7 +48,7 @@ impl Fault {
             | Self::HttpStatus { took_effect, .. }
             | Self::Garbage { took_effect }
             | Self::Code { took_effect, .. } => *took_effect,
-            Self::DelayAnswer(_) | Self::WrongSignature | Self::PayBeforeAnswer => true,
+            Self::DelayAnswer(_) | Self::WrongSignature | Self::Fields(_) | Self::PayBeforeAnswer => true,
         }
     }
 }

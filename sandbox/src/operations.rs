@@ -244,6 +244,10 @@ async fn send(state: &Arc<State>, mut answer: Answer, fault: Option<Fault>) -> R
             let meaning = Code(code).meaning().unwrap_or("undocumented code");
             answer.body = body(Code(code), meaning, Map::new());
         }
+        Some(Fault::Fields(fields)) => {
+            answer.body.extend(fields);
+            answer.body.retain(|_, value| !value.is_null());
+        }
         Some(Fault::PayBeforeAnswer) => pay_first(state, answer.opened.take()).await,
     }
     signed(document(state, &answer))

@@ -31,7 +31,8 @@ pub async fn notify(app: Data<&Arc<App>>, token: Path<String>, body: Body) -> po
         Heard::NotGenuine => (StatusCode::BAD_REQUEST, "not genuine"),
         Heard::Busy => (StatusCode::SERVICE_UNAVAILABLE, "try again later"),
     };
-    let response = Response::builder().status(status).header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    let response =
+        Response::builder().status(status).header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
     Ok(match heard {
         Heard::Busy => response.header(header::RETRY_AFTER, "1").body(text),
         _ => response.body(text),
@@ -42,7 +43,11 @@ pub async fn notify(app: Data<&Arc<App>>, token: Path<String>, body: Body) -> po
 #[handler]
 pub async fn come_back(app: Data<&Arc<App>>, token: Path<String>) -> Response {
     let Some(order) = returning(app.0, &token.0).await else {
-        return page(StatusCode::NOT_FOUND, "", "<h1>Unknown payment</h1><p>This address does not belong to a payment. Please go back to the shop.</p>");
+        return page(
+            StatusCode::NOT_FOUND,
+            "",
+            "<h1>Unknown payment</h1><p>This address does not belong to a payment. Please go back to the shop.</p>",
+        );
     };
     let order = fresh(app.0, order).await;
     match &order.return_url {
@@ -54,7 +59,8 @@ pub async fn come_back(app: Data<&Arc<App>>, token: Path<String>) -> Response {
 /// The order that a return token stands for.
 async fn returning(app: &App, token: &str) -> Option<order::Model> {
     let token = Token::parse(token)?;
-    let submission = submission::Entity::find_by_id(token.submission_id.as_str()).one(&app.store.read).await.ok()??;
+    let submission =
+        submission::Entity::find_by_id(token.submission_id.as_str()).one(&app.store.read).await.ok()??;
     if !token.matches(&submission.return_hash) {
         return None;
     }
@@ -78,7 +84,7 @@ async fn fresh(app: &Arc<App>, order: order::Model) -> order::Model {
 fn to_shop(return_url: &str, number: &str) -> Response {
     let nonce = chance::secret_text();
     let body = format!(
-        "<h1>Back to the shop</h1>\n<form id=\"back\" method=\"post\" action=\"{}\">\n\
+        "<h1>Back to the shop</h1>\n<p>The shop will show how your order stands.</p>\n<form id=\"back\" method=\"post\" action=\"{}\">\n\
          <input type=\"hidden\" name=\"partnerOrderNo\" value=\"{}\">\n\
          <button type=\"submit\">Continue to the shop</button>\n</form>\n\
          <script nonce=\"{nonce}\">document.getElementById('back').submit()</script>",
@@ -90,25 +96,27 @@ fn to_shop(return_url: &str, number: &str) -> Response {
 
 /// For orders whose shop named no page of its own.
 fn result(order: &order::Model) -> Response {
-    let (title, text) = match order.status() {
-        status if status.has_money() => ("Payment received", "Thank you. You can close this page."),
+    let (class, title, text) = match order.status() {
+        status if status.has_money() => ("good", "Payment received", "Thank you. You can close this page."),
         OrderStatus::Failed | OrderStatus::Refused | OrderStatus::Closed => {
-            ("Not paid", "This payment was not made. Please go back to the shop.")
+            ("bad", "Not paid", "This payment was not made. Please go back to the shop.")
         }
-        _ => ("Waiting for the payment", "As soon as it is made the shop is told. You can close this page."),
+        _ => (
+            "",
+            "Waiting for the payment",
+            "As soon as it is made the shop is told. You can close this page.",
+        ),
     };
     let amount = Currency::parse(&order.currency)
         .map_or_else(String::new, |currency| format!("{} {currency}", currency.format(order.amount)));
     let body = format!(
-        "<h1>{title}</h1>\n<p>{text}</p>\n<dl><dt>Order</dt><dd>{}</dd><dt>Amount</dt><dd>{amount}</dd></dl>",
+        "<h1 class=\"{class}\">{title}</h1>\n<p>{text}</p>\n<dl><dt>Order</dt><dd><bdi>{}</bdi></dd><dt>Amount</dt><dd>{amount}</dd></dl>",
         escape(&order.number)
     );
     page(StatusCode::OK, "", &body)
 }
 
-const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:28rem;margin:4rem auto;padding:0 1rem;color:#1b1f24;background:#fff}\
-    button{font:inherit;padding:.6rem 1.2rem}dt{color:#57606a}dd{margin:0 0 .5rem}\
-    @media(prefers-color-scheme:dark){body{color:#e6edf3;background:#0d1117}dt{color:#8d96a0}}";
+const STYLE: &str = include_str!("callback.css");
 
 /// No `form-action`: shops redirect after the post, and browsers apply it to redirects too.
 fn page(status: StatusCode, nonce: &str, body: &str) -> Response {
@@ -120,7 +128,7 @@ fn page(status: StatusCode, nonce: &str, body: &str) -> Response {
     let html = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Payment</title>\n\
-         <style nonce=\"{style_nonce}\">{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+         <style nonce=\"{style_nonce}\">{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     );
     Response::builder()
         .status(status)

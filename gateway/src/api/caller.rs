@@ -16,7 +16,8 @@ use crate::directory::{Freshness, Merchant, SignKey};
 use crate::orders::content::FieldError;
 
 /// All that a stranger is ever told.
-const STRANGER: &str = "the signature does not verify: check partnerNo, key, and that exactly the sent bytes are signed";
+const STRANGER: &str =
+    "the signature does not verify: check partnerNo, key, and that exactly the sent bytes are signed";
 
 const PARTNER_NO_LENGTH: usize = 15;
 const MESSAGE_ID_LENGTH: usize = 64;
@@ -32,25 +33,32 @@ pub fn verify<'a>(app: &App, platform: &str, document: &'a [u8]) -> Result<(Call
     let Some(envelope) = read(document) else {
         return Err(stranger(app, ""));
     };
-    let partner_no = envelope.header_text(&["partnerNo"]).filter(|text| text.chars().count() <= PARTNER_NO_LENGTH);
+    let partner_no =
+        envelope.header_text(&["partnerNo"]).filter(|text| text.chars().count() <= PARTNER_NO_LENGTH);
     let partner_no = partner_no.unwrap_or_default();
     let Some((merchant, key)) = proven(app, platform, &partner_no, &envelope) else {
         return Err(stranger(app, &partner_no));
     };
-    merchant.used_key(&key.id);
     let caller = Caller { merchant, key };
     caller.check_header(app, &envelope)?;
+    // Only now: an old request that somebody recorded tells nothing about the key in use.
+    caller.merchant.used_key(&caller.key.id);
     Ok((caller, envelope))
 }
 
 /// The answer to anybody who has not proven who they are, whatever they sent.
 pub fn stranger(app: &App, partner_no: &str) -> Answered {
     let key = app.vault.decoy_key(partner_no);
-    sealed(app, partner_no, &key, &said(Code::BAD_SIGNATURE, STRANGER), false)
+    sealed(app, partner_no, &key, Code::BAD_SIGNATURE, &said(Code::BAD_SIGNATURE, STRANGER))
 }
 
 /// The merchant and the key version that verifies. As much is hashed for a partnerNo that nobody has.
-fn proven(app: &App, platform: &str, partner_no: &str, envelope: &Envelope<'_>) -> Option<(Arc<Merchant>, SignKey)> {
+fn proven(
+    app: &App,
+    platform: &str,
+    partner_no: &str,
+    envelope: &Envelope<'_>,
+) -> Option<(Arc<Merchant>, SignKey)> {
     let now = app.clock.now_ms();
     let merchant = app.directory.merchant(platform, partner_no);
     let keys = merchant.iter().flat_map(|merchant| merchant.keys.iter()).filter(|key| key.is_valid(now));
@@ -83,8 +91,14 @@ impl Caller {
             return Err(self.say(app, Code::INVALID, "reqMsgId is longer than 64 characters"));
         }
         let now = app.clock.now_ms();
-        if !message_id.is_empty() && !app.seen.admits(&self.merchant.id, &message_id, envelope.signed, now, window) {
-            return Err(self.say(app, Code::INVALID, "reqMsgId was used before with other content; use a new one"));
+        if !message_id.is_empty()
+            && !app.seen.admits(&self.merchant.id, &message_id, envelope.signed, now, window)
+        {
+            return Err(self.say(
+                app,
+                Code::INVALID,
+                "reqMsgId was used before with other content; use a new one",
+            ));
         }
         Ok(())
     }
@@ -102,23 +116,29 @@ impl Caller {
                 Ok(())
             }
             Err(Stale::Missing) => Err(self.say(app, Code::EMPTY, "reqTime is required")),
-            Err(Stale::Unreadable) => {
-                Err(self.say(app, Code::INVALID, "reqTime is not an RFC 3339 time such as 2018-07-25T18:06:05+08:00"))
-            }
+            Err(Stale::Unreadable) => Err(self.say(
+                app,
+                Code::INVALID,
+                "reqTime is not an RFC 3339 time such as 2018-07-25T18:06:05+08:00",
+            )),
             Err(Stale::Off(seconds)) => {
                 let ours = envelope::rfc3339(now);
-                Err(self.say(app, Code::INVALID, &format!("reqTime is off by {seconds} s; our clock says {ours}")))
+                Err(self.say(
+                    app,
+                    Code::INVALID,
+                    &format!("reqTime is off by {seconds} s; our clock says {ours}"),
+                ))
             }
         }
     }
 
-    /// `body`, signed with the key version that verified the request.
-    pub fn answer(&self, app: &App, body: &str, retry: bool) -> Answered {
-        sealed(app, &self.merchant.partner_no, &self.key.text, body, retry)
+    /// `body`, which holds `code`, signed with the key version that verified the request.
+    pub fn answer(&self, app: &App, code: Code, body: &str) -> Answered {
+        sealed(app, &self.merchant.partner_no, &self.key.text, code, body)
     }
 
     pub fn say(&self, app: &App, code: Code, msg: &str) -> Answered {
-        self.answer(app, &said(code, msg), false)
+        self.answer(app, code, &said(code, msg))
     }
 
     pub fn refuse(&self, app: &App, error: &FieldError) -> Answered {
@@ -127,16 +147,26 @@ impl Caller {
 
     /// It may have been done or not. Never told as a failure.
     pub fn doubt(&self, app: &App) -> Answered {
-        self.say(app, Code::RESULT_UNKNOWN, "the state is not known yet; query the order, or send it again unchanged")
+        self.say(
+            app,
+            Code::RESULT_UNKNOWN,
+            "the state is not known yet; query the order, or send it again unchanged",
+        )
     }
 
     pub fn busy(&self, app: &App) -> Answered {
-        self.answer(app, &said(Code::TRY_LATER, "too much to do just now; nothing was begun; try again later"), true)
+        self.say(app, Code::TRY_LATER, "too much to do just now; nothing was begun; try again later")
     }
 }
 
 /// The answer where we failed before knowing what became of the request.
 pub fn unheard(app: &App) -> Answered {
     let key = app.vault.decoy_key("");
-    sealed(app, "", &key, &said(Code::RESULT_UNKNOWN, "the state is not known; query the order"), false)
+    sealed(
+        app,
+        "",
+        &key,
+        Code::RESULT_UNKNOWN,
+        &said(Code::RESULT_UNKNOWN, "the state is not known; query the order"),
+    )
 }

@@ -17,16 +17,31 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
     img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
-/// Every section unfolded; no fonts from elsewhere, no proxy, no telemetry; and no form to try a call, which
-/// could not sign it.
-const SCALAR_CONFIGURATION: &str = r#"{"defaultOpenAllTags":true,"withDefaultFonts":false,"hideClientButton":true,"hideTestRequestButton":true,"proxyUrl":"","telemetry":false}"#;
+/// Every section unfolded; models only where they are used; requests as the bytes that travel; no fonts from
+/// elsewhere, no proxy, no telemetry; and no form to try a call, which could not sign it.
+const SCALAR_CONFIGURATION: &str = r#"{"defaultOpenAllTags":true,"hideModels":true,"defaultHttpClient":{"targetKey":"http","clientKey":"http1.1"},"withDefaultFonts":false,"hideClientButton":true,"hideTestRequestButton":true,"proxyUrl":"","telemetry":false}"#;
 
-/// Add `/docs`, `/docs/scalar.js`, `/openapi.yaml` and `/openapi.json`, all about `document`, to a table.
+/// The second rule hides the choice of programming languages: none of the samples would sign.
+const STYLE: &str = "body { margin: 0 } noscript { display: block; padding: 2rem; font-family: sans-serif }
+.request-client-picker, .introduction-card-item:has(> .client-libraries-heading) { display: none }";
+
+/// Opens what Scalar folds, once, as it comes: the fields of every body are what the page is for.
+const OPENING: &str = r#"new MutationObserver(() => {
+  const folded = ':is(.schema-card-title--compact, .parameter-item-trigger)[aria-expanded="false"]:not([data-opened])';
+  for (const heading of document.querySelectorAll(folded)) {
+    heading.dataset.opened = "";
+    heading.click();
+  }
+}).observe(document, { childList: true, subtree: true });
+"#;
+
+/// Add `/docs` with its scripts, `/openapi.yaml` and `/openapi.json`, all about `document`, to a table.
 pub fn add_routes(table: Route, document: &Value) -> Route {
     let title = document["info"]["title"].as_str().unwrap_or("API");
     let json = serde_json::to_string(document).expect("a JSON value serialises");
     table
         .at("/docs", get(file("text/html; charset=utf-8", page(title))))
+        .at("/docs/open.js", get(file("text/javascript; charset=utf-8", OPENING)))
         .at("/docs/scalar.js", get(file("text/javascript; charset=utf-8", scalar())))
         .at("/openapi.yaml", get(file("application/yaml", contract::yaml(document))))
         .at("/openapi.json", get(file("application/json", json)))
@@ -44,11 +59,12 @@ fn page(title: &str) -> String {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,">
 <title>{title}</title>
-<style>body {{ margin: 0 }} noscript {{ display: block; padding: 2rem; font-family: sans-serif }}</style>
+<style>{STYLE}</style>
 </head>
 <body>
 <noscript>This page needs scripts. The contract itself: <a href="openapi.yaml">openapi.yaml</a>,
 <a href="openapi.json">openapi.json</a>.</noscript>
+<script src="docs/open.js"></script>
 <script id="api-reference" data-url="openapi.json" data-configuration="{configuration}"></script>
 <script src="docs/scalar.js"></script>
 </body>

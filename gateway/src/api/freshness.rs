@@ -35,18 +35,26 @@ pub struct SeenIds(Mutex<Seen>);
 #[derive(Default)]
 struct Seen {
     digests: HashMap<[u8; 16], [u8; 16]>,
+    /// Ids in the order they came, each with the last millisecond at which its request could still be fresh.
     order: VecDeque<([u8; 16], i64)>,
 }
 
 impl SeenIds {
     /// Whether `message_id` may be used with these bytes: it is new, or came with the same ones.
-    pub fn admits(&self, merchant_id: &str, message_id: &str, signed: &str, now: i64, window: Duration) -> bool {
+    pub fn admits(
+        &self,
+        merchant_id: &str,
+        message_id: &str,
+        signed: &str,
+        now: i64,
+        window: Duration,
+    ) -> bool {
         let id = half(&[merchant_id, "\n", message_id]);
         let digest = half(&[signed]);
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = now - i64::try_from(window.as_millis()).unwrap_or(i64::MAX / 4).saturating_mul(2);
-        while let Some((old, at)) = seen.order.front().copied() {
-            if at >= oldest && seen.order.len() < REMEMBERED {
+        // Windows differ between merchants: each id is kept by its own merchant's.
+        while let Some((old, until)) = seen.order.front().copied() {
+            if now <= until && seen.order.len() < REMEMBERED {
                 break;
             }
             seen.order.pop_front();
@@ -55,8 +63,9 @@ impl SeenIds {
         if let Some(known) = seen.digests.get(&id) {
             return *known == digest;
         }
+        let twice = i64::try_from(window.as_millis()).unwrap_or(i64::MAX / 4).saturating_mul(2);
         seen.digests.insert(id, digest);
-        seen.order.push_back((id, now));
+        seen.order.push_back((id, now.saturating_add(twice)));
         true
     }
 }
@@ -74,7 +83,7 @@ fn half(parts: &[&str]) -> [u8; 16] {
 mod tests {
     use super::*;
 
-    const WINDOW: Duration = Duration::from_secs(900);
+    const WINDOW: Duration = Duration::from_mins(15);
 
     #[test]
     fn a_request_of_now_is_fresh_up_to_the_window_on_both_sides() {
@@ -96,6 +105,33 @@ mod tests {
         assert!(seen.admits("m1", "a", "one", 1, WINDOW));
         assert!(!seen.admits("m1", "a", "two", 2, WINDOW));
         assert!(seen.admits("m2", "a", "two", 3, WINDOW), "another merchant's ids are its own");
+        assert!(
+            !seen.admits("m1", "a", "two", 2 * 900_000, WINDOW),
+            "sent by a clock that is ahead, it is still fresh"
+        );
         assert!(seen.admits("m1", "a", "two", 2 * 900_000 + 1, WINDOW));
+    }
+
+    #[test]
+    fn one_merchants_short_window_does_not_make_anothers_ids_forgotten() {
+        let seen = SeenIds::default();
+        assert!(seen.admits("m1", "a", "one", 0, WINDOW));
+        assert!(seen.admits("m2", "b", "one", 60_000, Duration::from_secs(1)));
+        assert!(!seen.admits("m1", "a", "two", 60_001, WINDOW));
+    }
+
+    #[test]
+    fn no_more_ids_are_remembered_than_the_limit() {
+        let seen = SeenIds::default();
+        for n in 0..=REMEMBERED {
+            assert!(seen.admits("m1", &n.to_string(), "one", 0, WINDOW));
+        }
+        let (digests, order) = {
+            let seen = seen.0.lock().expect("nobody panicked");
+            (seen.digests.len(), seen.order.len())
+        };
+        assert_eq!((digests, order), (REMEMBERED, REMEMBERED));
+        assert!(seen.admits("m1", "0", "two", 0, WINDOW), "the oldest was forgotten");
+        assert!(!seen.admits("m1", &REMEMBERED.to_string(), "two", 0, WINDOW));
     }
 }

@@ -17,6 +17,7 @@ use shared::envelope::{self, Envelope, Side};
 use shared::json::Object;
 
 use super::caller::{Caller, verify};
+use super::edge::Remark;
 use super::scanforpay::{OrderState, PayQuery, PlaceQrcode, Placed, RequestEnvelope, ResponseEnvelope};
 use crate::app::App;
 use crate::orders::content::{BodyText, Content, FieldError, text_if_present};
@@ -60,19 +61,21 @@ pub struct SignedReply<T> {
     body: PhantomData<T>,
 }
 
-/// A signed document, and whether it asks to come again later.
+/// A signed document and the code in it.
 pub struct Answered {
     document: String,
-    retry: bool,
+    code: Code,
 }
 
 impl IntoResponse for Answered {
     fn into_response(self) -> Response {
         let mut response = Response::builder().header(header::CONTENT_TYPE, "application/json");
-        if self.retry {
+        if self.code == Code::TRY_LATER {
             response = response.header(header::RETRY_AFTER, "1");
         }
-        response.body(self.document)
+        let mut response = response.body(self.document);
+        response.set_data(Remark { code: Some(self.code.0), cause: None });
+        response
     }
 }
 
@@ -157,17 +160,23 @@ async fn create(app: &Arc<App>, product: &'static Product, platform: &str, docum
         Ok(read) => read,
         Err(error) => return caller.refuse(app, &error),
     };
-    let placed = place(
-        app,
-        Create {
-            merchant: caller.merchant.clone(),
-            store,
-            key_id: caller.key.id.clone(),
-            content,
-            raw: envelope.signed.to_owned(),
-        },
-    );
-    placed_answer(app, &caller, placed.await)
+    let create = Create {
+        merchant: caller.merchant.clone(),
+        store,
+        key_id: caller.key.id.clone(),
+        content,
+        raw: envelope.signed.to_owned(),
+    };
+    let placed = in_time(app, place(app, create)).await.unwrap_or(orders::Placed::Doubt);
+    placed_answer(app, &caller, placed)
+}
+
+/// What comes of `operation`, or `None` where a caller could not be answered in time any more: its own task goes on,
+/// and the caller still hears of doubt in an answer that is signed.
+async fn in_time<T>(app: &App, operation: impl Future<Output = T>) -> Option<T> {
+    let server = &app.config.server;
+    let time = server.request_timeout.saturating_sub(server.body_timeout);
+    tokio::time::timeout(time, operation).await.ok()
 }
 
 fn placed_answer(app: &App, caller: &Caller, placed: orders::Placed) -> Answered {
@@ -181,7 +190,7 @@ fn placed_answer(app: &App, caller: &Caller, placed: orders::Placed) -> Answered
             for (key, value) in &extra {
                 body.raw(key, value);
             }
-            caller.answer(app, &body.finish(), false)
+            caller.answer(app, Code::SUCCESS, &body.finish())
         }
         orders::Placed::Refused { code, msg } => caller.say(app, Code(code), &msg),
         orders::Placed::Conflict { code, msg } => caller.say(app, Code(code), msg),
@@ -199,8 +208,8 @@ async fn ask(app: &Arc<App>, platform: &str, document: &[u8]) -> Answered {
         Ok(locator) => locator,
         Err(error) => return caller.refuse(app, &error),
     };
-    match query(app, &caller.merchant, &locator).await {
-        Ok(Answer::State(order)) => caller.answer(app, &state_body(&order), false),
+    match in_time(app, query(app, &caller.merchant, &locator)).await.unwrap_or(Ok(Answer::Doubt)) {
+        Ok(Answer::State(order)) => caller.answer(app, Code::SUCCESS, &state_body(&order)),
         Ok(Answer::NoSuchOrder) => caller.say(app, Code::NO_SUCH_ORDER, "no such order"),
         Ok(Answer::Doubt) => caller.doubt(app),
         Err(error) => {
@@ -218,13 +227,16 @@ fn locator(body: &Object<'_>) -> Result<Locator, FieldError> {
     if let Some(number) = text_if_present(body, "partnerOrderNo", 32)? {
         return Ok(Locator::Number(number));
     }
-    Err(FieldError { code: Code::NO_NUMBER, ..FieldError::invalid("partnerOrderNo", "and orderNo are both missing; give one of them") })
+    Err(FieldError {
+        code: Code::NO_NUMBER,
+        ..FieldError::invalid("partnerOrderNo", "and orderNo are both missing; give one of them")
+    })
 }
 
-/// `body` as the answer to `partner_no`, signed with `sign_key`.
-pub(super) fn sealed(app: &App, partner_no: &str, sign_key: &str, body: &str, retry: bool) -> Answered {
+/// `body`, which holds `code`, as the answer to `partner_no`, signed with `sign_key`.
+pub(super) fn sealed(app: &App, partner_no: &str, sign_key: &str, code: Code, body: &str) -> Answered {
     let header = envelope::response_header(partner_no, &app.chance.id(), app.clock.now());
-    Answered { document: envelope::seal(Side::Response, &header, body, sign_key), retry }
+    Answered { document: envelope::seal(Side::Response, &header, body, sign_key), code }
 }
 
 /// Code and message as a body. Messages are cut to the protocol's 100 characters.

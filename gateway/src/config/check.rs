@@ -117,7 +117,7 @@ impl Checker<'_> {
         let store = &self.config.store;
         self.within("store.readers", store.readers, 1, 64);
         self.within("store.writers", store.writers, 1, 64);
-        self.within("store.max_batch", store.max_batch, 1, 4096);
+        self.within("store.max_batch", store.max_batch, 1, crate::ledger::MAX_BATCH);
         self.within("store.queue", store.queue, 1, 1_000_000);
         self.weighs("store.min_free_disk", store.min_free_disk, 0, 1024 * TIB);
         self.weighs("store.stop_free_disk", store.stop_free_disk, 0, 1024 * TIB);
@@ -149,7 +149,6 @@ impl Checker<'_> {
     fn signed_and_orders(&mut self) {
         let (signed, orders) = (&self.config.signed, &self.config.orders);
         self.lasts("signed.freshness", signed.freshness, SECOND, 7 * DAY);
-        self.within("signed.max_depth", signed.max_depth, 3, shared::json::MAX_DEPTH);
         self.lasts("orders.pay_window", orders.pay_window, MINUTE, 15 * DAY);
         self.lasts("orders.query_min_interval", orders.query_min_interval, Duration::ZERO, HOUR);
         self.lasts("orders.return_query_timeout", orders.return_query_timeout, MILLISECOND, MINUTE);

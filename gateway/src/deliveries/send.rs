@@ -34,9 +34,10 @@ pub async fn attempt(app: &App, delivery: &delivery::Model, content: &str) -> De
 /// The version the merchant last used, and the other one in between once.
 fn key_for<'a>(merchant: &'a Merchant, delivery: &delivery::Model, now: i64) -> &'a SignKey {
     let valid: Vec<&SignKey> = merchant.keys.iter().filter(|key| key.is_valid(now)).collect();
-    let preferred = valid.iter().position(|key| key.id == delivery.sign_key_id).unwrap_or(0);
+    let last_used = merchant.last_used_key().map_or(delivery.sign_key_id.as_str(), |key| key.id.as_str());
+    let preferred = valid.iter().position(|key| key.id == last_used).unwrap_or(0);
     let place = schedule::key_place(preferred, valid.len(), delivery.attempts);
-    valid.get(place).copied().unwrap_or_else(|| merchant.last_used_key())
+    valid.get(place).copied().unwrap_or_else(|| merchant.current_key())
 }
 
 /// `order.paid` as ScanForPay tells it: with the merchant's own numbers and no others.
@@ -117,7 +118,13 @@ fn judged(reply: &Reply) -> Outcome {
 }
 
 /// The attempt and the delivery's next state.
-fn concluded(app: &App, delivery: &delivery::Model, started_at: i64, key_id: String, outcome: Outcome) -> DeliveryMove {
+fn concluded(
+    app: &App,
+    delivery: &delivery::Model,
+    started_at: i64,
+    key_id: String,
+    outcome: Outcome,
+) -> DeliveryMove {
     let now = app.clock.now_ms();
     let made = delivery.attempts + 1;
     let config = &app.config.deliveries;
@@ -156,12 +163,20 @@ mod tests {
     #[test]
     fn success_is_forgiven_its_blanks_and_capitals_and_nothing_else() {
         let judge = |status, body: &str| {
-            judged(&Reply { status, retry_after: None, body: Bytes::from(body.to_owned()), truncated: false }).acknowledged
+            judged(&Reply { status, retry_after: None, body: Bytes::from(body.to_owned()), truncated: false })
+                .acknowledged
         };
         for body in ["success", "SUCCESS", " Success\r\n"] {
             assert!(judge(200, body), "{body}");
         }
-        for (status, body) in [(200, ""), (200, "success!"), (200, "\"success\""), (201, "success"), (500, "success"), (302, "success")] {
+        for (status, body) in [
+            (200, ""),
+            (200, "success!"),
+            (200, "\"success\""),
+            (201, "success"),
+            (500, "success"),
+            (302, "success"),
+        ] {
             assert!(!judge(status, body), "{status} {body}");
         }
     }

@@ -174,29 +174,22 @@ impl<'a> Workshop<'a> {
     ) -> anyhow::Result<()> {
         let slug = &description.slug;
         ensure!(
-            (1..=40).contains(&slug.len()) && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+            (1..=40).contains(&slug.len())
+                && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
             "the slug must be 1 to 40 of a-z, 0-9 and -"
         );
-        ensure!(!["api", "callback", "docs", "health", "v1"].contains(&slug.as_str()), "the slug {slug} is a route of the gateway itself");
+        ensure!(
+            !["api", "callback", "docs", "health", "v1"].contains(&slug.as_str()),
+            "the slug {slug} is a route of the gateway itself"
+        );
         let found = platform::Entity::find().filter(platform::Column::Slug.eq(slug)).one(self.read).await?;
-        let platform_id = match found {
-            Some(row) => row.id,
-            None => {
-                let row = platform::Model {
-                    id: self.chance.id(),
-                    slug: slug.clone(),
-                    name: description.name.clone().unwrap_or_else(|| slug.clone()),
-                    created_at: self.now,
-                };
-                let id = row.id.clone();
-                rows.push(insert_rows::<platform::Entity>(&[row]));
-                made.platforms.push(slug.clone());
-                id
-            }
-        };
+        let platform_id = found.map_or_else(|| self.new_platform(description, made, rows), |row| row.id);
         let mut accounts = Vec::new();
         for account in &description.account {
-            let id = self.account(&platform_id, account, made, rows).await.with_context(|| format!("account {}", account.name))?;
+            let id = self
+                .account(&platform_id, account, made, rows)
+                .await
+                .with_context(|| format!("account {}", account.name))?;
             accounts.push((account.name.as_str(), id));
         }
         for merchant in &description.merchant {
@@ -205,6 +198,25 @@ impl<'a> Workshop<'a> {
                 .with_context(|| format!("merchant {}", merchant.partner_no))?;
         }
         Ok(())
+    }
+
+    fn new_platform(
+        &self,
+        description: &PlatformDescription,
+        made: &mut Made,
+        rows: &mut Vec<RowStatement>,
+    ) -> String {
+        let slug = &description.slug;
+        let row = platform::Model {
+            id: self.chance.id(),
+            slug: slug.clone(),
+            name: description.name.clone().unwrap_or_else(|| slug.clone()),
+            created_at: self.now,
+        };
+        let id = row.id.clone();
+        rows.push(insert_rows::<platform::Entity>(&[row]));
+        made.platforms.push(slug.clone());
+        id
     }
 
     async fn account(
@@ -256,7 +268,10 @@ impl<'a> Workshop<'a> {
     ) -> anyhow::Result<()> {
         number(&description.partner_no, "partner_no")?;
         if let Some(key) = &description.sign_key {
-            ensure!(key.len() >= SHORTEST_KEY, "sign_key must have at least 128 bits: {SHORTEST_KEY} characters or more");
+            ensure!(
+                key.len() >= SHORTEST_KEY,
+                "sign_key must have at least 128 bits: {SHORTEST_KEY} characters or more"
+            );
         }
         let found = merchant::Entity::find()
             .filter(merchant::Column::PlatformId.eq(platform_id))
@@ -325,8 +340,14 @@ impl<'a> Workshop<'a> {
     ) -> anyhow::Result<()> {
         number(&description.store_no, "store_no")?;
         number(&description.upstream_store_no, "upstream_store_no")?;
-        ensure!(Currency::parse(&description.currency).is_some(), "currency must be an ISO 4217 code such as HKD");
-        ensure!(!description.wallets.is_empty(), "wallets must name at least one of Wechat, Alipay, AlipayHK");
+        ensure!(
+            Currency::parse(&description.currency).is_some(),
+            "currency must be an ISO 4217 code such as HKD"
+        );
+        ensure!(
+            !description.wallets.is_empty(),
+            "wallets must name at least one of Wechat, Alipay, AlipayHK"
+        );
         let found = store::Entity::find()
             .filter(store::Column::MerchantId.eq(merchant_id))
             .filter(store::Column::StoreNo.eq(&description.store_no))
@@ -340,7 +361,11 @@ impl<'a> Workshop<'a> {
             .filter(store::Column::UpstreamStoreNo.eq(&description.upstream_store_no))
             .one(self.read)
             .await?;
-        ensure!(claimed.is_none(), "the account's store {} belongs to a store already", description.upstream_store_no);
+        ensure!(
+            claimed.is_none(),
+            "the account's store {} belongs to a store already",
+            description.upstream_store_no
+        );
         let wallets: Vec<&str> = description.wallets.iter().map(|wallet| wallet.as_str()).collect();
         rows.push(insert_rows::<store::Entity>(&[store::Model {
             id: self.chance.id(),
@@ -381,13 +406,17 @@ impl<'a> Workshop<'a> {
         made: &mut Made,
         rows: &mut Vec<RowStatement>,
     ) -> anyhow::Result<()> {
-        let found = operator::Entity::find().filter(operator::Column::Name.eq(&description.name)).one(self.read).await?;
+        let found = operator::Entity::find()
+            .filter(operator::Column::Name.eq(&description.name))
+            .one(self.read)
+            .await?;
         if found.is_some() {
             return Ok(());
         }
-        let hash = argon2::Argon2::default()
-            .hash_password(description.password.as_bytes())
-            .map_err(|error| anyhow::anyhow!("hashing the password of operator {}: {error}", description.name))?;
+        let hash =
+            argon2::Argon2::default().hash_password(description.password.as_bytes()).map_err(|error| {
+                anyhow::anyhow!("hashing the password of operator {}: {error}", description.name)
+            })?;
         rows.push(insert_rows::<operator::Entity>(&[operator::Model {
             id: self.chance.id(),
             name: description.name.clone(),

@@ -28,8 +28,10 @@ pub struct Vault {
 impl Vault {
     /// From 64 hex digits.
     pub fn new(master_key: &str) -> anyhow::Result<Self> {
-        let bytes = Zeroizing::new(HEXLOWER.decode(master_key.trim().to_lowercase().as_bytes()).unwrap_or_default());
-        let key: &[u8; 32] = bytes.as_slice().try_into().ok().context("the master key must be 64 hex digits")?;
+        let bytes =
+            Zeroizing::new(HEXLOWER.decode(master_key.trim().to_lowercase().as_bytes()).unwrap_or_default());
+        let key: &[u8; 32] =
+            bytes.as_slice().try_into().ok().context("the master key must be 64 hex digits")?;
         Ok(Self {
             cipher: Aes256Gcm::new(key.into()),
             key_id: HEXLOWER.encode(&Sha256::digest(key)[..8]),
@@ -46,7 +48,9 @@ impl Vault {
                 "the master key file {} is missing, and the store holds secrets sealed under it; put the file back from your escrow",
                 path.display()
             ),
-            Err(error) => return Err(error).with_context(|| format!("reading the master key file {}", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("reading the master key file {}", path.display()));
+            }
         };
         Self::new(&text).with_context(|| format!("the master key file {}", path.display()))
     }
@@ -60,7 +64,8 @@ impl Vault {
     pub fn seal(&self, owner: &str, secret: &[u8]) -> Vec<u8> {
         let nonce = chance::bytes::<NONCE>();
         let payload = Payload { msg: secret, aad: owner.as_bytes() };
-        let sealed = self.cipher.encrypt(&Nonce::from(nonce), payload).expect("a short text under a full nonce");
+        let sealed =
+            self.cipher.encrypt(&Nonce::from(nonce), payload).expect("a short text under a full nonce");
         [nonce.as_slice(), &sealed].concat()
     }
 
@@ -101,7 +106,9 @@ fn make_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
         .mode(0o600)
         .open(path)
         .with_context(|| format!("making the master key file {}", path.display()))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(|| format!("writing {}", path.display()))?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("writing {}", path.display()))?;
     Ok(text)
 }
 

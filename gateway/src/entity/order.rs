@@ -62,7 +62,9 @@ impl Entity {
 
     /// The merchant's orders under the number the upstream gave.
     pub fn of_upstream_no(merchant_id: &str, upstream_order_no: &str) -> Select<Self> {
-        Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Column::UpstreamOrderNo.eq(upstream_order_no))
+        Self::find()
+            .filter(Column::MerchantId.eq(merchant_id))
+            .filter(Column::UpstreamOrderNo.eq(upstream_order_no))
     }
 
     /// Any tenant's order. For callers that hold the id from a row or token that already proved the tenant.

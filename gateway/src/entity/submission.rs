@@ -12,6 +12,7 @@ pub enum State {
     Unknown,
     /// Two queries, long enough after the call, knew no such order.
     NeverArrived,
+    /// It failed or was closed: the upstream expects no payment of it.
     Failed,
     Paid,
 }

@@ -9,8 +9,10 @@ use sea_orm::{DbBackend, FromQueryResult, QueryResult};
 use super::change::{Change, Changes, Current};
 use super::connection::Connection;
 use super::fault::{self, Fault};
-use super::{Gathered, NewOrder, Placement, RowStatement, Write, statements};
+use super::statements::{self, Stood};
+use super::{Gathered, NewOrder, Placement, RowStatement, Write};
 use crate::entity::{attempt, delivery, endpoint, event, journal, order, quarantine, submission};
+use shared::order::OrderStatus;
 
 /// After so long without an answer a PostgreSQL connection is given up. Above any lock's or fsync's usual wait.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -79,12 +81,20 @@ async fn statements_of(
     place(connection, batch, &mut gathered).await?;
     change(connection, batch, again, &mut gathered, leases).await?;
     insert_gathered(connection, &gathered).await?;
-    move_deliveries(connection, batch).await?;
+    move_deliveries(connection, batch, again).await?;
     for write in batch.iter_mut() {
         match write {
             Write::Claim { claim, claimed, .. } => {
                 let now = leases.now(connection.backend());
-                *claimed = fetch(connection, &statements::claim_deliveries(claim, now)).await?;
+                let before = std::mem::take(claimed);
+                if again && !before.is_empty() {
+                    // What an earlier COMMIT of this batch took is ours still.
+                    *claimed =
+                        fetch(connection, &statements::renew_leases(claim, &before, now.clone())).await?;
+                }
+                if claimed.is_empty() {
+                    *claimed = fetch(connection, &statements::claim_deliveries(claim, now)).await?;
+                }
             }
             Write::Rows { statements, written, .. } => *written = run_rows(connection, statements).await?,
             Write::Place { .. } | Write::Change(_) | Write::Move { .. } => {}
@@ -95,7 +105,11 @@ async fn statements_of(
 
 /// New orders. A number that is taken yields the order that has it; where that is the one to be written, an
 /// earlier COMMIT of this batch went through after all.
-async fn place(connection: &mut Connection, batch: &mut [Write], gathered: &mut Gathered) -> Result<(), Fault> {
+async fn place(
+    connection: &mut Connection,
+    batch: &mut [Write],
+    gathered: &mut Gathered,
+) -> Result<(), Fault> {
     let mut new: Vec<(&NewOrder, &mut Option<Placement>)> = batch
         .iter_mut()
         .filter_map(|write| match write {
@@ -108,7 +122,8 @@ async fn place(connection: &mut Connection, batch: &mut [Write], gathered: &mut 
     }
     new.sort_by(|(a, _), (b, _)| a.order.id.cmp(&b.order.id));
     let orders: Vec<order::Model> = new.iter().map(|(rows, _)| rows.order.clone()).collect();
-    let inserted = connection.fetch(&statements::insert_orders(&orders)).await.map_err(|e| fault::of_statement(&e))?;
+    let inserted =
+        connection.fetch(&statements::insert_orders(&orders)).await.map_err(|e| fault::of_statement(&e))?;
     let inserted: HashSet<String> = inserted.iter().map(id_of).collect::<Result<_, _>>()?;
     for (rows, placement) in new {
         if inserted.contains(&rows.order.id) {
@@ -147,69 +162,182 @@ async fn change(
         return Ok(());
     }
     changes.sort_by(|a, b| a.target().order_id.cmp(&b.target().order_id));
-    let seen = look(connection, &changes, again).await?;
+    let unmoved = if again { changes } else { change_as_seen(connection, changes, gathered).await? };
+    change_after_look(connection, unmoved, again, gathered).await?;
+    lease_new_deliveries(connection, gathered, leases);
+    Ok(())
+}
 
-    let mut settled = Vec::new();
-    let mut resubmitted = Vec::new();
+/// Changes whose callers know how the order stands, because they wrote it a moment ago: moved at once where that
+/// still holds. Returns those that need a look.
+async fn change_as_seen<'a>(
+    connection: &mut Connection,
+    changes: Vec<&'a mut Box<dyn Change>>,
+    gathered: &mut Gathered,
+) -> Result<Vec<&'a mut Box<dyn Change>>, Fault> {
+    let mut unmoved = Vec::new();
+    let mut moves = Moves::default();
+    let mut tried = Vec::new();
+    for change in changes {
+        let Some(seen) = change.target().seen.clone() else {
+            unmoved.push(change);
+            continue;
+        };
+        let current = Current { order: &seen.order, submission: Some(&seen.submission), repeated: false };
+        let mut decided = change.decide(&current);
+        match decided.order.take() {
+            Some(order) if order.status != seen.order.status => {
+                moves.add(&seen.order, order)?;
+                tried.push((change, decided));
+            }
+            _ => unmoved.push(change),
+        }
+    }
+    let moved = moves.make(connection).await?;
+    for (change, decided) in tried {
+        if moved.contains(&change.target().order_id) {
+            gather(decided, gathered);
+        } else {
+            unmoved.push(change);
+        }
+    }
+    unmoved.sort_by(|a, b| a.target().order_id.cmp(&b.target().order_id));
+    Ok(unmoved)
+}
+
+async fn change_after_look(
+    connection: &mut Connection,
+    changes: Vec<&mut Box<dyn Change>>,
+    again: bool,
+    gathered: &mut Gathered,
+) -> Result<(), Fault> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let looked = look(connection, &changes, again).await?;
+    let mut moves = Moves::default();
     for change in changes {
         let target = change.target();
-        let Some(order) = seen.orders.get(&target.order_id) else {
+        let Some(order) = looked.orders.get(&target.order_id) else {
             change.miss();
             continue;
         };
-        if seen.standing.contains(&target.key) {
+        if looked.standing.contains(&target.key) {
             continue; // an earlier COMMIT of this batch went through after all; its outcome is kept
         }
         let repeated = target.submission_id.as_ref().zip(target.digest.as_ref());
         let current = Current {
             order,
-            submission: target.submission_id.as_ref().and_then(|id| seen.submissions.get(id)),
-            repeated: repeated.is_some_and(|(id, digest)| seen.kept.contains(&(id.clone(), digest.clone()))),
+            submission: target.submission_id.as_ref().and_then(|id| looked.submissions.get(id)),
+            repeated: repeated
+                .is_some_and(|(id, digest)| looked.kept.contains(&(id.clone(), digest.clone()))),
         };
-        let decided = change.decide(&current);
-        gather(decided, order, gathered, &mut settled, &mut resubmitted)?;
+        let mut decided = change.decide(&current);
+        if let Some(after) = decided.order.take() {
+            moves.add(order, after)?;
+        }
+        gather(decided, gathered);
     }
-    lease_new_deliveries(connection, gathered, leases);
-    update_orders(connection, &settled, false).await?;
-    update_orders(connection, &resubmitted, true).await
+    let count = moves.count();
+    let moved = moves.make(connection).await?;
+    if moved.len() == count {
+        return Ok(());
+    }
+    Err(Fault::Again(format!("{} of {count} orders had moved meanwhile", count - moved.len())))
+}
+
+/// Orders to move: what they are moved from, and the row after.
+#[derive(Default)]
+struct Moves {
+    settled: Vec<(Stood, order::Model)>,
+    resubmitted: Vec<(Stood, order::Model)>,
+}
+
+impl Moves {
+    /// Take one, after checking that it is a move of the table's.
+    fn add(&mut self, before: &order::Model, after: order::Model) -> Result<(), Fault> {
+        let (from, to) = (before.status(), after.status());
+        // Paid in between is allowed for: a first sight of a refunded order writes paid and then refunded.
+        let via_paid = from.may_become(OrderStatus::Paid) && OrderStatus::Paid.may_become(to);
+        if from != to && !from.may_become(to) && !via_paid {
+            return Err(Fault::Row(format!("an order may not go from {} to {}", from.as_str(), to.as_str())));
+        }
+        let list = if after.submission_id == before.submission_id {
+            &mut self.settled
+        } else {
+            &mut self.resubmitted
+        };
+        list.push((
+            Stood { status: before.status.clone(), submission_id: before.submission_id.clone() },
+            after,
+        ));
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.settled.len() + self.resubmitted.len()
+    }
+
+    /// Make them; returns the ids of the orders that still stood as they were thought to.
+    async fn make(self, connection: &mut Connection) -> Result<HashSet<String>, Fault> {
+        let mut moved = HashSet::new();
+        for (rows, resubmitted) in [(&self.settled, false), (&self.resubmitted, true)] {
+            if !rows.is_empty() {
+                let update = statements::update_orders(rows, resubmitted);
+                let ids = connection.fetch(&update).await.map_err(|e| fault::of_statement(&e))?;
+                for row in &ids {
+                    moved.insert(id_of(row)?);
+                }
+            }
+        }
+        Ok(moved)
+    }
 }
 
 /// What stands of everything the changes are about.
-struct Seen {
+struct Looked {
     orders: HashMap<String, order::Model>,
     submissions: HashMap<String, submission::Model>,
     kept: HashSet<(String, Vec<u8>)>,
     standing: HashSet<String>,
 }
 
-async fn look(connection: &mut Connection, changes: &[&mut Box<dyn Change>], again: bool) -> Result<Seen, Fault> {
+async fn look(
+    connection: &mut Connection,
+    changes: &[&mut Box<dyn Change>],
+    again: bool,
+) -> Result<Looked, Fault> {
     let order_ids: Vec<&str> = changes.iter().map(|change| change.target().order_id.as_str()).collect();
     let orders: Vec<order::Model> =
         fetch(connection, &statements::orders_for_change(&order_ids, connection.backend())).await?;
     let submission_ids: Vec<&str> =
         changes.iter().filter_map(|change| change.target().submission_id.as_deref()).collect();
-    let submissions: Vec<submission::Model> = match submission_ids.is_empty() {
-        true => Vec::new(),
-        false => fetch(connection, &statements::submissions(&submission_ids)).await?,
+    let submissions: Vec<submission::Model> = if submission_ids.is_empty() {
+        Vec::new()
+    } else {
+        fetch(connection, &statements::submissions(&submission_ids)).await?
     };
     let notices: Vec<(&str, &[u8])> = changes
         .iter()
         .filter_map(|change| change.target().submission_id.as_deref().zip(change.target().digest.as_deref()))
         .collect();
-    let kept = match notices.is_empty() {
-        true => HashSet::new(),
-        false => pairs(connection, &statements::notices_kept(&notices), "submission_id", "digest").await?,
+    let kept = if notices.is_empty() {
+        HashSet::new()
+    } else {
+        pairs(connection, &statements::notices_kept(&notices), "submission_id", "digest").await?
     };
     let standing = if again {
-        let keys: Vec<(&str, &str)> =
-            changes.iter().map(|change| (change.target().order_id.as_str(), change.target().key.as_str())).collect();
+        let keys: Vec<(&str, &str)> = changes
+            .iter()
+            .map(|change| (change.target().order_id.as_str(), change.target().key.as_str()))
+            .collect();
         let standing: HashSet<(String, String)> =
             pairs(connection, &statements::entries_standing(&keys), "order_id", "id").await?;
         standing.into_iter().map(|(_, id)| id).collect()
     } else {
         HashSet::new()
     };
-    Ok(Seen {
+    Ok(Looked {
         orders: orders.into_iter().map(|order| (order.id.clone(), order)).collect(),
         submissions: submissions.into_iter().map(|submission| (submission.id.clone(), submission)).collect(),
         kept,
@@ -217,24 +345,8 @@ async fn look(connection: &mut Connection, changes: &[&mut Box<dyn Change>], aga
     })
 }
 
-/// Take one decision's rows, after checking that its move is one of the table's.
-fn gather(
-    decided: Changes,
-    before: &order::Model,
-    gathered: &mut Gathered,
-    settled: &mut Vec<(String, order::Model)>,
-    resubmitted: &mut Vec<(String, order::Model)>,
-) -> Result<(), Fault> {
-    if let Some(order) = decided.order {
-        let (from, to) = (before.status(), order.status());
-        // Paid in between is allowed for: a first sight of a refunded order writes paid and then refunded.
-        let via_paid = from.may_become(shared::order::OrderStatus::Paid) && shared::order::OrderStatus::Paid.may_become(to);
-        if from != to && !from.may_become(to) && !via_paid {
-            return Err(Fault::Row(format!("an order may not go from {} to {}", from.as_str(), to.as_str())));
-        }
-        let list = if order.submission_id == before.submission_id { settled } else { resubmitted };
-        list.push((before.status.clone(), order));
-    }
+/// Take what a decision writes besides the order itself.
+fn gather(decided: Changes, gathered: &mut Gathered) {
     gathered.changed_submissions.extend(decided.submission);
     gathered.submissions.extend(decided.new_submission);
     gathered.journal.extend(decided.journal);
@@ -246,7 +358,6 @@ fn gather(
             gathered.deliveries.push(delivery);
         }
     }
-    Ok(())
 }
 
 /// A new delivery names in `leased_until` how long its lease is; here it becomes the time it ends.
@@ -257,21 +368,6 @@ fn lease_new_deliveries(connection: &Connection, gathered: &mut Gathered, leases
             delivery.leased_until = delivery.leased_until.map(|lease_ms| now + lease_ms);
         }
     }
-}
-
-async fn update_orders(
-    connection: &mut Connection,
-    rows: &[(String, order::Model)],
-    resubmitted: bool,
-) -> Result<(), Fault> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let moved = connection.fetch(&statements::update_orders(rows, resubmitted)).await.map_err(|e| fault::of_statement(&e))?;
-    if moved.len() == rows.len() {
-        return Ok(());
-    }
-    Err(Fault::Again(format!("{} of {} orders had moved meanwhile", rows.len() - moved.len(), rows.len())))
 }
 
 async fn insert_gathered(connection: &mut Connection, gathered: &Gathered) -> Result<(), Fault> {
@@ -306,8 +402,11 @@ async fn insert_gathered(connection: &mut Connection, gathered: &Gathered) -> Re
 async fn insert_deliveries(connection: &mut Connection, deliveries: &[delivery::Model]) -> Result<(), Fault> {
     execute(connection, &statements::insert::<delivery::Entity>(deliveries)).await?;
     if connection.backend() == DbBackend::Postgres {
-        let ids: Vec<String> =
-            deliveries.iter().filter(|delivery| delivery.lease.is_some()).map(|delivery| delivery.id.clone()).collect();
+        let ids: Vec<String> = deliveries
+            .iter()
+            .filter(|delivery| delivery.lease.is_some())
+            .map(|delivery| delivery.id.clone())
+            .collect();
         if !ids.is_empty() {
             execute(connection, &statements::start_leases(ids)).await?;
         }
@@ -315,7 +414,7 @@ async fn insert_deliveries(connection: &mut Connection, deliveries: &[delivery::
     Ok(())
 }
 
-async fn move_deliveries(connection: &mut Connection, batch: &mut [Write]) -> Result<(), Fault> {
+async fn move_deliveries(connection: &mut Connection, batch: &mut [Write], again: bool) -> Result<(), Fault> {
     let mut moves: Vec<(&super::DeliveryMove, &mut bool)> = batch
         .iter_mut()
         .filter_map(|write| match write {
@@ -327,12 +426,34 @@ async fn move_deliveries(connection: &mut Connection, batch: &mut [Write]) -> Re
         return Ok(());
     }
     moves.sort_by(|(a, _), (b, _)| a.delivery_id.cmp(&b.delivery_id));
+    if again {
+        // An earlier COMMIT of this batch may have gone through after all: such a move is not made again, since
+        // the delivery may have been taken anew, and its outcome is kept.
+        let keys: Vec<(&str, &str)> = moves
+            .iter()
+            .filter_map(|(step, _)| step.attempt.as_ref())
+            .map(|attempt| (attempt.delivery_id.as_str(), attempt.id.as_str()))
+            .collect();
+        let standing: HashSet<(String, String)> = if keys.is_empty() {
+            HashSet::new()
+        } else {
+            pairs(connection, &statements::attempts_standing(&keys), "delivery_id", "id").await?
+        };
+        moves.retain(|(step, _)| {
+            let key = step.attempt.as_ref().map(|attempt| (attempt.delivery_id.clone(), attempt.id.clone()));
+            key.is_none_or(|key| !standing.contains(&key))
+        });
+        if moves.is_empty() {
+            return Ok(());
+        }
+    }
     let attempts: Vec<attempt::Model> = moves.iter().filter_map(|(step, _)| step.attempt.clone()).collect();
     if !attempts.is_empty() {
         execute(connection, &statements::insert_new::<attempt::Entity>(&attempts)).await?;
     }
     let steps: Vec<&super::DeliveryMove> = moves.iter().map(|(step, _)| *step).collect();
-    let moved = connection.fetch(&statements::move_deliveries(&steps)).await.map_err(|e| fault::of_statement(&e))?;
+    let moved =
+        connection.fetch(&statements::move_deliveries(&steps)).await.map_err(|e| fault::of_statement(&e))?;
     let moved: HashSet<String> = moved.iter().map(id_of).collect::<Result<_, _>>()?;
     for (step, ours) in moves {
         *ours = moved.contains(&step.delivery_id);
@@ -351,7 +472,10 @@ async fn run_rows(connection: &mut Connection, statements: &[RowStatement]) -> R
     Ok(written)
 }
 
-async fn execute(connection: &mut Connection, statement: &impl super::connection::SqlxStatement) -> Result<u64, Fault> {
+async fn execute(
+    connection: &mut Connection,
+    statement: &impl super::connection::SqlxStatement,
+) -> Result<u64, Fault> {
     connection.execute(statement).await.map_err(|e| fault::of_statement(&e))
 }
 

@@ -1,6 +1,8 @@
 //! A change of one order: what it is addressed to, what stands, and what it decides. The decision is a pure
 //! function of what stands, run inside the transaction that writes it.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::LedgerError;
@@ -16,6 +18,16 @@ pub struct Target {
     /// Id of the first journal entry the change will write. By it one finds out, where a COMMIT's outcome was
     /// lost, whether the change stands.
     pub key: String,
+    /// The rows as the caller wrote them a moment ago. If the order still has that status they are taken as they
+    /// are, without a look; a decision that does not move the order is made on a look all the same.
+    pub seen: Option<Arc<Seen>>,
+}
+
+/// An order and one of its submissions, as they stood.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    pub order: order::Model,
+    pub submission: submission::Model,
 }
 
 /// The rows as they stand, locked against other writers.

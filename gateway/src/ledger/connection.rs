@@ -58,11 +58,17 @@ impl Connection {
         match self {
             Self::Sqlite(connection) => {
                 let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
-                sqlx::query_with(AssertSqlSafe(sql), values).execute(connection).await.map(|done| done.rows_affected())
+                sqlx::query_with(AssertSqlSafe(sql), values)
+                    .execute(connection)
+                    .await
+                    .map(|done| done.rows_affected())
             }
             Self::Postgres(connection) => {
                 let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
-                sqlx::query_with(AssertSqlSafe(sql), values).execute(connection).await.map(|done| done.rows_affected())
+                sqlx::query_with(AssertSqlSafe(sql), values)
+                    .execute(connection)
+                    .await
+                    .map(|done| done.rows_affected())
             }
         }
     }

@@ -24,8 +24,12 @@ pub(super) enum Fault {
 pub(super) fn of_statement(error: &sqlx::Error) -> Fault {
     match error {
         sqlx::Error::Database(database) => of_database(database.as_ref()),
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed
-        | sqlx::Error::PoolClosed | sqlx::Error::PoolTimedOut => Fault::Lost(error.to_string()),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::PoolTimedOut => Fault::Lost(error.to_string()),
         _ => Fault::Row(error.to_string()),
     }
 }

@@ -1,13 +1,15 @@
 //! The statements a batch is made of: whole sets of rows at a time, the same text on both stores.
 
 use sea_orm::sea_query::{
-    Expr, ExprTrait, InsertStatement, IntoIden, LockBehavior, LockType, OnConflict, Query, SelectStatement, TableRef,
-    UpdateStatement, Value, ValueTuple,
+    Expr, ExprTrait, InsertStatement, IntoIden, LockBehavior, LockType, OnConflict, Query, SelectStatement,
+    TableRef, UpdateStatement, Value, ValueTuple,
 };
-use sea_orm::{ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, ModelTrait, QueryFilter, QueryTrait};
+use sea_orm::{
+    ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, ModelTrait, QueryFilter, QueryTrait,
+};
 
 use super::{Claim, DeliveryMove};
-use crate::entity::{delivery, journal, order, submission};
+use crate::entity::{attempt, delivery, journal, order, submission};
 
 /// Insert whole rows.
 pub(super) fn insert<E>(rows: &[E::Model]) -> InsertStatement
@@ -15,12 +17,19 @@ where
     E: EntityTrait,
     E::Model: ModelTrait<Entity = E>,
 {
+    // Columns that are null in every row are left out: a new order has a third of them.
+    let columns: Vec<E::Column> =
+        E::Column::iter().filter(|column| rows.iter().any(|row| !is_null(&row.get(*column)))).collect();
     let mut insert = Query::insert();
-    insert.into_table(E::default().table_ref()).columns(E::Column::iter());
+    insert.into_table(E::default().table_ref()).columns(columns.iter().copied());
     for row in rows {
-        insert.values_panic(E::Column::iter().map(|column| Expr::val(row.get(column))));
+        insert.values_panic(columns.iter().map(|column| Expr::val(row.get(*column))));
     }
     insert
+}
+
+fn is_null(value: &Value) -> bool {
+    *value == value.as_null()
 }
 
 /// Insert whole rows but those that any unique rule says are there.
@@ -69,7 +78,9 @@ pub(super) fn notices_kept(notices: &[(&str, &[u8])]) -> SelectStatement {
         .from(journal::Entity)
         .and_where(
             Expr::tuple([Expr::col(journal::Column::SubmissionId), Expr::col(journal::Column::Digest)])
-                .in_tuples(notices.iter().map(|(submission, digest)| ((*submission).to_owned(), digest.to_vec()))),
+                .in_tuples(
+                    notices.iter().map(|(submission, digest)| ((*submission).to_owned(), digest.to_vec())),
+                ),
         )
         .to_owned()
 }
@@ -86,43 +97,93 @@ pub(super) fn entries_standing(keys: &[(&str, &str)]) -> SelectStatement {
         .to_owned()
 }
 
+/// Which of these attempts stand: (delivery, attempt).
+pub(super) fn attempts_standing(keys: &[(&str, &str)]) -> SelectStatement {
+    Query::select()
+        .columns([attempt::Column::DeliveryId, attempt::Column::Id])
+        .from(attempt::Entity)
+        .and_where(
+            Expr::tuple([Expr::col(attempt::Column::DeliveryId), Expr::col(attempt::Column::Id)])
+                .in_tuples(keys.iter().map(|(delivery, id)| ((*delivery).to_owned(), (*id).to_owned()))),
+        )
+        .to_owned()
+}
+
 /// What a fact can change of an order.
 const SETTLED: [order::Column; 15] = {
     use order::Column::{
-        AnswerExtra, Buyer, BuyerId, Code, Events, Late, Paid, PaidWallet, PayTime, PayUrl, RefundReserved, Refunded,
-        Status, UpdatedAt, UpstreamOrderNo,
+        AnswerExtra, Buyer, BuyerId, Code, Events, Late, Paid, PaidWallet, PayTime, PayUrl, RefundReserved,
+        Refunded, Status, UpdatedAt, UpstreamOrderNo,
     };
     [
-        Status, Late, Paid, RefundReserved, Refunded, PayUrl, AnswerExtra, Code, UpstreamOrderNo, PaidWallet, Buyer,
-        BuyerId, PayTime, Events, UpdatedAt,
+        Status,
+        Late,
+        Paid,
+        RefundReserved,
+        Refunded,
+        PayUrl,
+        AnswerExtra,
+        Code,
+        UpstreamOrderNo,
+        PaidWallet,
+        Buyer,
+        BuyerId,
+        PayTime,
+        Events,
+        UpdatedAt,
     ]
 };
 
 /// What a new submission changes besides: the content may be another after a refusal.
 const RESUBMITTED: [order::Column; 14] = {
     use order::Column::{
-        Amount, AnswerDueAt, ContentHash, Currency, ExpiresAt, NotifyUrl, Product, ReturnUrl, SignKeyId, StoreId,
-        SubmissionId, Submissions, Title, Wallet,
+        Amount, AnswerDueAt, ContentHash, Currency, ExpiresAt, NotifyUrl, Product, ReturnUrl, SignKeyId,
+        StoreId, SubmissionId, Submissions, Title, Wallet,
     };
     [
-        StoreId, Product, Wallet, Currency, Amount, Title, NotifyUrl, ReturnUrl, ContentHash, SubmissionId, Submissions,
-        AnswerDueAt, SignKeyId, ExpiresAt,
+        StoreId,
+        Product,
+        Wallet,
+        Currency,
+        Amount,
+        Title,
+        NotifyUrl,
+        ReturnUrl,
+        ContentHash,
+        SubmissionId,
+        Submissions,
+        AnswerDueAt,
+        SignKeyId,
+        ExpiresAt,
     ]
 };
 
-/// Move orders from the status they were seen in; returns the ids that moved. Each row: (status before, row).
-pub(super) fn update_orders(rows: &[(String, order::Model)], resubmitted: bool) -> UpdateStatement {
+/// How an order must stand to be moved. The status alone would not do: with another submission it may have come
+/// back to the same one.
+#[derive(Debug, Clone)]
+pub(super) struct Stood {
+    pub status: String,
+    pub submission_id: String,
+}
+
+/// Move orders from how they were seen; returns the ids that moved.
+pub(super) fn update_orders(rows: &[(Stood, order::Model)], resubmitted: bool) -> UpdateStatement {
     let more: &[order::Column] = if resubmitted { &RESUBMITTED } else { &[] };
     let columns: Vec<order::Column> = SETTLED.iter().chain(more).copied().collect();
     let tuples = rows.iter().map(|(before, row)| {
-        let mut tuple = vec![Value::from(row.id.clone()), Value::from(before.clone())];
+        let mut tuple = vec![
+            Value::from(row.id.clone()),
+            Value::from(before.status.clone()),
+            Value::from(before.submission_id.clone()),
+        ];
         tuple.extend(columns.iter().map(|column| row.get(*column)));
         tuple
     });
-    let mut update = update_from(order::Entity, &columns, 3, tuples.collect());
+    let mut update = update_from(order::Entity, &columns, 4, tuples.collect());
     update
         .and_where(Expr::col((order::Entity, order::Column::Id)).equals(("v", "column1")))
         .and_where(Expr::col((order::Entity, order::Column::Status)).equals(("v", "column2")))
+        .and_where(Expr::col((order::Entity, order::Column::SubmissionId)).equals(("v", "column3")))
         .returning(Query::returning().column((order::Entity, order::Column::Id)));
     update
 }
@@ -190,8 +251,25 @@ pub(super) fn claim_deliveries(claim: &Claim, lease_now: Expr) -> UpdateStatemen
         .to_owned()
 }
 
+/// Of deliveries that were claimed before, those that are under that lease still, for its whole time again.
+pub(super) fn renew_leases(claim: &Claim, claimed: &[delivery::Model], lease_now: Expr) -> UpdateStatement {
+    use delivery::Column::{Id, Lease, LeasedUntil};
+    Query::update()
+        .table(delivery::Entity)
+        .value(LeasedUntil, lease_now.add(claim.lease_ms))
+        .and_where(Expr::col(Id).is_in(claimed.iter().map(|delivery| delivery.id.clone())))
+        .and_where(Expr::col(Lease).eq(claim.lease.clone()))
+        .returning(Query::returning().columns(delivery::Column::iter()))
+        .to_owned()
+}
+
 /// `UPDATE table SET column = v.columnN … FROM (VALUES …) AS v`, the values of `columns` starting at `first`.
-fn update_from<E: EntityTrait>(table: E, columns: &[E::Column], first: usize, tuples: Vec<Vec<Value>>) -> UpdateStatement {
+fn update_from<E: EntityTrait>(
+    table: E,
+    columns: &[E::Column],
+    first: usize,
+    tuples: Vec<Vec<Value>>,
+) -> UpdateStatement {
     let tuples = tuples.into_iter().map(ValueTuple::Many).collect();
     let mut update = Query::update();
     update.table(table).from(TableRef::ValuesList(tuples, "v".into_iden()));
@@ -206,7 +284,10 @@ fn update_from<E: EntityTrait>(table: E, columns: &[E::Column], first: usize, tu
 pub(super) fn start_leases(ids: Vec<String>) -> UpdateStatement {
     Query::update()
         .table(delivery::Entity)
-        .value(delivery::Column::LeasedUntil, Expr::cust("leased_until + (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"))
+        .value(
+            delivery::Column::LeasedUntil,
+            Expr::cust("leased_until + (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"),
+        )
         .and_where(Expr::col(delivery::Column::Id).is_in(ids))
         .to_owned()
 }

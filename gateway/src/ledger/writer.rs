@@ -24,7 +24,7 @@ pub(super) struct Queues {
     money: mpsc::Receiver<Write>,
     attempts: mpsc::Receiver<Write>,
     bulk: mpsc::Receiver<Write>,
-    /// Taken out already, but about an order that the last batch was about, too. Never more than one batch.
+    /// Taken out already, but about something that the last batch was about, too. Never more than one batch.
     held: VecDeque<Write>,
 }
 
@@ -40,18 +40,19 @@ impl Queues {
     /// What waits, up to `max` writes; waits for the first. `None` when every sender is gone and all is taken.
     async fn gather(&mut self, max: usize, closing: &CancellationToken) -> Option<Vec<Write>> {
         let mut batch = Vec::new();
-        let mut orders = HashSet::new();
+        let mut subjects = HashSet::new();
         for write in std::mem::take(&mut self.held) {
-            self.take(write, &mut batch, &mut orders);
+            self.take(write, &mut batch, &mut subjects);
         }
         if batch.is_empty() {
             let first = self.first(closing).await?;
-            self.take(first, &mut batch, &mut orders);
+            self.take(first, &mut batch, &mut subjects);
         }
         while batch.len() + self.held.len() < max {
-            let next = self.money.try_recv().or_else(|_| self.attempts.try_recv()).or_else(|_| self.bulk.try_recv());
+            let next =
+                self.money.try_recv().or_else(|_| self.attempts.try_recv()).or_else(|_| self.bulk.try_recv());
             let Ok(write) = next else { break };
-            self.take(write, &mut batch, &mut orders);
+            self.take(write, &mut batch, &mut subjects);
         }
         Some(batch)
     }
@@ -77,10 +78,10 @@ impl Queues {
         }
     }
 
-    /// At most one write per order and batch; a later one waits for the next.
-    fn take(&mut self, write: Write, batch: &mut Vec<Write>, orders: &mut HashSet<String>) {
-        match write.order_id() {
-            Some(id) if !orders.insert(id.to_owned()) => self.held.push_back(write),
+    /// At most one write per order or delivery and batch; a later one waits for the next.
+    fn take(&mut self, write: Write, batch: &mut Vec<Write>, subjects: &mut HashSet<String>) {
+        match write.subject() {
+            Some(id) if !subjects.insert(id.to_owned()) => self.held.push_back(write),
             _ => batch.push(write),
         }
     }
@@ -127,7 +128,11 @@ impl Writer {
                     parts.push((batch, doubted));
                 }
                 Err((Outcome::Split, _)) => unreachable!("a batch of one is refused, not split"),
-                Err((Outcome::Refuse(error), _)) => batch.into_iter().for_each(|write| write.fail(error.clone())),
+                Err((Outcome::Refuse(error), _)) => {
+                    for write in batch {
+                        write.fail(error.clone());
+                    }
+                }
             }
         }
     }
@@ -135,9 +140,9 @@ impl Writer {
     /// One batch until it is committed, refused or to be split. Also tells whether its COMMIT is in doubt.
     async fn write(&mut self, batch: &mut [Write], mut doubted: bool) -> Result<(), (Outcome, bool)> {
         if let Some(reason) = self.death.borrow().clone() {
-            return Err((Outcome::Refuse(LedgerError::Unavailable(reason)), doubted));
+            return Err((Outcome::Refuse(refusal(doubted, reason)), doubted));
         }
-        let until = Instant::now() + self.settings.patience;
+        let mut until = Instant::now() + self.settings.patience;
         let mut collisions = 0;
         loop {
             let fault = match self.once(batch, doubted).await {
@@ -151,7 +156,10 @@ impl Writer {
                     if one {
                         tracing::error!(reason = %why, "a write was refused by the store");
                     }
-                    return Err((if one { Outcome::Refuse(LedgerError::Rejected(why)) } else { Outcome::Split }, doubted));
+                    return Err((
+                        if one { Outcome::Refuse(LedgerError::Rejected(why)) } else { Outcome::Split },
+                        doubted,
+                    ));
                 }
                 Fault::Again(why) => {
                     self.roll_back().await;
@@ -171,16 +179,18 @@ impl Writer {
                     self.death.send_replace(Some(why.clone()));
                     return Err((Outcome::Refuse(LedgerError::InDoubt), doubted));
                 }
+                Fault::InDoubt(why) if !doubted => {
+                    tracing::warn!(reason = %why, writes = batch.len(), "a COMMIT was not answered; writing its batch again to find out");
+                    self.hang_up().await;
+                    doubted = true;
+                    // However long the COMMIT took: finding out has a time of its own.
+                    until = Instant::now() + self.settings.patience;
+                }
                 Fault::Lost(why) | Fault::InDoubt(why) if Instant::now() >= until => {
                     self.hang_up().await;
                     return Err((Outcome::Refuse(refusal(doubted, why)), doubted));
                 }
-                Fault::Lost(_) => self.hang_up().await,
-                Fault::InDoubt(why) => {
-                    tracing::warn!(reason = %why, writes = batch.len(), "a COMMIT was not answered; writing its batch again to find out");
-                    doubted = true;
-                    self.hang_up().await;
-                }
+                Fault::Lost(_) | Fault::InDoubt(_) => self.hang_up().await,
             }
         }
     }

@@ -55,7 +55,11 @@ pub struct Content {
 }
 
 impl Content {
-    pub fn read(product: &'static Product, body: &Object<'_>, policy: &AddressPolicy) -> Result<Self, FieldError> {
+    pub fn read(
+        product: &'static Product,
+        body: &Object<'_>,
+        policy: &AddressPolicy,
+    ) -> Result<Self, FieldError> {
         let mut content = Self {
             product,
             store_no: String::new(),
@@ -86,7 +90,9 @@ impl Content {
     fn take(&mut self, field: &Field, member: &Member<'_>, policy: &AddressPolicy) -> Result<(), FieldError> {
         match field.kind {
             Kind::Amount => self.amount = amount(field.name, member, 1)?,
-            Kind::PartAmount if field.name == "goodsAmount" => self.goods_amount = Some(amount(field.name, member, 0)?),
+            Kind::PartAmount if field.name == "goodsAmount" => {
+                self.goods_amount = Some(amount(field.name, member, 0)?);
+            }
             Kind::PartAmount => self.goods_extra_amount = Some(amount(field.name, member, 0)?),
             Kind::Text(limit) => {
                 let text = text(field.name, member, limit)?;
@@ -104,19 +110,26 @@ impl Content {
             Kind::Wallet => {
                 let name = text(field.name, member, 10)?;
                 let wallet = Wallet::parse(&name);
-                self.wallet = Some(wallet.ok_or_else(|| FieldError::invalid(field.name, "is none of Wechat, Alipay, AlipayHK"))?);
+                self.wallet =
+                    Some(wallet.ok_or_else(|| {
+                        FieldError::invalid(field.name, "is none of Wechat, Alipay, AlipayHK")
+                    })?);
             }
             Kind::Currency => {
                 let code = text(field.name, member, 10)?;
                 let currency = Currency::parse(&code);
-                self.currency = Some(currency.ok_or_else(|| FieldError::invalid(field.name, "is not an ISO 4217 code"))?);
+                self.currency =
+                    Some(currency.ok_or_else(|| FieldError::invalid(field.name, "is not an ISO 4217 code"))?);
             }
             Kind::NotifyUrl => {
                 let url = text(field.name, member, URL_LENGTH)?;
-                let url = policy.check_url(&url).map_err(|why| FieldError::invalid(field.name, why.to_string()))?;
+                let url =
+                    policy.check_url(&url).map_err(|why| FieldError::invalid(field.name, why.to_string()))?;
                 self.notify_url = Some(url);
             }
-            Kind::ReturnUrl => self.return_url = Some(page(field.name, &text(field.name, member, URL_LENGTH)?)?),
+            Kind::ReturnUrl => {
+                self.return_url = Some(page(field.name, &text(field.name, member, URL_LENGTH)?)?);
+            }
         }
         Ok(())
     }
@@ -180,7 +193,11 @@ pub fn text(field: &str, member: &Member<'_>, limit: usize) -> Result<String, Fi
 }
 
 /// A text that may be absent.
-pub fn text_if_present(body: &Object<'_>, field: &'static str, limit: usize) -> Result<Option<String>, FieldError> {
+pub fn text_if_present(
+    body: &Object<'_>,
+    field: &'static str,
+    limit: usize,
+) -> Result<Option<String>, FieldError> {
     body.get(field).filter(|member| !is_absent(member)).map(|member| text(field, member, limit)).transpose()
 }
 
@@ -189,9 +206,10 @@ fn amount(field: &str, member: &Member<'_>, least: i64) -> Result<i64, FieldErro
         Ok(amount) if amount >= least => Ok(amount),
         Ok(_) if least == 0 => Err(FieldError::invalid(field, "is negative")),
         Ok(_) => Err(FieldError::invalid(field, "is not above zero")),
-        Err(error @ (IntegerError::NotANumber | IntegerError::NotWhole)) => {
-            Err(FieldError::invalid(field, format!("{error}; amounts are integers in the currency's smallest unit")))
-        }
+        Err(error @ (IntegerError::NotANumber | IntegerError::NotWhole)) => Err(FieldError::invalid(
+            field,
+            format!("{error}; amounts are integers in the currency's smallest unit"),
+        )),
         Err(error) => Err(FieldError::invalid(field, error.to_string())),
     }
 }
@@ -216,13 +234,21 @@ fn extra(body: &Object<'_>) -> Result<Vec<(String, String)>, FieldError> {
         if KNOWN_FIELDS.contains(&&*member.key) {
             continue;
         }
-        let folded = member.key.trim().to_lowercase();
-        if let Some(known) = KNOWN_FIELDS.iter().find(|known| known.to_lowercase() == folded) {
+        let folded = folded(&member.key);
+        if let Some(known) = KNOWN_FIELDS.iter().find(|known| known.eq_ignore_ascii_case(&folded)) {
             return Err(FieldError::invalid(known, "is misspelled: blanks or capitals differ"));
         }
         extra.push((member.key.clone().into_owned(), member.value.to_owned()));
     }
     Ok(extra)
+}
+
+/// A key as the most forgiving reader would take it: without blanks or invisible characters around it (some trim
+/// control characters, some U+FEFF), and folded both ways (to lower case alone, `ſ` and `s` stay different).
+fn folded(key: &str) -> String {
+    let is_trimmed =
+        |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}');
+    key.trim_matches(is_trimmed).to_uppercase().to_lowercase()
 }
 
 /// A compact JSON object, member by member in the order given.
@@ -276,7 +302,8 @@ mod tests {
     use super::*;
     use crate::product::QRCODE;
 
-    const BODY: &str = r#"{"storeNo":"s1","partnerOrderNo":"p1","wallet":"Alipay","currency":"HKD","orderAmount":2100"#;
+    const BODY: &str =
+        r#"{"storeNo":"s1","partnerOrderNo":"p1","wallet":"Alipay","currency":"HKD","orderAmount":2100"#;
 
     fn read(more: &str) -> Result<Content, FieldError> {
         let text = format!("{BODY}{more}}}");
@@ -302,12 +329,24 @@ mod tests {
         let content = read(r#","tradeSummary":true,"x":1.50"#).expect("is taken");
         let body = content.upstream_body("u", "n", "https://a/n", "https://a/r");
         assert!(body.ends_with(r#""tradeSummary":true,"x":1.50}"#), "{body}");
-        assert!(!body.contains("\"s1\"") && !body.contains("\"p1\""), "the merchant's numbers stay here: {body}");
+        assert!(
+            !body.contains("\"s1\"") && !body.contains("\"p1\""),
+            "the merchant's numbers stay here: {body}"
+        );
     }
 
     #[test]
     fn a_field_that_becomes_a_known_one_when_trimmed_or_folded_is_refused() {
-        for key in [" storeNo", "notifyurl", "BARCODE", "payUrl "] {
+        for key in [
+            " storeNo",
+            "notifyurl",
+            "BARCODE",
+            "payUrl ",
+            "\\u0000storeNo",
+            "storeNo\\ufeff",
+            "\\tstoreNo",
+            "ſtoreNo",
+        ] {
             let error = read(&format!(",\"{key}\":\"x\"")).expect_err("is refused");
             assert_eq!(error.code, Code::INVALID, "{key}");
         }

@@ -46,6 +46,8 @@ pub enum Told {
     Nothing { why: String, code: Option<i32> },
     /// How the order stands.
     State(Box<Said>),
+    /// The order is closed: no payment is expected any more.
+    Closed(Box<Said>),
     /// To a query: no such order.
     NoSuchOrder,
     /// We waited long enough for an answer to create.

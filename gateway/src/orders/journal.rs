@@ -35,7 +35,14 @@ impl Kind {
 }
 
 /// An entry about `order_id`; `id` also orders it among the others.
-pub fn entry(id: String, order_id: &str, submission_id: &str, at: i64, kind: Kind, note: &Value) -> journal::Model {
+pub fn entry(
+    id: String,
+    order_id: &str,
+    submission_id: &str,
+    at: i64,
+    kind: Kind,
+    note: &Value,
+) -> journal::Model {
     journal::Model {
         id,
         order_id: order_id.to_owned(),

@@ -26,7 +26,8 @@ pub enum Heard {
 
 /// Take what was posted to the notify URL of `token`. Runs in a task of its own from the first write on.
 pub async fn take(app: &Arc<App>, token: &Token, document: &[u8]) -> Heard {
-    let found = match submission::Entity::find_by_id(token.submission_id.as_str()).one(&app.store.read).await {
+    let found = match submission::Entity::find_by_id(token.submission_id.as_str()).one(&app.store.read).await
+    {
         Ok(found) => found,
         Err(error) => {
             tracing::error!(%error, "a notice could not be looked up");
@@ -50,7 +51,12 @@ pub async fn take(app: &Arc<App>, token: &Token, document: &[u8]) -> Heard {
         }
     };
     let raw = Some(said.raw.clone());
-    let fact = fact_now(app, Source::Notice, Told::State(Box::new(said)), raw, None);
+    let told = if upstream::is_closed(said.code) {
+        Told::Closed(Box::new(said))
+    } else {
+        Told::State(Box::new(said))
+    };
+    let fact = fact_now(app, Source::Notice, told, raw, None);
     let Ok(room) = room(app, &submission.order_id) else {
         return Heard::Busy;
     };

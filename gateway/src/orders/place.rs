@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 use shared::code::Code;
+use shared::order::OrderStatus;
 
 use super::content::{Content, FieldError};
 use super::fact::{Source, Told};
 use super::journal::{self, Kind};
-use super::{Placed, fact_now, passed_on, repeat, room, settle, told_on};
+use super::{Placed, fact_now, passed_on, repeat, room, settle_seen, told_on};
 use crate::app::App;
 use crate::callback::{self, Tokens};
 use crate::directory::{Merchant, Store};
@@ -35,13 +36,22 @@ pub fn store_for(merchant: &Merchant, content: &Content) -> Result<Arc<Store>, F
         return Err(FieldError::invalid("storeNo", "is none of this merchant's stores"));
     };
     if !store.enabled {
-        return Err(FieldError { code: Code::NOT_AUTHORISED, ..FieldError::invalid("storeNo", "this store is disabled") });
+        return Err(FieldError {
+            code: Code::NOT_AUTHORISED,
+            ..FieldError::invalid("storeNo", "this store is disabled")
+        });
     }
     if content.wallet.is_some_and(|wallet| !store.wallets.contains(&wallet)) {
-        return Err(FieldError { code: Code::NO_WALLET_ACCOUNT, ..FieldError::invalid("wallet", "is not opened for this store") });
+        return Err(FieldError {
+            code: Code::NO_WALLET_ACCOUNT,
+            ..FieldError::invalid("wallet", "is not opened for this store")
+        });
     }
     if content.currency.is_some_and(|currency| currency != store.currency) {
-        return Err(FieldError::invalid("currency", format!("is not the store's, which is {}", store.currency)));
+        return Err(FieldError::invalid(
+            "currency",
+            format!("is not the store's, which is {}", store.currency),
+        ));
     }
     Ok(store.clone())
 }
@@ -60,7 +70,14 @@ pub async fn place(app: &Arc<App>, create: Create) -> Placed {
     task.await.unwrap_or(Placed::Doubt)
 }
 
-async fn run(app: Arc<App>, create: Create, new: NewOrder, tokens: Tokens, first: Room, second: Room) -> Placed {
+async fn run(
+    app: Arc<App>,
+    create: Create,
+    new: NewOrder,
+    tokens: Tokens,
+    first: Room,
+    second: Room,
+) -> Placed {
     let flight = app.flights.depart(&new.order.id);
     let (order, submission) = (new.order.clone(), new.submission.clone());
     match first.place(new).await {
@@ -129,7 +146,12 @@ fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
 }
 
 /// A call about to be made, with tokens of its own for what comes back.
-pub(super) fn new_submission(app: &App, create: &Create, order_id: &str, now: i64) -> (submission::Model, Tokens) {
+pub(super) fn new_submission(
+    app: &App,
+    create: &Create,
+    order_id: &str,
+    now: i64,
+) -> (submission::Model, Tokens) {
     let (content, store) = (&create.content, &create.store);
     let id = app.chance.id();
     let tokens = Tokens::new(&id);
@@ -169,10 +191,12 @@ pub(super) async fn submit(
 ) -> Placed {
     let (store, product) = (&create.store, create.content.product);
     let (notify_url, return_url) = (app.notify_url(&tokens.notify), app.return_url(&tokens.r#return));
-    let body = create.content.upstream_body(&store.upstream_store_no, &submission.id, &notify_url, &return_url);
+    let body =
+        create.content.upstream_body(&store.upstream_store_no, &submission.id, &notify_url, &return_url);
     let asked_at = app.clock.now_ms();
     let key = store.account.current_key();
-    let heard = app.upstream.call(&store.account, key, product.path, &body, app.config.upstream.timeout).await;
+    let heard =
+        app.upstream.call(&store.account, key, product.path, &body, app.config.upstream.timeout).await;
     let took = Some(app.clock.now_ms() - asked_at);
 
     let theirs = theirs(create, submission);
@@ -181,8 +205,14 @@ pub(super) async fn submit(
         tracing::warn!(order = %order.id, "the upstream's answer to a create cannot be relied on");
     }
     let fact = fact_now(app, Source::Answer, told, raw, took);
-    match settle(app, room, submission, fact).await {
+    // Only while it is submitting is nothing else about it written but by facts, which move it on.
+    let seen = (order.status() == OrderStatus::Submitting).then_some(order);
+    match settle_seen(app, room, submission, seen, fact).await {
         Ok(settled) if settled.held => Placed::Doubt,
+        // Paid meanwhile through an earlier call: another way to pay must not reach the payer.
+        Ok(settled) if settled.order.status().has_money() && settled.order.submission_id != submission.id => {
+            repeat::paid_already()
+        }
         Ok(_) => placed,
         Err(error) => {
             // What is not on record was not told: the caller hears of doubt, whatever the upstream said.
@@ -241,4 +271,3 @@ fn theirs<'a>(create: &'a Create, submission: &'a submission::Model) -> [(&'a st
         (&create.store.account.partner_no, &create.merchant.partner_no),
     ]
 }
-

@@ -64,7 +64,9 @@ impl Questions {
         let mut questions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if questions.len() >= REMEMBERED {
             questions.retain(|_, last| {
-                let idle = last.try_lock().is_ok_and(|last| last.is_none_or(|last| last.at.elapsed() > forget_after));
+                let idle = last
+                    .try_lock()
+                    .is_ok_and(|last| last.is_none_or(|last| last.at.elapsed() > forget_after));
                 !idle || Arc::strong_count(last) > 1
             });
         }
@@ -73,7 +75,11 @@ impl Questions {
 }
 
 /// The merchant's order, if it holds one of that number.
-pub async fn find(app: &App, merchant: &Merchant, locator: &Locator) -> Result<Option<order::Model>, sea_orm::DbErr> {
+pub async fn find(
+    app: &App,
+    merchant: &Merchant,
+    locator: &Locator,
+) -> Result<Option<order::Model>, sea_orm::DbErr> {
     let finder = match locator {
         Locator::OrderNo(number) => order::Entity::of_upstream_no(&merchant.id, number),
         Locator::Number(number) => order::Entity::of(&merchant.id, number),
@@ -126,10 +132,11 @@ pub async fn ask_within(app: &Arc<App>, order: &order::Model, interval: Duration
     task.await.unwrap_or(Asked::NoAnswer(fallback))
 }
 
-/// Ask without anybody waiting for the answer.
+/// Ask without anybody waiting for the answer, however lately it was asked: that answer did not know of what is
+/// asked about now.
 pub fn ask_later(app: &Arc<App>, order: &order::Model) {
     let (task_app, order) = (app.clone(), order.clone());
-    app.tasks.spawn(async move { ask(&task_app, &order).await });
+    app.tasks.spawn(async move { ask_within(&task_app, &order, Duration::ZERO).await });
 }
 
 async fn asked(app: &App, order: &order::Model, answered: bool) -> Asked {
@@ -160,7 +167,8 @@ async fn ask_each(app: &Arc<App>, order: &order::Model) -> bool {
 }
 
 async fn ask_one(app: &Arc<App>, order: &order::Model, submission: &submission::Model) -> bool {
-    let (Some(account), Ok(room)) = (app.directory.account(&submission.account_id), room(app, &order.id)) else {
+    let (Some(account), Ok(room)) = (app.directory.account(&submission.account_id), room(app, &order.id))
+    else {
         return false;
     };
     let mut body = BodyText::default();
@@ -173,6 +181,10 @@ async fn ask_one(app: &Arc<App>, order: &order::Model, submission: &submission::
         Heard::Said(said) if said.code == 1 => {
             let raw = said.raw.clone();
             (Told::State(said), raw)
+        }
+        Heard::Said(said) if upstream::is_closed(said.code) => {
+            let raw = said.raw.clone();
+            (Told::Closed(said), raw)
         }
         Heard::Said(said) if upstream::is_no_such_order(said.code) => (Told::NoSuchOrder, said.raw),
         Heard::Said(said) => {

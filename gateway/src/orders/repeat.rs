@@ -11,7 +11,7 @@ use shared::order::OrderStatus;
 use super::journal::{self, Kind};
 use super::place::{Create, new_submission, refusal, submit};
 use super::query::{Asked, ask};
-use super::{Placed, reread, room};
+use super::{Placed, reread, room, submission_of};
 use crate::app::App;
 use crate::entity::order;
 use crate::ledger::{Changes, LedgerError, Target};
@@ -22,41 +22,83 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Answer a create whose number `order` has.
 pub(super) async fn again(app: &Arc<App>, create: &Create, order: order::Model) -> Placed {
     let same = order.content_hash == create.content.hash();
-    let order = match order.status() {
-        OrderStatus::Submitting if !same => return other_content(),
-        OrderStatus::Submitting => match join(app, order).await {
+    let order = if is_in_flight(app, &order).await {
+        if !same {
+            return other_content();
+        }
+        match join(app, order).await {
             Joined::Landed(placed) => return placed,
-            Joined::Overdue(order) => order,
-        },
-        _ => order,
+            Joined::Overdue(order) => *order,
+        }
+    } else {
+        order
     };
     match order.status() {
         OrderStatus::Refused => resubmit(app, create, &order).await,
         _ if !same => other_content(),
-        OrderStatus::Failed => Placed::Conflict { code: Code::WRONG_STATE.0, msg: "this order has failed; use a new order number" },
-        OrderStatus::Closed => Placed::Conflict { code: Code::ORDER_CLOSED.0, msg: "this order is closed; use a new order number" },
-        _ => match first_answer(create, &order) {
+        status => match ended(status).or_else(|| first_answer(create, &order)) {
             Some(placed) => placed,
             None => after_asking(app, create, &order).await,
         },
     }
 }
 
+/// Whether the answer to the order's latest submission is still to come.
+async fn is_in_flight(app: &App, order: &order::Model) -> bool {
+    match order.status() {
+        OrderStatus::Submitting => true,
+        OrderStatus::Refused | OrderStatus::Failed | OrderStatus::Closed => false,
+        _ if order.pay_url.is_some() || order.answer_due_at < app.clock.now_ms() => false,
+        // A notice, or the answer to a query, may have been quicker than the answer to create.
+        _ => {
+            matches!(submission_of(app, &order.submission_id).await, Ok(Some(latest)) if latest.answered_at.is_none())
+        }
+    }
+}
+
+/// What a create is told of an order that nothing can be paid on any more.
+fn ended(status: OrderStatus) -> Option<Placed> {
+    match status {
+        OrderStatus::Failed => Some(Placed::Conflict {
+            code: Code::WRONG_STATE.0,
+            msg: "this order has failed; use a new order number",
+        }),
+        OrderStatus::Closed => Some(Placed::Conflict {
+            code: Code::ORDER_CLOSED.0,
+            msg: "this order is closed; use a new order number",
+        }),
+        _ => None,
+    }
+}
+
 fn other_content() -> Placed {
-    Placed::Conflict { code: Code::CREATED_TWICE.0, msg: "this order number stands for an order with other content" }
+    Placed::Conflict {
+        code: Code::CREATED_TWICE.0,
+        msg: "this order number stands for an order with other content",
+    }
+}
+
+/// Towards a create that would give the payer another way to pay.
+pub(super) fn paid_already() -> Placed {
+    Placed::Conflict { code: Code::WRONG_STATE.0, msg: "this order is paid; query it" }
 }
 
 /// What the first create was told, where it was told something that still holds.
 fn first_answer(create: &Create, order: &order::Model) -> Option<Placed> {
     let pay_url = order.pay_url.clone()?;
-    let extra = order.answer_extra.as_deref().and_then(|extra| serde_json::from_str(extra).ok()).unwrap_or_default();
+    let extra =
+        order.answer_extra.as_deref().and_then(|extra| serde_json::from_str(extra).ok()).unwrap_or_default();
     let said = crate::upstream::Said { extra, ..Default::default() };
     let theirs = [
         (order.submission_id.as_str(), order.number.as_str()),
         (create.store.upstream_store_no.as_str(), create.store.store_no.as_str()),
         (create.store.account.partner_no.as_str(), create.merchant.partner_no.as_str()),
     ];
-    Some(Placed::Opened { pay_url, order_no: order.upstream_order_no.clone(), extra: super::passed_on(&said, &theirs) })
+    Some(Placed::Opened {
+        pay_url,
+        order_no: order.upstream_order_no.clone(),
+        extra: super::passed_on(&said, &theirs),
+    })
 }
 
 /// In doubt, or open without a payUrl: the upstream is asked first. Only an order that is not paid gets a new
@@ -66,14 +108,14 @@ async fn after_asking(app: &Arc<App>, create: &Create, order: &order::Model) -> 
         return Placed::Doubt;
     };
     match order.status() {
-        status if status.has_money() => {
-            Placed::Conflict { code: Code::WRONG_STATE.0, msg: "this order is paid; query it" }
-        }
-        OrderStatus::Unknown | OrderStatus::Awaiting | OrderStatus::Refused if create.content.product.payer_starts => {
+        status if status.has_money() => paid_already(),
+        OrderStatus::Unknown | OrderStatus::Awaiting | OrderStatus::Refused
+            if create.content.product.payer_starts =>
+        {
             resubmit(app, create, &order).await
         }
         OrderStatus::Refused => refusal(i32::try_from(order.code.unwrap_or(2)).unwrap_or(2), "", &[]),
-        _ => Placed::Doubt,
+        status => ended(status).unwrap_or(Placed::Doubt),
     }
 }
 
@@ -96,7 +138,13 @@ async fn resubmit(app: &Arc<App>, create: &Create, order: &order::Model) -> Plac
     let note = json!({"submission": after.submissions, "store": create.store.store_no, "key": create.key_id});
     let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Resubmitted, &note);
     entry.raw = Some(create.raw.clone().into_bytes());
-    let target = Target { order_id: order.id.clone(), submission_id: None, digest: None, key: entry.id.clone() };
+    let target = Target {
+        order_id: order.id.clone(),
+        submission_id: None,
+        digest: None,
+        key: entry.id.clone(),
+        seen: None,
+    };
 
     let (seen, new_order, new_submission) = (order.clone(), after.clone(), submission.clone());
     let begun = first.change(target, move |current| {
@@ -133,12 +181,12 @@ async fn join_other(app: &Arc<App>, create: &Create, order_id: &str) -> Placed {
     if order.content_hash != create.content.hash() {
         return other_content();
     }
-    match order.status() {
-        OrderStatus::Submitting => match join(app, order).await {
-            Joined::Landed(placed) => placed,
-            Joined::Overdue(order) => first_answer(create, &order).unwrap_or(Placed::Doubt),
-        },
-        _ => first_answer(create, &order).unwrap_or(Placed::Doubt),
+    if !is_in_flight(app, &order).await {
+        return first_answer(create, &order).unwrap_or(Placed::Doubt);
+    }
+    match join(app, order).await {
+        Joined::Landed(placed) => placed,
+        Joined::Overdue(order) => first_answer(create, &order).unwrap_or(Placed::Doubt),
     }
 }
 
@@ -166,18 +214,20 @@ fn with_content(order: &order::Model, create: &Create) -> order::Model {
 enum Joined {
     Landed(Placed),
     /// Its answer is due and never came.
-    Overdue(order::Model),
+    Overdue(Box<order::Model>),
 }
 
 /// Wait for the create that is under way, in this node or another, until its answer is due.
 async fn join(app: &Arc<App>, mut order: order::Model) -> Joined {
     loop {
-        if order.status() != OrderStatus::Submitting {
-            return Joined::Overdue(order);
+        if !is_in_flight(app, &order).await {
+            return Joined::Overdue(Box::new(order));
         }
         let left = order.answer_due_at - app.clock.now_ms();
         let Ok(left) = u64::try_from(left) else {
-            return super::reconcile::overdue(app, &order).await.map_or(Joined::Landed(Placed::Doubt), Joined::Overdue);
+            return super::reconcile::overdue(app, &order)
+                .await
+                .map_or(Joined::Landed(Placed::Doubt), |order| Joined::Overdue(Box::new(order)));
         };
         let left = Duration::from_millis(left + 1);
         if let Some(mut landed) = app.flights.board(&order.id) {

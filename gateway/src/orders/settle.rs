@@ -57,11 +57,15 @@ pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Ch
 fn differences(submission: &submission::Model, fact: &Fact) -> Vec<(&'static str, Value, Value)> {
     let (said, whole) = match &fact.told {
         Told::State(said) => (said, true),
-        // An answer to create need not repeat what was asked; what it does repeat must agree.
-        Told::Opened(said) | Told::Refused(said) => (said, false),
+        // Neither an answer to create nor one that only has a code need repeat what was asked; what they do repeat
+        // must agree.
+        Told::Opened(said) | Told::Refused(said) | Told::Closed(said) => (said, false),
         Told::Nothing { .. } | Told::NoSuchOrder | Told::Overdue => return Vec::new(),
     };
+    // A state beside a code that is not success is no state to go by.
+    let code = if whole { json!(1) } else { json!(said.code) };
     let checks = [
+        ("code", code, json!(said.code), true),
         ("partnerNo", json!(submission.partner_no), json!(said.partner_no), true),
         ("partnerOrderNo", json!(submission.id), json!(said.partner_order_no), whole),
         ("orderAmount", json!(submission.amount), json!(said.amount), whole),
@@ -81,8 +85,10 @@ fn hold(
     fact: &Fact,
     differences: &[(&'static str, Value, Value)],
 ) -> Changes {
-    let differences: Vec<Value> =
-        differences.iter().map(|(field, asked, told)| json!({"field": field, "asked": asked, "told": told})).collect();
+    let differences: Vec<Value> = differences
+        .iter()
+        .map(|(field, asked, told)| json!({"field": field, "asked": asked, "told": told}))
+        .collect();
     let mut entry = journal_entry(order, submission, fact, &json!({"held": differences}));
     entry.digest = fact.digest();
     Changes {
@@ -120,6 +126,7 @@ impl After {
             Told::Refused(said) => self.refused(said),
             Told::Nothing { code, .. } => self.unknown(*code),
             Told::Overdue => self.unknown(None),
+            Told::Closed(said) => self.closed(said),
             Told::NoSuchOrder => self.missed(fact.at),
             Told::State(said) => self.state(said),
         }
@@ -171,6 +178,14 @@ impl After {
         }
         if self.is_latest() {
             self.become_(OrderStatus::Unknown);
+        }
+    }
+
+    fn closed(&mut self, said: &Said) {
+        self.advance(State::Failed);
+        self.note_order_no(said);
+        if self.is_latest() {
+            self.become_(OrderStatus::Closed);
         }
     }
 
@@ -233,10 +248,14 @@ impl After {
         }
         self.order.late = matches!(before, OrderStatus::Refused | OrderStatus::Failed | OrderStatus::Closed);
         if !self.is_latest() {
-            // The money came through an earlier call: what that one asked for is what was bought.
+            // The money came through an earlier call: what that one asked for is what was bought, and the later
+            // call's payUrl must not be given out again.
             self.order.submission_id.clone_from(&self.submission.id);
             self.order.currency.clone_from(&self.submission.currency);
             self.order.amount = self.submission.amount;
+            self.order.wallet.clone_from(&self.submission.wallet);
+            self.order.pay_url.clone_from(&self.submission.pay_url);
+            self.order.answer_extra = None;
         }
         self.order.paid = self.order.amount;
         self.order.paid_wallet.clone_from(&said.wallet);
@@ -303,7 +322,7 @@ fn journal_entry(
 ) -> crate::entity::journal::Model {
     let mut note = note.clone();
     match &fact.told {
-        Told::Opened(said) | Told::Refused(said) | Told::State(said) => {
+        Told::Opened(said) | Told::Refused(said) | Told::Closed(said) | Told::State(said) => {
             note["code"] = json!(said.code);
             if let Some(status) = said.status {
                 note["status"] = json!(status);

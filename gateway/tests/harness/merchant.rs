@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway::outgoing::{Limits, Outgoing, Overlong};
+use gateway::outgoing::{Limits, Outgoing, Overlong, SendError};
 use serde_json::{Value, json};
 use shared::envelope::{Envelope, Side, request_header, seal};
 use url::Url;
@@ -88,7 +88,8 @@ impl Stage {
         assert_eq!(answer.code, 1, "{}", answer.body);
         let placed = self.upstream().orders().pop().expect("it arrived upstream");
         self.upstream().pay(&placed.content.partner_order_no, sandbox::Payer::default()).expect("it is paid");
-        let outcome = self.upstream().notify_now(&placed.content.partner_order_no).await.expect("a notice is sent");
+        let outcome =
+            self.upstream().notify_now(&placed.content.partner_order_no).await.expect("a notice is sent");
         assert!(outcome.acknowledged, "{outcome:?}");
         self.upstream().order(&placed.content.partner_order_no).expect("it is there")
     }
@@ -105,25 +106,41 @@ pub async fn query(node: &Node, body: &Value, now: time::OffsetDateTime) -> Answ
 }
 
 /// A request signed as the protocol says.
-pub fn signed(partner_no: &str, key: &str, message_id: &str, body: &Value, now: time::OffsetDateTime) -> String {
+pub fn signed(
+    partner_no: &str,
+    key: &str,
+    message_id: &str,
+    body: &Value,
+    now: time::OffsetDateTime,
+) -> String {
     seal(Side::Request, &request_header(partner_no, message_id, now), &body.to_string(), key)
 }
 
 /// Post a document and read the answer, which must be an envelope.
 pub async fn post(url: &str, document: impl Into<Bytes>, key: &str) -> Answer {
-    let limits = Limits { timeout: Duration::from_secs(60), max_body: 1 << 20, overlong: Overlong::Refuse };
+    try_post(&Outgoing::for_upstream(), url, document, key).await.expect("the gateway answers")
+}
+
+/// The same of a gateway that may vanish meanwhile.
+pub async fn try_post(
+    outgoing: &Outgoing,
+    url: &str,
+    document: impl Into<Bytes>,
+    key: &str,
+) -> Result<Answer, SendError> {
+    let limits = Limits { timeout: Duration::from_mins(1), max_body: 1 << 20, overlong: Overlong::Refuse };
     let url = Url::parse(url).expect("a URL");
-    let reply = Outgoing::for_upstream().post(&url, &[], document.into(), limits).await.expect("the gateway answers");
+    let reply = outgoing.post(&url, &[], document.into(), limits).await?;
     let document = String::from_utf8(reply.body.to_vec()).expect("text");
     let envelope = Envelope::read(document.as_bytes(), Side::Response)
         .unwrap_or_else(|error| panic!("not an envelope ({error}): {document}"));
     let whole: Value = serde_json::from_str(&document).expect("JSON");
     let body = whole["response"]["body"].clone();
-    Answer {
+    Ok(Answer {
         status: reply.status,
         code: body["code"].as_i64().expect("a code"),
         body,
         genuine: envelope.verifies(key),
         document,
-    }
+    })
 }

@@ -2,7 +2,7 @@
 //! gateway on port 0, the sandbox as the upstream, the demo shop as the merchant's system, a clock that only
 //! moves when told, and deliveries that are only made when asked for.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,8 +24,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub mod acts;
+pub mod apart;
 pub mod merchant;
+pub mod people;
 pub mod rows;
+pub mod side;
+pub mod web;
 
 pub use merchant::{Answer, Order};
 
@@ -45,9 +50,33 @@ pub enum Backend {
     Postgres,
 }
 
-/// Run one test on both stores: `on_both!(a_sentence, |stage| { … });` with `stage: &mut Stage`.
+/// Run one test on both stores: `on_both!(a_sentence, async |stage: &mut Stage| { … });`, with settings on top of
+/// the harness's own `on_both!(a_sentence, [("orders.query_min_interval", "0s")], async |stage: &mut Stage| { … });`.
 #[macro_export]
 macro_rules! on_both {
+    ($name:ident, [$($setting:expr),*], $run:expr) => {
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                play($crate::harness::Backend::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                play($crate::harness::Backend::Postgres).await;
+            }
+
+            async fn play(backend: $crate::harness::Backend) {
+                let mut stage = $crate::harness::Stage::set_with(backend, &[$($setting),*]).await;
+                let run: fn(&mut $crate::harness::Stage) -> $crate::harness::Play<'_> = |stage| Box::pin($run(stage));
+                run(&mut stage).await;
+                stage.strike().await;
+            }
+        }
+    };
     ($name:ident, $run:expr) => {
         mod $name {
             #[allow(unused_imports)]
@@ -102,14 +131,25 @@ pub struct Node {
 pub struct Stage {
     pub world: World,
     node: Option<Node>,
+    /// Of the node and of those that come after it: the upstream was given its address to call back.
+    listener: std::net::TcpListener,
 }
 
 impl World {
     pub async fn make(backend: Backend) -> Self {
+        Self::make_in(match backend {
+            Backend::Sqlite => None,
+            Backend::Postgres => Some(new_database().await),
+        })
+        .await
+    }
+
+    /// On this PostgreSQL database, or on a SQLite file of its own.
+    pub async fn make_in(database: Option<String>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let store_url = match backend {
-            Backend::Sqlite => format!("sqlite:{}", folder.path().join("scangate.db").display()),
-            Backend::Postgres => new_database().await,
+        let (backend, store_url) = match database {
+            Some(url) => (Backend::Postgres, url),
+            None => (Backend::Sqlite, format!("sqlite:{}", folder.path().join("scangate.db").display())),
         };
         let start = OffsetDateTime::from_unix_timestamp(1_790_000_000).expect("a time");
         let (time, clock) = Clock::manual(start);
@@ -189,7 +229,11 @@ impl World {
 
     /// Start a gateway on this world's store.
     pub async fn node(&self) -> Node {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        self.node_on(&free_listener()).await
+    }
+
+    /// The same at a given address.
+    pub async fn node_on(&self, listener: &std::net::TcpListener) -> Node {
         let address = listener.local_addr().expect("an address");
         let config = self.config(address);
         let Opened { app, worker, writers } =
@@ -198,9 +242,16 @@ impl World {
         app.directory.reload(&app.store.read, &app.vault).await.expect("everybody is loaded");
         let stop = CancellationToken::new();
         let settings = lifecycle::Settings::from(&app.config.server);
+        let listener = listener.try_clone().and_then(TcpListener::from_std).expect("it listens");
         let serving = tokio::spawn(lifecycle::serve(listener, api::public(&app), settings, stop.clone()));
         Node { app, worker, address, stop, serving, writers }
     }
+}
+
+fn free_listener() -> std::net::TcpListener {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("tokio wants it so");
+    listener
 }
 
 async fn start_sandbox(time: &Clock) -> Sandbox {
@@ -216,7 +267,8 @@ async fn start_sandbox(time: &Clock) -> Sandbox {
         sign_key: ACCOUNT_KEY.to_owned(),
         stores: vec![store(UPSTREAM_HKD_STORE, "HKD"), store(UPSTREAM_JPY_STORE, "JPY")],
     };
-    let settings = sandbox::Settings { automatic_notices: false, ..sandbox::Settings::new(url, vec![partner]) };
+    let settings =
+        sandbox::Settings { automatic_notices: false, ..sandbox::Settings::new(url, vec![partner]) };
     let time = time.clone();
     sandbox::start(listener, settings, Arc::new(move || time.now())).expect("a sandbox")
 }
@@ -243,10 +295,14 @@ impl Stage {
 
     /// With settings on top of the harness's own.
     pub async fn set_with(backend: Backend, settings: &[(&'static str, &str)]) -> Self {
-        let mut world = World::make(backend).await;
+        Self::over(World::make(backend).await, settings).await
+    }
+
+    pub async fn over(mut world: World, settings: &[(&'static str, &str)]) -> Self {
         world.settings.extend(settings.iter().map(|(path, value)| (*path, (*value).to_owned())));
-        let node = world.node().await;
-        Self { world, node: Some(node) }
+        let listener = free_listener();
+        let node = world.node_on(&listener).await;
+        Self { world, node: Some(node), listener }
     }
 
     pub fn node(&self) -> &Node {
@@ -274,10 +330,10 @@ impl Stage {
         self.node.as_mut().expect("a node is running").worker.step().await
     }
 
-    /// Stop the gateway in good order and start it again on the same store.
+    /// Stop the gateway in good order and start it again on the same store, at the same address.
     pub async fn restart(&mut self) {
         self.node.take().expect("a node is running").stop().await;
-        self.node = Some(self.world.node().await);
+        self.node = Some(self.world.node_on(&self.listener).await);
     }
 
     pub async fn strike(mut self) {
@@ -306,4 +362,34 @@ pub async fn new_database() -> String {
 #[expect(clippy::disallowed_methods, reason = "the tests' own door to the environment")]
 pub fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests with scripts/test"))
+}
+
+/// The same, where the test can do without.
+#[expect(clippy::disallowed_methods, reason = "the tests' own door to the environment")]
+pub fn optional_setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Where a test's choices come from: `SCANGATE_TEST_SEED` to see a run again, else chance. Printed, so that it is
+/// found with the failure.
+#[expect(clippy::disallowed_methods, reason = "the tests' own door to the environment")]
+pub fn seed() -> u64 {
+    let given = std::env::var("SCANGATE_TEST_SEED").ok();
+    let given = given.map(|text| text.parse().expect("SCANGATE_TEST_SEED is a whole number"));
+    let seed = given.unwrap_or_else(|| u64::from_le_bytes(gateway::chance::bytes()));
+    eprintln!("SCANGATE_TEST_SEED={seed}");
+    seed
+}
+
+/// Remove all rows, for a test that begins again and again: making and dropping databases takes its time.
+pub async fn empty_database(store_url: &str) {
+    use sqlx::{AssertSqlSafe, Connection, Executor};
+    let mut connection = sqlx::PgConnection::connect(store_url).await.expect("PostgreSQL answers");
+    let tables = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'seaql_migrations'";
+    let tables: Option<String> =
+        sqlx::query_scalar(tables).fetch_one(&mut connection).await.expect("the tables are known");
+    if let Some(tables) = tables {
+        connection.execute(AssertSqlSafe(format!("TRUNCATE {tables}"))).await.expect("they are emptied");
+    }
+    connection.close().await.expect("the connection closes");
 }

@@ -7,12 +7,17 @@ use super::Stage;
 
 impl Stage {
     pub async fn row(&self, number: &str) -> order::Model {
-        let found = order::Entity::find().filter(order::Column::Number.eq(number)).one(&self.app().store.read).await;
+        let found =
+            order::Entity::find().filter(order::Column::Number.eq(number)).one(&self.app().store.read).await;
         found.expect("the store is read").unwrap_or_else(|| panic!("no order {number}"))
     }
 
     pub async fn rows(&self) -> Vec<order::Model> {
-        order::Entity::find().order_by_asc(order::Column::Id).all(&self.app().store.read).await.expect("the store is read")
+        order::Entity::find()
+            .order_by_asc(order::Column::Id)
+            .all(&self.app().store.read)
+            .await
+            .expect("the store is read")
     }
 
     /// Oldest first.
@@ -66,6 +71,10 @@ impl Stage {
     }
 
     pub async fn held(&self) -> Vec<quarantine::Model> {
-        quarantine::Entity::find().order_by_asc(quarantine::Column::Id).all(&self.app().store.read).await.expect("the store is read")
+        quarantine::Entity::find()
+            .order_by_asc(quarantine::Column::Id)
+            .all(&self.app().store.read)
+            .await
+            .expect("the store is read")
     }
 }

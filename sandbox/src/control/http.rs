@@ -6,7 +6,7 @@ use poem::http::{Method, StatusCode};
 use poem::{Request, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{Control, ControlError, Payer};
 use crate::faults::{Fault, Gate, Operation, Times};
@@ -28,6 +28,9 @@ struct FaultOrder {
     code: Option<i32>,
     /// For `http_status`.
     status: Option<u16>,
+    /// For `fields`.
+    #[serde(default)]
+    fields: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +42,7 @@ enum FaultName {
     Garbage,
     WrongSignature,
     Code,
+    Fields,
     PayBeforeAnswer,
 }
 
@@ -52,6 +56,7 @@ impl FaultOrder {
             FaultName::Garbage => Fault::Garbage { took_effect },
             FaultName::WrongSignature => Fault::WrongSignature,
             FaultName::Code => Fault::Code { code: self.code.unwrap_or(9), took_effect },
+            FaultName::Fields => Fault::Fields(self.fields.clone()),
             FaultName::PayBeforeAnswer => Fault::PayBeforeAnswer,
         }
     }

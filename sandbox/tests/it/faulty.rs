@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sandbox::{Fault, Gate, Operation, PaymentState, Style, Times};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::envelope::{Envelope, Side};
 
 use crate::client::{
@@ -63,6 +63,18 @@ async fn any_code_can_be_had_with_and_without_effect() {
         assert_eq!((&body["code"], body.get("payUrl")), (&json!(21), None));
         assert_eq!(sandbox.control().order("p1").is_some(), took_effect);
     }
+}
+
+#[tokio::test]
+async fn fields_of_an_answer_can_be_changed_added_and_left_out() {
+    let Value::Object(fields) = json!({"payUrl": null, "orderNo": "x1", "tip": 5}) else {
+        unreachable!("the literal is an object")
+    };
+    let (sandbox, reply) = create_with(Fault::Fields(fields), "p1").await;
+    let body = reply.expect("an answer").verified();
+    assert_eq!((&body["code"], body.get("payUrl")), (&json!(1), None));
+    assert_eq!((&body["orderNo"], &body["tip"]), (&json!("x1"), &json!(5)));
+    assert!(sandbox.control().order("p1").is_some());
 }
 
 #[tokio::test]

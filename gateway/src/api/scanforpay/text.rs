@@ -22,9 +22,9 @@ macro_rules! codes {
 | 3 | not authorised | The merchant or the store may not do this; nothing was changed |
 | 4 | parameter empty | `msg` names the field; correct it and send again |
 | 5 | parameter invalid | `msg` names the field and the reason; correct it and send again |
-| 6 | not JSON | The request is not a JSON document of the form above; correct it and send again |
+| 6 | not JSON | Not of this gateway's: what it cannot read has no signature to verify, and is answered with code 8 |
 | 7 | neither order number given | Give `partnerOrderNo` or `orderNo` |
-| 8 | bad signature | See above; also the answer to an unknown `partnerNo` |
+| 8 | bad signature | See above; also the answer to an unknown `partnerNo`, and to what is not a document of the form above |
 | 9 | unknown system error, try later | Wait as long as `Retry-After` says, then send the same again |
 | 20 | the wallet's signature did not verify | Query the order |
 | 21 | result not in time, state unknown | The payment may still succeed: query the order, do not place another |

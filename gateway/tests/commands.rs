@@ -1,0 +1,14 @@
+//! The commands of the real binary: what a newcomer, a script and an operator meet.
+
+mod harness;
+
+#[path = "commands/backups.rs"]
+mod backups;
+#[path = "commands/demo.rs"]
+mod demo;
+#[path = "commands/program.rs"]
+mod program;
+#[path = "commands/refusals.rs"]
+mod refusals;
+#[path = "commands/settings.rs"]
+mod settings;

@@ -1,0 +1,39 @@
+//! A test's own hand on the gateway's store, to get in the gateway's way.
+
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
+
+use super::Stage;
+
+/// A connection of the test's own to the gateway's store.
+pub enum Side {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Side {
+    pub async fn open(stage: &Stage) -> Self {
+        let url = &stage.world.store_url;
+        match &stage.app().store.path {
+            Some(_) => Self::Sqlite(SqliteConnection::connect(url).await.expect("the store opens")),
+            None => Self::Postgres(PgConnection::connect(url).await.expect("the store opens")),
+        }
+    }
+
+    /// Statements that do the same on either store.
+    pub async fn run(&mut self, sqlite: &'static str, postgres: &'static str) {
+        match self {
+            Self::Sqlite(connection) => connection.execute(sqlite).await.map(drop),
+            Self::Postgres(connection) => connection.execute(postgres).await.map(drop),
+        }
+        .expect("the statement runs");
+    }
+
+    /// Let nobody else write an order until this is released. Reading goes on.
+    pub async fn hold_orders(&mut self) {
+        self.run("BEGIN IMMEDIATE", "BEGIN; LOCK TABLE orders IN EXCLUSIVE MODE").await;
+    }
+
+    pub async fn release(&mut self) {
+        self.run("ROLLBACK", "ROLLBACK").await;
+    }
+}

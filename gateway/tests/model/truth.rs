@@ -1,0 +1,318 @@
+//! What must hold after every step: the upstream's orders, the store's rows and the shops' messages against each
+//! other and against what merchants and the upstream were promised.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use gateway::entity::{attempt, delivery, event, journal, order, quarantine, submission};
+use gateway::orders::tell::Paid;
+use sandbox::PaymentState;
+use sandbox::shop::Received;
+use sea_orm::{
+    AccessMode, DatabaseConnection, DbBackend, EntityTrait, IsolationLevel, QueryOrder, TransactionTrait,
+};
+use serde_json::Value;
+use shared::envelope::{Envelope, Side};
+use shared::order::OrderStatus;
+
+use crate::steps::Who;
+
+/// What was promised so far.
+#[derive(Default)]
+pub struct Promised {
+    /// Payments upstream whose notice was answered with `success`, by the number they have there.
+    pub taken: BTreeSet<String>,
+    /// Orders that a query was told to be paid.
+    pub told: BTreeSet<Who>,
+    /// Notices that did not agree and were acknowledged.
+    pub held: usize,
+    /// How each order stood when it was last looked at.
+    stood: HashMap<String, Stood>,
+}
+
+struct Stood {
+    status: OrderStatus,
+    /// Amount paid and the event that tells of it.
+    money: Option<(i64, String)>,
+}
+
+/// The store as it stood at one moment.
+pub struct Rows {
+    orders: Vec<order::Model>,
+    submissions: Vec<submission::Model>,
+    journal: Vec<journal::Model>,
+    quarantine: Vec<quarantine::Model>,
+    events: Vec<event::Model>,
+    deliveries: Vec<delivery::Model>,
+    attempts: Vec<attempt::Model>,
+}
+
+impl Rows {
+    pub async fn read(store: &DatabaseConnection) -> Self {
+        // One snapshot: a query that nobody waits for may be writing.
+        let isolation =
+            (store.get_database_backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+        let access = isolation.is_some().then_some(AccessMode::ReadOnly);
+        let look = store.begin_with_config(isolation, access).await.expect("the store is read");
+        let why = "the store is read";
+        Self {
+            orders: order::Entity::find().order_by_asc(order::Column::Id).all(&look).await.expect(why),
+            submissions: submission::Entity::find()
+                .order_by_asc(submission::Column::Id)
+                .all(&look)
+                .await
+                .expect(why),
+            journal: journal::Entity::find().order_by_asc(journal::Column::Id).all(&look).await.expect(why),
+            quarantine: quarantine::Entity::find().all(&look).await.expect(why),
+            events: event::Entity::find().all(&look).await.expect(why),
+            deliveries: delivery::Entity::find().all(&look).await.expect(why),
+            attempts: attempt::Entity::find().all(&look).await.expect(why),
+        }
+    }
+}
+
+/// Everything there is to compare. Taken in this order, so that what grows from one to the next is never ahead.
+pub struct Evidence {
+    /// Each merchant's id, and what its shop has received.
+    pub shops: Vec<(String, Vec<Received>)>,
+    pub rows: Rows,
+    pub upstream: Vec<sandbox::Order>,
+}
+
+impl Evidence {
+    pub fn hold_against(&self, promised: &mut Promised) {
+        for order in &self.rows.orders {
+            self.order(order, promised);
+        }
+        self.calls();
+        self.deliveries();
+        for (merchant_id, received) in &self.shops {
+            self.messages(merchant_id, received);
+        }
+        self.promises(promised);
+    }
+
+    fn submissions_of(&self, order: &order::Model) -> Vec<&submission::Model> {
+        self.rows.submissions.iter().filter(|submission| submission.order_id == order.id).collect()
+    }
+
+    fn order(&self, order: &order::Model, promised: &mut Promised) {
+        let number = &order.number;
+        let submissions = self.submissions_of(order);
+        let newest = submissions.last().expect("no order without a call");
+        let current = submissions.iter().find(|submission| submission.id == order.submission_id);
+        let current = current.unwrap_or_else(|| panic!("{number}: its submission is not there"));
+        assert_eq!(order.submissions, i64::try_from(submissions.len()).expect("few"), "{number}");
+        assert_eq!((order.refund_reserved, order.refunded), (0, 0), "{number}: nobody refunds here");
+        assert_eq!((order.amount, &order.currency), (current.amount, &current.currency), "{number}");
+
+        let paid =
+            submissions.iter().filter(|submission| submission.state == submission::State::Paid).count();
+        let events: Vec<_> = self.rows.events.iter().filter(|event| event.order_id == order.id).collect();
+        let money = if order.status().has_money() {
+            assert_eq!(
+                current.state,
+                submission::State::Paid,
+                "{number}: the money came through its submission"
+            );
+            assert_eq!(order.paid, order.amount, "{number}");
+            let [event] = events[..] else { panic!("{number}: told by one event, not {}", events.len()) };
+            assert_eq!((order.events, event.sequence, event.r#move.as_str()), (1, 1, "paid"), "{number}");
+            told_as_it_is(event, order);
+            Some((order.paid, event.id.clone()))
+        } else {
+            assert_eq!(
+                (paid, order.paid, events.len(), order.events),
+                (0, 0, 0, 0),
+                "{number}: without money"
+            );
+            assert_eq!(current.id, newest.id, "{number}");
+            None
+        };
+        self.journal(order, submissions.len(), paid);
+        self.moves(order, money, promised);
+    }
+
+    /// Placed once, placed again for each further call, and every payment beyond the first flagged.
+    fn journal(&self, order: &order::Model, submissions: usize, paid: usize) {
+        let entries: Vec<_> = self.rows.journal.iter().filter(|entry| entry.order_id == order.id).collect();
+        let count = |kind: &str| entries.iter().filter(|entry| entry.kind == kind).count();
+        assert_eq!((count("placed"), count("resubmitted") + 1), (1, submissions), "{}", order.number);
+        let note =
+            |entry: &journal::Model| serde_json::from_str::<Value>(&entry.note).expect("a note is JSON");
+        let again = entries.iter().filter(|entry| note(entry)["paid_again"] == true).count();
+        assert_eq!(again, paid.saturating_sub(1), "{}: second payments are flagged", order.number);
+    }
+
+    /// Only by moves of the table, and never away from money.
+    fn moves(&self, order: &order::Model, money: Option<(i64, String)>, promised: &mut Promised) {
+        let now = order.status();
+        let from = promised.stood.get(&order.id).map_or(OrderStatus::Submitting, |stood| stood.status);
+        assert!(leads_to(from, now), "{}: from {} to {}", order.number, from.as_str(), now.as_str());
+        if let Some(Stood { money: Some(before), .. }) = promised.stood.get(&order.id) {
+            assert_eq!(Some(before), money.as_ref(), "{}: money stays", order.number);
+        }
+        promised.stood.insert(order.id.clone(), Stood { status: now, money });
+    }
+
+    /// What the upstream has was on record before, as it was asked; what we call paid is paid.
+    fn calls(&self) {
+        let rows: HashMap<&str, &submission::Model> =
+            self.rows.submissions.iter().map(|submission| (submission.id.as_str(), submission)).collect();
+        let upstream: HashMap<&str, &sandbox::Order> =
+            self.upstream.iter().map(|order| (order.content.partner_order_no.as_str(), order)).collect();
+        for submission in self.rows.submissions.iter().filter(|row| row.state == submission::State::Paid) {
+            let order = upstream.get(submission.id.as_str());
+            let state = order.map(|order| order.state);
+            assert_eq!(state, Some(PaymentState::Paid), "{} is called paid", submission.id);
+        }
+        for (number, order) in upstream {
+            let submission =
+                rows.get(number).unwrap_or_else(|| panic!("{number} was placed and is not on record"));
+            let asked = (order.content.amount, order.content.currency.as_str());
+            assert_eq!((submission.amount, submission.currency.as_str()), asked, "{number}");
+        }
+    }
+
+    /// One delivery for each event, with its attempts.
+    fn deliveries(&self) {
+        assert_eq!(self.rows.deliveries.len(), self.rows.events.len(), "one delivery for each event");
+        let events: HashMap<&str, &event::Model> =
+            self.rows.events.iter().map(|event| (event.id.as_str(), event)).collect();
+        for delivery in &self.rows.deliveries {
+            let event = events[delivery.event_id.as_str()];
+            assert_eq!((&delivery.order_id, &delivery.merchant_id), (&event.order_id, &event.merchant_id));
+            let attempts: Vec<_> =
+                self.rows.attempts.iter().filter(|attempt| attempt.delivery_id == delivery.id).collect();
+            assert!(
+                attempts.len() >= usize::try_from(delivery.attempts).expect("few"),
+                "no attempt goes unrecorded"
+            );
+            let arrived = attempts.iter().any(|attempt| attempt.outcome == "delivered");
+            assert!(arrived || delivery.state != delivery::State::Delivered, "delivered by an attempt");
+            let going_on = matches!(delivery.state, delivery::State::Due | delivery::State::Delivered);
+            assert!(going_on, "{:?}: the schedule is long enough", delivery.state);
+        }
+    }
+
+    /// A shop hears of its own orders, of each under one id that the store holds, of the money that came.
+    fn messages(&self, merchant_id: &str, received: &[Received]) {
+        for message in received {
+            let number = &message.partner_order_no;
+            assert!(
+                message.verified,
+                "signed with the merchant's key: {}",
+                String::from_utf8_lossy(&message.raw)
+            );
+            assert_eq!((message.code, message.status), (Some(1), Some(1)), "{number}");
+            let mine = |order: &&order::Model| order.merchant_id == merchant_id && order.number == *number;
+            let order = self
+                .rows
+                .orders
+                .iter()
+                .find(mine)
+                .unwrap_or_else(|| panic!("{number} is not this merchant's"));
+            assert!(order.status().has_money(), "{number}: told, and not paid");
+            assert_eq!((message.amount, &message.currency), (Some(order.paid), &order.currency), "{number}");
+            let envelope = Envelope::read(&message.raw, Side::Response).expect("it verified");
+            let id = envelope.header_text(&["respMsgId"]).expect("every message has one");
+            let event = self.rows.events.iter().find(|event| event.order_id == order.id);
+            assert_eq!(
+                event.map(|event| event.id.as_str()),
+                Some(&*id),
+                "{number}: told under its event's id"
+            );
+        }
+    }
+
+    /// What was acknowledged or answered stays.
+    fn promises(&self, promised: &Promised) {
+        for number in &promised.taken {
+            let submission = self.rows.submissions.iter().find(|submission| submission.id == *number);
+            let state = submission.map(|submission| submission.state);
+            assert_eq!(state, Some(submission::State::Paid), "{number}: its notice was acknowledged");
+        }
+        for who in &promised.told {
+            let order = self.find(*who).unwrap_or_else(|| panic!("{who:?} is gone"));
+            assert!(order.status().has_money(), "{who:?} was told to be paid");
+        }
+        assert_eq!(
+            self.rows.quarantine.len(),
+            promised.held,
+            "every fact that differed is held, and no other"
+        );
+    }
+
+    /// Something is still to be delivered.
+    pub fn is_open(&self) -> bool {
+        self.rows.deliveries.iter().any(|delivery| delivery.state == delivery::State::Due)
+    }
+
+    fn find(&self, who: Who) -> Option<&order::Model> {
+        let (merchant_id, _) = &self.shops[who.merchant];
+        self.rows.orders.iter().find(|order| order.merchant_id == *merchant_id && order.number == who.name())
+    }
+
+    /// At the end: told is what was paid, for each merchant, no more and no less.
+    pub fn settle_accounts(&self) {
+        for (merchant, (merchant_id, received)) in self.shops.iter().enumerate() {
+            let told: BTreeMap<&str, i64> = received
+                .iter()
+                .map(|message| (message.partner_order_no.as_str(), message.amount.expect("an amount")))
+                .collect();
+            let payments = || {
+                self.upstream
+                    .iter()
+                    .filter(|order| order.state == PaymentState::Paid && Who::of(order).merchant == merchant)
+            };
+            let paid: BTreeSet<String> = payments().map(|order| Who::of(order).name()).collect();
+            let told_numbers: BTreeSet<String> = told.keys().map(ToString::to_string).collect();
+            assert_eq!(told_numbers, paid, "merchant {merchant} was told of what was paid");
+
+            // A second payment of an order is flagged and not told again.
+            let orders = self.rows.orders.iter().filter(|order| order.merchant_id == *merchant_id);
+            let flagged: i64 = orders.flat_map(|order| self.flagged(order)).sum();
+            let total: i64 = payments().map(|order| order.content.amount).sum();
+            assert_eq!(
+                told.values().sum::<i64>() + flagged,
+                total,
+                "merchant {merchant}: money told is money paid"
+            );
+        }
+        let open =
+            self.rows.deliveries.iter().filter(|delivery| delivery.state != delivery::State::Delivered);
+        assert_eq!(open.count(), 0, "everything is delivered");
+        let in_flight = self.rows.orders.iter().filter(|order| order.status() == OrderStatus::Submitting);
+        assert_eq!(in_flight.count(), 0, "nothing is under way for ever");
+    }
+
+    /// Amounts of the payments of `order` beyond the one that was told.
+    fn flagged(&self, order: &order::Model) -> Vec<i64> {
+        let submissions = self.submissions_of(order).into_iter();
+        let others =
+            submissions.filter(|row| row.state == submission::State::Paid && row.id != order.submission_id);
+        others.map(|row| row.amount).collect()
+    }
+}
+
+/// The event says what is so.
+fn told_as_it_is(event: &event::Model, order: &order::Model) {
+    let content: Paid = serde_json::from_str(&event.content).expect("an event's content is JSON");
+    assert_eq!(
+        (content.number, content.amount, content.currency),
+        (order.number.clone(), order.paid, order.currency.clone())
+    );
+    assert_eq!(content.late, order.late);
+}
+
+/// Whether the moves of the table lead from one state to another.
+fn leads_to(from: OrderStatus, to: OrderStatus) -> bool {
+    let mut reached = vec![from];
+    let mut place = 0;
+    while let Some(status) = reached.get(place).copied() {
+        place += 1;
+        let next = OrderStatus::ALL.into_iter().filter(|next| status.may_become(*next));
+        let new: Vec<_> = next.filter(|next| !reached.contains(next)).collect();
+        reached.extend(new);
+    }
+    reached.contains(&to)
+}
