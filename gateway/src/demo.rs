@@ -1,20 +1,17 @@
 //! `scangate demo`: gateway, sandbox and a shop in one process, with everything made that a first order needs.
 
 mod asking;
+pub mod file;
 
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use serde::{Deserialize, Serialize};
 use shared::money::Currency;
-use shared::wallet::Wallet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::chance;
 use crate::client;
 use crate::clock::Clock;
 use crate::config::{Config, Given, Sources};
@@ -26,6 +23,7 @@ use crate::entity::account;
 use crate::ledger::{Lane, RowStatement};
 use crate::lifecycle;
 use crate::server;
+use file::DemoFile;
 
 const PLATFORM: &str = "demo";
 const ACCOUNT: &str = "sandbox";
@@ -56,63 +54,6 @@ pub struct DemoArgs {
     pub shop_listen: SocketAddr,
 }
 
-/// Everything a script needs to use the demo. Holds its secrets: mode 0600.
-#[derive(Serialize, Deserialize)]
-pub struct DemoFile {
-    pub gateway: GatewayUrls,
-    pub sandbox: BaseUrl,
-    pub shop: ShopUrls,
-    pub platform: Slug,
-    pub merchant: Credentials,
-    pub upstream: Credentials,
-    pub stores: Vec<DemoStore>,
-    pub operator: Login,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct GatewayUrls {
-    pub base_url: String,
-    /// Base of the signed routes.
-    pub signed_base_url: String,
-    pub docs_url: String,
-    pub ops_url: String,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct BaseUrl {
-    pub base_url: String,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct ShopUrls {
-    pub notify_url: String,
-    pub return_url: String,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct Slug {
-    pub slug: String,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct Credentials {
-    pub partner_no: String,
-    pub sign_key: String,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct DemoStore {
-    pub store_no: String,
-    pub currency: String,
-    pub wallets: Vec<Wallet>,
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct Login {
-    pub name: String,
-    pub password: String,
-}
-
 /// Run the demo until `stop`.
 pub async fn run(args: &DemoArgs, stop: CancellationToken) -> anyhow::Result<()> {
     let public = lifecycle::bind(args.listen, "--listen").await?;
@@ -129,60 +70,26 @@ pub async fn run(args: &DemoArgs, stop: CancellationToken) -> anyhow::Result<()>
         format!("the folder {} cannot be made; choose another with --data", args.data.display())
     })?;
     let path = args.data.join("demo.json");
-    let file = demo_file(&path, &gateway_url, &ops_url, &sandbox_url, &shop_url)?;
+    let is_new = !path.exists();
+    let file = DemoFile::read_or_new(&path, &gateway_url, &ops_url, &sandbox_url, &shop_url)?;
     let config = config(&args.data, &gateway_url, &sandbox_url)?;
 
     let sandbox = sandbox::start(sandbox_listener, sandbox_settings(&file, &sandbox_url), sandbox_clock())?;
     let shop = sandbox::shop::start(shop_listener, shop_settings(&file)?)?;
     let running = server::start(config, Clock::system(), public, ops, stop).await?;
+    ensure!(
+        !is_new || running.app.directory.is_empty(),
+        "{} is missing, and with it the keys to what the store holds; put it back, or remove the whole folder to begin anew",
+        path.display()
+    );
+    // Before they are in the store: keys that nobody knows would open nothing.
+    file.write(&path)?;
     make(&running.app, &file, &sandbox_url).await?;
-    write(&path, &file)?;
     tell(&file, &path, &args.data);
     let ended = running.finish().await;
     shop.stop().await;
     sandbox.stop().await;
     ended
-}
-
-/// The demo as it was, at today's addresses; or a new one.
-fn demo_file(path: &Path, gateway: &str, ops: &str, sandbox: &str, shop: &str) -> anyhow::Result<DemoFile> {
-    let gateway_urls = GatewayUrls {
-        base_url: gateway.to_owned(),
-        signed_base_url: format!("{gateway}/{PLATFORM}"),
-        docs_url: format!("{gateway}/docs"),
-        ops_url: ops.to_owned(),
-    };
-    let shop = ShopUrls { notify_url: format!("{shop}/notify"), return_url: format!("{shop}/return") };
-    let sandbox = BaseUrl { base_url: sandbox.to_owned() };
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            let known: DemoFile = serde_json::from_str(&text).with_context(|| {
-                format!("{} cannot be read; remove the whole folder to begin anew", path.display())
-            })?;
-            Ok(DemoFile { gateway: gateway_urls, sandbox, shop, ..known })
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(DemoFile {
-            gateway: gateway_urls,
-            sandbox,
-            shop,
-            platform: Slug { slug: PLATFORM.to_owned() },
-            merchant: Credentials { partner_no: PARTNER_NO.to_owned(), sign_key: chance::sign_key() },
-            upstream: Credentials {
-                partner_no: UPSTREAM_PARTNER_NO.to_owned(),
-                sign_key: chance::sign_key(),
-            },
-            stores: STORES
-                .iter()
-                .map(|(store_no, _, currency)| DemoStore {
-                    store_no: (*store_no).to_owned(),
-                    currency: (*currency).to_owned(),
-                    wallets: Wallet::ALL.to_vec(),
-                })
-                .collect(),
-            operator: Login { name: "demo".to_owned(), password: chance::secret_text() },
-        }),
-        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
-    }
 }
 
 fn config(data: &Path, gateway_url: &str, sandbox_url: &str) -> anyhow::Result<Config> {
@@ -277,18 +184,6 @@ async fn move_account(app: &App, sandbox_url: &str) -> anyhow::Result<()> {
         .to_owned();
     app.ledger.room(Lane::Bulk, "directory")?.rows(vec![RowStatement::Update(update)]).await?;
     Ok(())
-}
-
-fn write(path: &Path, file: &DemoFile) -> anyhow::Result<()> {
-    use std::io::Write;
-    let text = serde_json::to_string_pretty(file)?;
-    // Written beside and renamed: a script never reads half of it.
-    let beside = path.with_extension("json.new");
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let mut to = options.open(&beside).with_context(|| format!("writing {}", beside.display()))?;
-    writeln!(to, "{text}").with_context(|| format!("writing {}", beside.display()))?;
-    std::fs::rename(&beside, path).with_context(|| format!("writing {}", path.display()))
 }
 
 #[expect(clippy::print_stdout, reason = "the demo speaks to the person who started it")]

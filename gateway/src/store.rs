@@ -1,6 +1,7 @@
 //! The store: opening it, its schema, and connections that only read. Writing is the ledger's.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -85,6 +86,7 @@ impl Store {
             .pragma("temp_store", "MEMORY"); // else every multi-row statement makes and removes a file
         if opening.access == Access::Own {
             refuse_network_file_system(path)?;
+            make_private(path)?;
             migrate_sqlite(&write).await.map_err(|error| unusable(path, error))?;
         }
         let read = SqlitePoolOptions::new()
@@ -146,6 +148,17 @@ fn lock(path: &Path) -> anyhow::Result<File> {
         Err(std::fs::TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("locking {}", lock_path.display()))
         }
+    }
+}
+
+/// The store holds buyers' names: a new one is for its owner's eyes only. SQLite gives the files beside it the
+/// same mode.
+fn make_private(path: &Path) -> anyhow::Result<()> {
+    match File::options().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error).with_context(|| {
+            format!("{} cannot be made; choose another folder or mend its rights", path.display())
+        }),
+        _ => Ok(()),
     }
 }
 

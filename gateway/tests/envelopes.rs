@@ -55,18 +55,16 @@ struct Judge {
 
 impl Judge {
     async fn of(address: SocketAddr, author: &Author) -> Self {
-        let mut judge = Self {
-            partner_no: author.partner_no.clone(),
-            key: author.key.clone(),
-            to_strangers: String::new(),
-        };
         let nobody = Author { key: "0".repeat(64), ..author.clone() };
         let request = Mutator::new(0, nobody).plain().request;
         let Outcome::Answered(answer) = Wire::to(address).exchange(&request).await else {
             panic!("no answer")
         };
-        judge.to_strangers = body(&answer).to_owned();
-        judge
+        Self {
+            partner_no: author.partner_no.clone(),
+            key: author.key.clone(),
+            to_strangers: body(&answer).to_owned(),
+        }
     }
 
     /// The code of an answer that is as it must be.

@@ -63,31 +63,16 @@ fn whatever_happens(backend: Backend) {
 }
 
 async fn play(database: Option<String>, history: Vec<Step>) {
-    let t0 = std::time::Instant::now();
     let mut play = Play::begin(database).await;
-    eprintln!("TIME begin {}", t0.elapsed().as_millis());
     for step in &history {
         let taken = async {
-            let t0 = std::time::Instant::now();
             play.take(step).await;
-            let n = format!("{step:?}");
-            eprintln!(
-                "TIME {} {}",
-                n.split(|c: char| !c.is_alphanumeric()).next().unwrap_or(""),
-                t0.elapsed().as_millis()
-            );
-            let t0 = std::time::Instant::now();
             play.check().await;
-            eprintln!("TIME check {}", t0.elapsed().as_millis());
         };
         tokio::time::timeout(DEADLINE, taken).await.unwrap_or_else(|_| panic!("{step:?} comes to its end"));
     }
-    let t0 = std::time::Instant::now();
     tokio::time::timeout(DEADLINE, play.come_to_rest()).await.expect("all comes to rest");
-    eprintln!("TIME rest {}", t0.elapsed().as_millis());
-    let t0 = std::time::Instant::now();
     play.end().await;
-    eprintln!("TIME end {}", t0.elapsed().as_millis());
 }
 
 fn panic_text(failed: tokio::task::JoinError) -> String {

@@ -78,8 +78,10 @@ impl Caller {
     /// Version, sign type, time and message id, now that the caller may be told what is wrong with them.
     fn check_header(&self, app: &App, envelope: &Envelope<'_>) -> Result<(), Answered> {
         let text = |keys: &[&str]| envelope.header_text(keys);
-        if text(&["version"]).is_none() {
-            return Err(self.say(app, Code::EMPTY, "version is required"));
+        match text(&["version"]).as_deref() {
+            Some("1.0") => {}
+            Some(_) => return Err(self.say(app, Code::INVALID, "version: only 1.0 is known")),
+            None => return Err(self.say(app, Code::EMPTY, "version is required")),
         }
         if text(&["signType"]).is_some_and(|kind| !kind.eq_ignore_ascii_case("SHA256")) {
             return Err(self.say(app, Code::INVALID, "signType: only SHA256 is known"));

@@ -23,12 +23,12 @@ const SCALAR_CONFIGURATION: &str = r#"{"defaultOpenAllTags":true,"hideModels":tr
 
 /// The second rule hides the choice of programming languages: none of the samples would sign.
 const STYLE: &str = "body { margin: 0 } noscript { display: block; padding: 2rem; font-family: sans-serif }
-.request-client-picker, .introduction-card-item:has(> .client-libraries-heading) { display: none }";
+.request-client-picker, .introduction-card-item:has(> .client-libraries-heading) { display: none !important }";
 
 /// Opens what Scalar folds, once, as it comes: the fields of every body are what the page is for.
 const OPENING: &str = r#"new MutationObserver(() => {
-  const folded = ':is(.schema-card-title--compact, .parameter-item-trigger)[aria-expanded="false"]:not([data-opened])';
-  for (const heading of document.querySelectorAll(folded)) {
+  const headings = ".schema-card-title--compact, .headers-card-title, .parameter-item-trigger, .collapsible-section-trigger";
+  for (const heading of document.querySelectorAll(`:is(${headings})[aria-expanded="false"]:not([data-opened])`)) {
     heading.dataset.opened = "";
     heading.click();
   }

@@ -12,7 +12,7 @@ use shared::envelope::{Envelope, Side, request_header, seal};
 use shared::json::Member;
 use url::Url;
 
-use super::{Credentials, DemoFile};
+use super::file::{Credentials, DemoFile};
 use crate::clock::Clock;
 use crate::outgoing::{Limits, Outgoing, Overlong};
 

@@ -18,7 +18,7 @@ use crate::upstream::{self, Heard};
 
 const PATH: &str = "/api/common/payQuery";
 
-/// Submissions of one order that are asked about; the newest ones.
+/// Submissions of one order that are asked about at a time.
 const SUBMISSIONS_ASKED: usize = 4;
 
 /// Which order a merchant means.
@@ -150,20 +150,20 @@ async fn asked(app: &App, order: &order::Model, answered: bool) -> Asked {
     }
 }
 
-/// Ask about every submission that money could come through, the newest first. Whether all were answered.
+/// Ask about the submissions that money could come through, side by side. Whether all were answered.
 async fn ask_each(app: &Arc<App>, order: &order::Model) -> bool {
-    let submissions = match submission::Entity::of_order(&order.id).all(&app.store.read).await {
+    let mut submissions = match submission::Entity::of_order(&order.id).all(&app.store.read).await {
         Ok(submissions) => submissions,
         Err(error) => {
             tracing::error!(order = %order.id, %error, "the order's submissions could not be read");
             return false;
         }
     };
-    let mut all_answered = true;
-    for submission in submissions.iter().take(SUBMISSIONS_ASKED) {
-        all_answered &= ask_one(app, order, submission).await;
-    }
-    all_answered
+    // Those that money can still come through first; within each kind the newest.
+    submissions.sort_by_key(|submission| !submission.state.is_open());
+    let questions =
+        submissions.iter().take(SUBMISSIONS_ASKED).map(|submission| ask_one(app, order, submission));
+    futures_util::future::join_all(questions).await.into_iter().all(|answered| answered)
 }
 
 async fn ask_one(app: &Arc<App>, order: &order::Model, submission: &submission::Model) -> bool {

@@ -49,10 +49,11 @@ async fn is_in_flight(app: &App, order: &order::Model) -> bool {
         OrderStatus::Submitting => true,
         OrderStatus::Refused | OrderStatus::Failed | OrderStatus::Closed => false,
         _ if order.pay_url.is_some() || order.answer_due_at < app.clock.now_ms() => false,
-        // A notice, or the answer to a query, may have been quicker than the answer to create.
-        _ => {
-            matches!(submission_of(app, &order.submission_id).await, Ok(Some(latest)) if latest.answered_at.is_none())
-        }
+        // A notice, or the answer to a query, may have been quicker than the answer to create. (Paid through an
+        // earlier call, the order names that one, whose answer may be overdue.)
+        _ => submission_of(app, &order.submission_id).await.is_ok_and(|found| {
+            found.is_some_and(|call| call.answered_at.is_none() && call.answer_due_at >= app.clock.now_ms())
+        }),
     }
 }
 
@@ -107,8 +108,15 @@ async fn after_asking(app: &Arc<App>, create: &Create, order: &order::Model) -> 
     let Asked::Answered(order) = ask(app, order).await else {
         return Placed::Doubt;
     };
+    let is_refused = order.status() == OrderStatus::Refused;
     match order.status() {
         status if status.has_money() => paid_already(),
+        // While we asked, a create with other content may have followed a refusal,
+        _ if !is_refused && order.content_hash != create.content.hash() => other_content(),
+        // or the answer to the call that is in doubt may have come.
+        _ if order.status() == OrderStatus::Awaiting && order.pay_url.is_some() => {
+            first_answer(create, &order).unwrap_or(Placed::Doubt)
+        }
         OrderStatus::Unknown | OrderStatus::Awaiting | OrderStatus::Refused
             if create.content.product.payer_starts =>
         {

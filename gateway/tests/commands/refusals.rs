@@ -141,6 +141,9 @@ async fn what_else_is_wrong_in_the_demos_folder_is_named() {
         "cannot be read",
         "remove",
     ]);
+    std::fs::remove_file(&file).expect("it is there");
+    let ended = run(home.path(), &demo_arguments(&folder), &[]).await;
+    ended.complains(&["demo.json is missing", "put it back", "remove the whole folder"]);
     std::fs::write(&file, kept).expect("the folder is ours");
 
     let key = folder.join("master.key");

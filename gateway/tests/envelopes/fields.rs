@@ -139,7 +139,7 @@ fn twist(body: &mut Members, chance: &mut StdRng) {
         3 => body.push((any_key(chance), any_value(chance))),
         // A key that is there already: no envelope at all.
         4 if chance.random_ratio(1, 4) && !body.is_empty() => {
-            body.push((body[at].0.clone(), any_value(chance)))
+            body.push((body[at].0.clone(), any_value(chance)));
         }
         _ if !body.is_empty() => body[at].1 = any_value(chance),
         _ => {}
@@ -153,7 +153,10 @@ fn disguised(key: &str, chance: &mut StdRng) -> String {
         1 => quoted(&format!(" {name}")),
         2 => format!("\"{name}\\u0000\""),
         // The same key in another spelling.
-        3 => format!("\"{}\"", name.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>()),
+        3 => {
+            let units: Vec<String> = name.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            format!("\"{}\"", units.concat())
+        }
         _ => quoted(&format!("{name}2")),
     }
 }
@@ -178,7 +181,7 @@ fn any_key(chance: &mut StdRng) -> String {
     match chance.random_range(0..20) {
         0 => quoted(&"k".repeat(5000)),
         1 => "\"\\ud83c\\udf5c\"".to_owned(),
-        _ => quoted(KEYS[chance.random_range(0..KEYS.len())]),
+        _ => quoted(pick(&KEYS, chance)),
     }
 }
 
@@ -241,8 +244,8 @@ fn any_value(chance: &mut StdRng) -> String {
         "http://xn--zzzzzz.example/",
     ];
     match chance.random_range(0..12) {
-        0..6 => VALUES[chance.random_range(0..VALUES.len())].to_owned(),
-        6 => quoted(URLS[chance.random_range(0..URLS.len())]),
+        0..6 => pick(&VALUES, chance).to_owned(),
+        6 => quoted(pick(&URLS, chance)),
         7 => quoted(&format!("http://shop.example/{}", "x".repeat(chance.random_range(150..250)))),
         8 => quoted(&"咖".repeat(chance.random_range(1..300))),
         9 => "9".repeat(chance.random_range(1..4000)),
@@ -267,18 +270,20 @@ fn twist_header(header: &mut Members, chance: &mut StdRng) {
         "1532513165",
         "null",
     ];
-    match chance.random_range(0..6) {
+    match chance.random_range(0..7) {
         0 => drop(header.remove(chance.random_range(0..header.len()))),
-        1 => header[3].1 = TIMES[chance.random_range(0..TIMES.len())].to_owned(),
+        1 => pick(&TIMES, chance).clone_into(&mut header[3].1),
         2 => header[3].0 = quoted("requestTime"),
-        3 => header
-            .push((quoted("signType"), ["\"MD5\"", "\"sha256\"", "5"][chance.random_range(0..3)].to_owned())),
+        3 => header.push((quoted("signType"), pick(&["\"MD5\"", "\"sha256\"", "5"], chance).to_owned())),
+        4 => pick(&["\"2.0\"", "\"1.0 \"", "1.0"], chance).clone_into(&mut header[0].1),
         // One id for all of them, and ids that are too long.
-        4 => header[2].1 = quoted(&"i".repeat([8, 64, 65, 5000][chance.random_range(0..4)])),
-        _ => {
-            header[1].1 = ["\"10002\"", "\"\"", "10001", "null", "\"1000100000000000\""]
-                [chance.random_range(0..5)]
-            .to_owned()
-        }
+        5 => header[2].1 = quoted(&"i".repeat(pick(&[8, 64, 65, 5000], chance))),
+        _ => pick(&["\"10002\"", "\"\"", "10001", "null", "\"1000100000000000\""], chance)
+            .clone_into(&mut header[1].1),
     }
+}
+
+/// One of these.
+pub fn pick<T: Copy>(from: &[T], chance: &mut StdRng) -> T {
+    from[chance.random_range(0..from.len())]
 }

@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::fields::{Author, Operation, quoted};
+use crate::fields::{Author, Operation, pick, quoted};
 use crate::harness::PLATFORM;
 use crate::wire::{Framing, Request};
 
@@ -104,7 +104,7 @@ fn changed(mut body: Vec<u8>, chance: &mut StdRng) -> Vec<u8> {
         match chance.random_range(0..4) {
             0 => body[at] = chance.random(),
             1 => body.insert(at, chance.random()),
-            2 => body[at] = b"{}[]:,\"\\ 0"[chance.random_range(0..10)],
+            2 => body[at] = pick(b"{}[]:,\"\\ 0", chance),
             _ => drop(body.remove(at)),
         }
     }
@@ -112,8 +112,8 @@ fn changed(mut body: Vec<u8>, chance: &mut StdRng) -> Vec<u8> {
 }
 
 fn nested(document: &str, chance: &mut StdRng) -> String {
-    let depth = [20, 33, 100, 1000, 30_000][chance.random_range(0..5)];
-    let (open, close) = [("[", "]"), ("{\"a\":", "}")][chance.random_range(0..2)];
+    let depth = pick(&[20, 33, 100, 1000, 30_000], chance);
+    let (open, close) = pick(&[("[", "]"), ("{\"a\":", "}")], chance);
     let depth = depth.min(60_000 / open.len());
     match chance.random_range(0..3) {
         0 => open.repeat(depth),
@@ -145,20 +145,20 @@ fn not_utf8(mut body: Vec<u8>, chance: &mut StdRng) -> Vec<u8> {
     // A lone byte that only follows, one that only begins, an overlong slash, a surrogate, beyond the last character.
     const BYTES: [&[u8]; 6] = [b"\x80", b"\xff", b"\xc3", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"];
     let at = chance.random_range(0..=body.len());
-    body.splice(at..at, BYTES[chance.random_range(0..BYTES.len())].iter().copied());
+    body.splice(at..at, pick(&BYTES, chance).iter().copied());
     body
 }
 
 fn duplicated(document: &str, chance: &mut StdRng) -> String {
     const KEYS: [&str; 6] = ["request", "signature", "header", "body", "partnerNo", "storeNo"];
-    let key = KEYS[chance.random_range(0..KEYS.len())];
+    let key = pick(&KEYS, chance);
     let spelled =
         if chance.random() { quoted(key) } else { format!("\"\\u{:04x}{}\"", key.as_bytes()[0], &key[1..]) };
     document.replacen(&format!("\"{key}\":"), &format!("{spelled}:{{}},\"{key}\":"), 1)
 }
 
 fn oversize(document: &str, chance: &mut StdRng) -> Vec<u8> {
-    let size = [MAX_BODY + 1, MAX_BODY + 2, 100_000, 256 * 1024][chance.random_range(0..4)];
+    let size = pick(&[MAX_BODY + 1, MAX_BODY + 2, 100_000, 256 * 1024], chance);
     let missing = size - document.len();
     // A right document behind or before blanks, and one that is too large by its content.
     match chance.random_range(0..3) {
@@ -184,8 +184,7 @@ fn content_type(chance: &mut StdRng) -> Option<&'static str> {
 }
 
 fn method(chance: &mut StdRng) -> &'static str {
-    ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "post"]
-        [chance.random_range(0..9)]
+    pick(&["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "post"], chance)
 }
 
 fn soup(chance: &mut StdRng) -> Vec<u8> {
@@ -211,7 +210,7 @@ fn soup(chance: &mut StdRng) -> Vec<u8> {
     match chance.random_range(0..3) {
         0 => (0..length).map(|_| chance.random()).collect(),
         1 => b" \t\r\n".iter().copied().cycle().take(length).collect(),
-        _ => (0..length).flat_map(|_| TOKENS[chance.random_range(0..TOKENS.len())].bytes()).collect(),
+        _ => (0..length).flat_map(|_| pick(&TOKENS, chance).bytes()).collect(),
     }
 }
 
@@ -228,10 +227,7 @@ fn many_members(chance: &mut StdRng) -> String {
 fn odd_string(chance: &mut StdRng) -> String {
     const STRINGS: [&str; 8] =
         ["\\ud800", "\\udc00\\ud800", "\\u0000", "\\x41", "\\u12", "\u{0}", "\n", "\\"];
-    format!(
-        "\"odd\":\"{}\"",
-        STRINGS[chance.random_range(0..STRINGS.len())].repeat(chance.random_range(1..50))
-    )
+    format!("\"odd\":\"{}\"", pick(&STRINGS, chance).repeat(chance.random_range(1..50)))
 }
 
 /// Where nothing is, below the signed API.
@@ -247,5 +243,5 @@ fn elsewhere(chance: &mut StdRng) -> String {
         "/demo/api/common/payQuery/x?y=%zz",
         "/-/api/offline/qrcode?x=1",
     ];
-    PATHS[chance.random_range(0..PATHS.len())].to_owned()
+    pick(&PATHS, chance).to_owned()
 }

@@ -8,14 +8,14 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use gateway::demo::DemoFile;
+use gateway::demo::file::DemoFile;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use url::Url;
 
 /// How long a start may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Demo {
     child: Child,

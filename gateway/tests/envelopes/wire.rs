@@ -73,12 +73,11 @@ impl Wire {
     }
 
     async fn exchanged(&mut self, request: &Request) -> Outcome {
-        let mut stream = match self.open.take() {
-            Some(stream) => stream,
-            None => {
-                self.connections += 1;
-                BufStream::new(TcpStream::connect(self.address).await.expect("the gateway listens"))
-            }
+        let mut stream = if let Some(stream) = self.open.take() {
+            stream
+        } else {
+            self.connections += 1;
+            BufStream::new(TcpStream::connect(self.address).await.expect("the gateway listens"))
         };
         // A gateway that has seen enough may answer and close before it was sent everything.
         let sent = send(&mut stream, request).await.is_ok();
@@ -96,15 +95,13 @@ impl Wire {
 
 async fn send(stream: &mut BufStream<TcpStream>, request: &Request) -> io::Result<()> {
     let Request { method, path, content_type, body, framing } = request;
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: gateway.example\r\n");
-    if let Some(content_type) = content_type {
-        head.push_str(&format!("Content-Type: {content_type}\r\n"));
-    }
-    match framing {
-        Framing::Length => head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len())),
-        Framing::CutShort => head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len() + 1)),
-        Framing::Chunks(_) | Framing::BadChunk => head.push_str("Transfer-Encoding: chunked\r\n\r\n"),
-    }
+    let content_type = content_type.map(|kind| format!("Content-Type: {kind}\r\n")).unwrap_or_default();
+    let length = match framing {
+        Framing::Length => format!("Content-Length: {}", body.len()),
+        Framing::CutShort => format!("Content-Length: {}", body.len() + 1),
+        Framing::Chunks(_) | Framing::BadChunk => "Transfer-Encoding: chunked".to_owned(),
+    };
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: gateway.example\r\n{content_type}{length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
     match *framing {
         Framing::Length | Framing::CutShort => stream.write_all(body).await?,

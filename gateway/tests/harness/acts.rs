@@ -51,6 +51,16 @@ impl Stage {
         self.upstream().notify_twisted(submission_no, twist).await.expect("a notice is sent")
     }
 
+    /// Wait until nothing that the gateway began by itself or for a caller is under way.
+    pub async fn idle(&self) {
+        soon(async {
+            while !self.app().tasks.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// Create calls that arrived upstream.
     pub fn creates(&self) -> u64 {
         self.upstream().counts().creates

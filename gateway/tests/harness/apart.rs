@@ -18,6 +18,11 @@ impl Apart {
         let end = tokio::task::spawn_blocking(move || self.0.shutdown_timeout(Duration::from_mins(1)));
         end.await.expect("the runtime ends");
     }
+
+    /// [`Stage::deliver_due`] of a gateway that runs here: attempts under way end with it.
+    pub async fn deliver_due(&self, stage: &mut Stage) -> usize {
+        Within { handle: self.0.handle().clone(), future: Box::pin(stage.deliver_due()) }.await
+    }
 }
 
 impl Stage {

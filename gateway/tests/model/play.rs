@@ -1,7 +1,6 @@
 //! Taking the steps, and judging every answer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use gateway::entity::{order, submission};
@@ -246,8 +245,9 @@ impl Play {
     async fn is_orphaned(&self, who: Who) -> bool {
         let Some(order) = self.row(who).await else { return false };
         let now = self.stage.app().clock.now_ms();
-        let newest = self.submissions(&order).await.swap_remove(0);
-        let is_open = newest.answered_at.is_none() && order.pay_url.is_none() && order.answer_due_at >= now;
+        let calls = self.submissions(&order).await;
+        let call = calls.iter().find(|call| call.id == order.submission_id).expect("it is on record");
+        let is_open = call.answered_at.is_none() && order.pay_url.is_none() && call.answer_due_at >= now;
         is_open && self.held.iter().all(|held| held.who != who)
     }
 
@@ -488,7 +488,7 @@ impl Play {
                 ShopAnswer::NotSuccess => merchant.shop.answer(200, "fail"),
             }
         }
-        self.stage.deliver_due().await;
+        self.apart.as_ref().expect("it runs apart").deliver_due(&mut self.stage).await;
     }
 
     /// Stop in good order while answers are let go, and start again: nobody goes without an answer.
@@ -539,8 +539,9 @@ impl Play {
                     merchant.shop.answer(200, "success");
                     (merchant.shop.clone(), merchant.shop.hold(), merchant.shop.received_now().len())
                 });
+                let apart = self.apart.as_ref().expect("it runs apart");
                 tokio::select! {
-                    _ = self.stage.deliver_due() => {}
+                    _ = apart.deliver_due(&mut self.stage) => {}
                     _ = one.0.received(one.2 + 1) => {}
                     _ = other.0.received(other.2 + 1) => {}
                 }
@@ -552,12 +553,7 @@ impl Play {
     }
 
     async fn crash(&mut self) {
-        let app = Arc::downgrade(self.stage.app());
         self.stage.crash(self.apart.take().expect("it runs apart")).await;
-        // Attempts under way are dropped by this runtime in its own time; then the store is free.
-        while app.strong_count() > 0 {
-            tokio::task::yield_now().await;
-        }
         let orphans = std::mem::take(&mut self.held);
         for Held { gate, client, joined, .. } in orphans {
             gate.open();

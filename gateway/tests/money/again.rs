@@ -61,7 +61,7 @@ on_both!(
 
 on_both!(
     a_repeat_in_flight_is_told_21_at_the_deadline,
-    [("upstream.timeout", "200ms")],
+    [("upstream.timeout", "2s")],
     async |stage: &mut Stage| {
         let gate = Gate::new();
         stage.fault(Operation::Create, Fault::DelayAnswer(gate.clone()));

@@ -155,13 +155,9 @@ on_both!(a_held_notice_causes_a_query_that_settles_the_order, async |stage: &mut
     // However lately the order was asked about: that answer did not know of this.
     assert!(stage.notify_twisted(&number, Twist::WrongAmount).await.acknowledged);
     soon(stage.upstream().seen_queries(2)).await;
-    soon(async {
-        while stage.row("p1").await.status != "paid" {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    assert_eq!(stage.row("p1").await.paid, 2100);
+    stage.idle().await;
+    let order = stage.row("p1").await;
+    assert_eq!((order.status.as_str(), order.paid), ("paid", 2100));
     assert_eq!(stage.deliver_due().await, 1);
     assert_eq!(stage.shop().paid_now()[0].amount, 2100);
     assert_eq!(stage.queries(), 2);

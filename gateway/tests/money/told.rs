@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::answers::fields;
 use crate::harness::acts::soon;
-use crate::harness::{MERCHANT_KEY, Order, PARTNER_NO, Stage, UPSTREAM_HKD_STORE, UPSTREAM_PARTNER_NO};
+use crate::harness::{MERCHANT_KEY, PARTNER_NO, Stage, UPSTREAM_HKD_STORE, UPSTREAM_PARTNER_NO};
 use crate::on_both;
 
 /// The waits between attempts that the manual promises.

@@ -1,0 +1,130 @@
+//! `demo.json`: what a script needs to use the demo, and what makes a second start the same demo.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use shared::wallet::Wallet;
+
+use super::{PARTNER_NO, PLATFORM, STORES, UPSTREAM_PARTNER_NO};
+use crate::chance;
+
+/// Everything a script needs to use the demo. Holds its secrets: mode 0600.
+#[derive(Serialize, Deserialize)]
+pub struct DemoFile {
+    pub gateway: GatewayUrls,
+    pub sandbox: BaseUrl,
+    pub shop: ShopUrls,
+    pub platform: Slug,
+    pub merchant: Credentials,
+    pub upstream: Credentials,
+    pub stores: Vec<DemoStore>,
+    pub operator: Login,
+}
+
+#[derive(Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "these are the names in the file")]
+pub struct GatewayUrls {
+    pub base_url: String,
+    /// Base of the signed routes.
+    pub signed_base_url: String,
+    pub docs_url: String,
+    pub ops_url: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct BaseUrl {
+    pub base_url: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct ShopUrls {
+    pub notify_url: String,
+    pub return_url: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Slug {
+    pub slug: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Credentials {
+    pub partner_no: String,
+    pub sign_key: String,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct DemoStore {
+    pub store_no: String,
+    pub currency: String,
+    pub wallets: Vec<Wallet>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Login {
+    pub name: String,
+    pub password: String,
+}
+
+impl DemoFile {
+    /// The demo as it was, at today's addresses; or a new one.
+    pub fn read_or_new(
+        path: &Path,
+        gateway: &str,
+        ops: &str,
+        sandbox: &str,
+        shop: &str,
+    ) -> anyhow::Result<Self> {
+        let gateway_urls = GatewayUrls {
+            base_url: gateway.to_owned(),
+            signed_base_url: format!("{gateway}/{PLATFORM}"),
+            docs_url: format!("{gateway}/docs"),
+            ops_url: ops.to_owned(),
+        };
+        let shop = ShopUrls { notify_url: format!("{shop}/notify"), return_url: format!("{shop}/return") };
+        let sandbox = BaseUrl { base_url: sandbox.to_owned() };
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                let known: Self = serde_json::from_str(&text).with_context(|| {
+                    format!("{} cannot be read; remove the whole folder to begin anew", path.display())
+                })?;
+                Ok(Self { gateway: gateway_urls, sandbox, shop, ..known })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self {
+                gateway: gateway_urls,
+                sandbox,
+                shop,
+                platform: Slug { slug: PLATFORM.to_owned() },
+                merchant: Credentials { partner_no: PARTNER_NO.to_owned(), sign_key: chance::sign_key() },
+                upstream: Credentials {
+                    partner_no: UPSTREAM_PARTNER_NO.to_owned(),
+                    sign_key: chance::sign_key(),
+                },
+                stores: STORES
+                    .iter()
+                    .map(|(store_no, _, currency)| DemoStore {
+                        store_no: (*store_no).to_owned(),
+                        currency: (*currency).to_owned(),
+                        wallets: Wallet::ALL.to_vec(),
+                    })
+                    .collect(),
+                operator: Login { name: "demo".to_owned(), password: chance::secret_text() },
+            }),
+            Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
+        }
+    }
+
+    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let text = serde_json::to_string_pretty(self)?;
+        // Written beside and renamed: a script never reads half of it.
+        let beside = path.with_extension("json.new");
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let mut to = options.open(&beside).with_context(|| format!("writing {}", beside.display()))?;
+        writeln!(to, "{text}").with_context(|| format!("writing {}", beside.display()))?;
+        std::fs::rename(&beside, path).with_context(|| format!("writing {}", path.display()))
+    }
+}
