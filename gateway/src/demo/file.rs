@@ -25,7 +25,6 @@ pub struct DemoFile {
 }
 
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "these are the names in the file")]
 pub struct GatewayUrls {
     pub base_url: String,
     /// Base of the signed routes.
