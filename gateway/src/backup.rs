@@ -52,7 +52,7 @@ pub async fn verify(config: &Config, file: &Path) -> anyhow::Result<()> {
     ensure!(first == "ok", "{} is damaged ({first}); use another backup", file.display());
     connection.close().await?;
 
-    let opening = Opening { url: StoreUrl::Sqlite(file.to_owned()), readers: 1, access: Access::Look };
+    let opening = Opening { url: StoreUrl::Sqlite(file.to_owned()), readers: 1, access: Access::LookAtFile };
     let store = Store::open(&opening).await?;
     let vault = app::vault(config, &store).await?;
     for key in sign_key::Entity::find().all(&store.read).await.context("reading the sign keys")? {

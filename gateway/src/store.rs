@@ -34,8 +34,10 @@ pub struct Opening {
 pub enum Access {
     /// Serve or change it: a SQLite store is then this process's alone.
     Own,
-    /// Only look, at a SQLite file that nobody writes.
+    /// Only look; a gateway may be serving it.
     Look,
+    /// Only look, at a SQLite file that nobody writes, such as a backup.
+    LookAtFile,
 }
 
 /// An open store with its schema up to date.
@@ -70,13 +72,14 @@ impl Store {
         }
         let lock = match opening.access {
             Access::Own => Some(lock(path)?),
-            Access::Look => None,
+            Access::Look | Access::LookAtFile => None,
         };
         let write = SqliteConnectOptions::new().filename(path);
         let write = match opening.access {
             Access::Own => write.create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
             // Leaves no file beside it, and needs no right to make one.
-            Access::Look => write.immutable(true),
+            Access::LookAtFile => write.immutable(true),
+            Access::Look => write,
         };
         let write = write
             .synchronous(SqliteSynchronous::Full)

@@ -49,7 +49,7 @@ fn whatever_happens(backend: Backend) {
         Backend::Sqlite => None,
         Backend::Postgres => Some(runtime.block_on(harness::new_database())),
     };
-    let history = vec(steps::step(), 30..60);
+    let history = vec(steps::step(), 40..80);
     let outcome = runner.run(&history, |history| {
         // In a task: what a failed history leaves behind ends with it.
         let played = runtime.block_on(runtime.spawn(play(database.clone(), history)));

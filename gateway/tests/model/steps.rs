@@ -7,7 +7,7 @@ use proptest::{option, prop_oneof};
 use sandbox::{Fault, Twist};
 
 /// Order numbers that each merchant uses; both use the same ones.
-const NUMBERS: usize = 4;
+const NUMBERS: usize = 3;
 
 /// An order, as its merchant knows it: which of the two merchants, and which of its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +68,14 @@ pub enum Step {
     },
     /// One true notice, the same bytes twice at once.
     NotifyTwice {
+        nth: usize,
+    },
+    /// A true notice is written and stays on its way.
+    KeepNotice {
+        nth: usize,
+    },
+    /// One of those arrives.
+    LateNotice {
         nth: usize,
     },
     /// A notice that does not agree with what was asked, or is not genuine.
@@ -243,19 +251,21 @@ fn during(nth: impl Strategy<Value = usize>) -> impl Strategy<Value = During> {
 
 pub fn step() -> impl Strategy<Value = Step> {
     let nth = || 0..100_usize;
-    let fault = option::weighted(0.4, create_fault());
+    let fault = option::weighted(0.5, create_fault());
     let seconds = prop_oneof![Just(1_u64), Just(16), Just(30), Just(150), Just(3_600)];
     let answer = prop_oneof![3 => Just(ShopAnswer::Success), 1 => Just(ShopAnswer::Failure), 1 => Just(ShopAnswer::NotSuccess)];
     prop_oneof![
-        10 => (who(), proptest::bool::weighted(0.2), fault).prop_map(|(who, dearer, fault)| Step::Place { who, dearer, fault }),
+        10 => (who(), proptest::bool::weighted(0.25), fault).prop_map(|(who, dearer, fault)| Step::Place { who, dearer, fault }),
         3 => who().prop_map(|who| Step::Hold { who }),
         1 => Just(Step::HangUp),
         2 => Just(Step::Release),
-        6 => nth().prop_map(|nth| Step::Pay { nth }),
+        4 => nth().prop_map(|nth| Step::Pay { nth }),
         1 => nth().prop_map(|nth| Step::Fail { nth }),
         1 => nth().prop_map(|nth| Step::Close { nth }),
         5 => nth().prop_map(|nth| Step::Notify { nth }),
         2 => nth().prop_map(|nth| Step::NotifyTwice { nth }),
+        1 => nth().prop_map(|nth| Step::KeepNotice { nth }),
+        1 => nth().prop_map(|nth| Step::LateNotice { nth }),
         2 => (nth(), mismatch()).prop_map(|(nth, how)| Step::Mismatch { nth, how }),
         4 => (who(), option::weighted(0.3, query_fault())).prop_map(|(who, fault)| Step::Query { who, fault }),
         3 => seconds.prop_map(|seconds| Step::Advance(Duration::from_secs(seconds))),

@@ -129,7 +129,7 @@ impl Evidence {
             None
         };
         self.journal(order, submissions.len(), paid);
-        self.moves(order, money, promised);
+        Self::moves(order, money, promised);
     }
 
     /// Placed once, placed again for each further call, and every payment beyond the first flagged.
@@ -144,7 +144,7 @@ impl Evidence {
     }
 
     /// Only by moves of the table, and never away from money.
-    fn moves(&self, order: &order::Model, money: Option<(i64, String)>, promised: &mut Promised) {
+    fn moves(order: &order::Model, money: Option<(i64, String)>, promised: &mut Promised) {
         let now = order.status();
         let from = promised.stood.get(&order.id).map_or(OrderStatus::Submitting, |stood| stood.status);
         assert!(leads_to(from, now), "{}: from {} to {}", order.number, from.as_str(), now.as_str());
