@@ -63,13 +63,15 @@ fn whatever_happens(backend: Backend) {
 }
 
 async fn play(database: Option<String>, history: Vec<Step>) {
-    let mut play = Play::begin(database).await;
+    let begin = tokio::time::timeout(DEADLINE, Play::begin(database));
+    let mut play = begin.await.expect("the stage is set");
     for step in &history {
         let taken = async {
             play.take(step).await;
             play.check().await;
         };
-        tokio::time::timeout(DEADLINE, taken).await.unwrap_or_else(|_| panic!("{step:?} comes to its end"));
+        let taken = tokio::time::timeout(DEADLINE, taken).await;
+        assert!(taken.is_ok(), "{step:?} comes to its end");
     }
     tokio::time::timeout(DEADLINE, play.come_to_rest()).await.expect("all comes to rest");
     play.end().await;

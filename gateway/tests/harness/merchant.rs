@@ -76,8 +76,7 @@ impl Stage {
         orders.remove(0)
     }
 
-    /// All submissions of an order that arrived upstream, oldest first. They are told by their journal of tokens:
-    /// the harness gives every order its own title.
+    /// Every submission that arrived upstream, oldest first; for tests that place one order only.
     pub fn upstream_orders(&self, _number: &str) -> Vec<sandbox::Order> {
         self.upstream().orders()
     }

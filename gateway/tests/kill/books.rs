@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use gateway::config::StoreUrl;
 use gateway::entity::{delivery, event, order, submission};
 use gateway::store::{Access, Opening, Store};
-use sandbox::shop::Received;
+use sandbox::shop::{Payment, Received};
 use sandbox::{Control, PaymentState};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use shared::envelope::{Envelope, Side};
@@ -32,6 +32,11 @@ pub fn paid(upstream: &Control) -> BTreeMap<String, i64> {
 /// Every notice of a payment was answered with `success`.
 pub fn all_acknowledged(upstream: &Control) -> bool {
     upstream.orders().iter().all(|order| order.state != PaymentState::Paid || order.acknowledged)
+}
+
+pub fn untold(paid: &BTreeMap<String, i64>, told: &[Payment]) -> Vec<String> {
+    let told: BTreeSet<&str> = told.iter().map(|payment| payment.partner_order_no.as_str()).collect();
+    paid.keys().filter(|number| !told.contains(number.as_str())).cloned().collect()
 }
 
 pub async fn open(store_url: &str) -> Store {

@@ -28,7 +28,7 @@ pub struct Gateway {
 impl Gateway {
     /// Configure it in `folder`: everything of `config` besides the addresses.
     pub fn configure(folder: PathBuf, store_url: &str, upstream: &str) -> Self {
-        let (port, ops_port) = (free_port(), free_port());
+        let [port, ops_port] = free_ports();
         let mut config = String::new();
         let mut section = |name: &str, settings: &[(&str, &str)]| {
             writeln!(config, "[{name}]").expect("a string takes everything");
@@ -174,11 +174,11 @@ impl Drop for Gateway {
     }
 }
 
-/// A port that stays free while the gateway is away: below those that the system gives to outgoing connections.
-fn free_port() -> u16 {
+/// Ports that stay free while the gateway is away: below those that the system gives to outgoing connections.
+fn free_ports() -> [u16; 2] {
     let start = u16::from_le_bytes(gateway::chance::bytes()) % 20_000;
-    let mut ports = (0..20_000).map(|step| 10_240 + (start + step) % 20_000);
-    ports
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("one of twenty thousand is free")
+    let ports = (0..20_000).map(|step| 10_240 + (start + step) % 20_000);
+    let mut free = ports.filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let mut next = || free.next().expect("some of twenty thousand are free");
+    [next(), next()]
 }

@@ -5,7 +5,7 @@ use gateway::outgoing::Outgoing;
 use sandbox::Gate;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
-use super::{ANSWER_DUE, Held, Play, STARTING};
+use super::{ANSWER_DUE, Held, Play, STARTING, turns};
 use crate::steps::{During, ShopAnswer};
 
 impl Play {
@@ -105,11 +105,5 @@ impl Play {
         self.stage.advance(STARTING);
         self.apart = Some(self.stage.start_apart().await);
         self.outgoing = Outgoing::for_upstream();
-    }
-}
-
-async fn turns(count: u32) {
-    for _ in 0..count {
-        tokio::task::yield_now().await;
     }
 }

@@ -190,13 +190,7 @@ impl Play {
                     client.abort();
                 }
             }
-            Step::Release => {
-                if !self.held.is_empty() {
-                    let held = self.held.remove(0);
-                    held.gate.open();
-                    self.released(held, true).await;
-                }
-            }
+            Step::Release { again_after } => self.release(*again_after).await,
             Step::Pay { nth } => {
                 self.payer(*nth, |upstream, number| drop(upstream.pay(number, Payer::default())));
             }
@@ -271,5 +265,12 @@ impl Play {
                 assert!(self.promised.told.contains(&who), "{who:?}: its merchant can ask");
             }
         }
+    }
+}
+
+/// Let the other tasks have so many turns.
+async fn turns(count: u32) {
+    for _ in 0..count {
+        tokio::task::yield_now().await;
     }
 }

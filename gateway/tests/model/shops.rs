@@ -4,7 +4,7 @@ use sandbox::{Fault, Gate, Operation, PaymentState, Times};
 use serde_json::{Value, json};
 use shared::order::OrderStatus;
 
-use super::{ANSWER_DUE, ASKED, Call, Held, Merchant, Play};
+use super::{ANSWER_DUE, ASKED, Call, Held, Merchant, Play, turns};
 use crate::harness::merchant::{signed, try_post};
 use crate::harness::{Answer, PLATFORM};
 use crate::steps::Who;
@@ -173,6 +173,19 @@ impl Play {
                 self.judge(who, &answer).await;
             }
         }
+    }
+
+    pub(super) async fn release(&mut self, again_after: Option<u32>) {
+        if self.held.is_empty() {
+            return;
+        }
+        let mut held = self.held.remove(0);
+        held.gate.open();
+        if let Some(after) = again_after {
+            turns(after).await;
+            held.joined.push(self.create(held.who, false));
+        }
+        self.released(held, true).await;
     }
 
     /// The answer of a held create, and of those that waited for it: none is lost.

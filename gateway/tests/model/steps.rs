@@ -50,8 +50,11 @@ pub enum Step {
     },
     /// The client of the oldest held create goes away.
     HangUp,
-    /// The oldest held answer is let go.
-    Release,
+    /// The oldest held answer is let go; perhaps the same create comes again just then, after so many turns of the
+    /// other tasks.
+    Release {
+        again_after: Option<u32>,
+    },
     Pay {
         nth: usize,
     },
@@ -208,13 +211,15 @@ pub fn everybody() -> impl Iterator<Item = Who> {
 }
 
 fn create_fault() -> impl Strategy<Value = CreateFault> {
-    let code = prop_oneof![Just(2), Just(5), Just(9), Just(21), Just(31), Just(33), Just(44)];
+    let code = prop_oneof![Just(2), Just(9), Just(21), Just(31), Just(33)];
+    let refusal = prop_oneof![Just(5), Just(44)];
     prop_oneof![
         1 => any::<bool>().prop_map(|took_effect| CreateFault::HangUp { took_effect }),
         1 => any::<bool>().prop_map(|took_effect| CreateFault::BadGateway { took_effect }),
         1 => any::<bool>().prop_map(|took_effect| CreateFault::Garbage { took_effect }),
         1 => Just(CreateFault::WrongSignature),
         1 => (code, any::<bool>()).prop_map(|(code, took_effect)| CreateFault::Code { code, took_effect }),
+        2 => (refusal, any::<bool>()).prop_map(|(code, took_effect)| CreateFault::Code { code, took_effect }),
         2 => Just(CreateFault::PayBeforeAnswer),
     ]
 }
@@ -258,7 +263,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         10 => (who(), proptest::bool::weighted(0.25), fault).prop_map(|(who, dearer, fault)| Step::Place { who, dearer, fault }),
         3 => who().prop_map(|who| Step::Hold { who }),
         1 => Just(Step::HangUp),
-        2 => Just(Step::Release),
+        2 => option::of(0..40_u32).prop_map(|again_after| Step::Release { again_after }),
         4 => nth().prop_map(|nth| Step::Pay { nth }),
         1 => nth().prop_map(|nth| Step::Fail { nth }),
         1 => nth().prop_map(|nth| Step::Close { nth }),

@@ -80,6 +80,18 @@ on_both!(the_version_an_order_was_placed_with_is_remembered_over_a_restart, asyn
     assert_eq!(stage.shop().paid_now().len(), 1);
 });
 
+on_both!(the_version_last_used_is_remembered_when_merchants_are_loaded_again, async |stage: &mut Stage| {
+    stage.open("p1").await;
+    let new = stage.rotate_merchant_key(NEW_KEY, 7_200_000).await;
+    assert_eq!(stage.create(&Order { key: NEW_KEY.to_owned(), ..stage.order("p2") }).await.code, 1);
+    stage.set_freshness_ms(600_000).await;
+    let submission = stage.submission_no("p1").await;
+    stage.pay(&submission);
+    stage.notify(&submission).await;
+    assert_eq!(stage.deliver_due().await, 1);
+    assert_eq!(stage.attempts(&delivery(stage, "p1").await.id).await[0].sign_key_id, new);
+});
+
 on_both!(a_notice_is_not_signed_with_a_version_that_has_ended, async |stage: &mut Stage| {
     stage.open("p1").await;
     let new = stage.rotate_merchant_key(NEW_KEY, 60_000).await;
