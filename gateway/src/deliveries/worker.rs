@@ -1,20 +1,23 @@
 //! The worker: starts fresh promises at once, looks for due ones when it has room, and keeps every endpoint
 //! within its share, so that a dead one slows nobody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Fresh, send};
 use crate::app::App;
 use crate::entity::{delivery, event};
 use crate::ledger::{Claim, DeliveryMove, Lane, LedgerError};
+use crate::orders::tell::Promised;
 
 /// Between two looks at the least, where something due cannot be had just now.
 const LEAST_PAUSE_MS: i64 = 50;
@@ -28,6 +31,17 @@ pub struct Worker {
     sends: JoinSet<Sent>,
     /// Attempts under way, by endpoint.
     under_way: HashMap<String, usize>,
+    /// What is ours to send as soon as an attempt to its endpoint has ended, by endpoint: at most as many as are
+    /// taken from the store at a time, and only for endpoints that are at their limit.
+    waiting: HashMap<String, VecDeque<Leased>>,
+}
+
+/// A delivery under our lease, and its event's content if that is at hand.
+struct Leased {
+    delivery: delivery::Model,
+    content: Option<String>,
+    /// At the latest.
+    since: Instant,
 }
 
 /// What a finished send leaves behind.
@@ -39,7 +53,7 @@ struct Sent {
 
 impl Worker {
     pub fn new(app: Arc<App>, fresh: mpsc::Receiver<Fresh>) -> Self {
-        Self { app, fresh, sends: JoinSet::new(), under_way: HashMap::new() }
+        Self { app, fresh, sends: JoinSet::new(), under_way: HashMap::new(), waiting: HashMap::new() }
     }
 
     /// Deliver until told to stop; then finish what is under way.
@@ -64,6 +78,8 @@ impl Worker {
                 () = tokio::time::sleep(wait), if has_room => look_at = self.look().await,
             }
         }
+        let waiting: Vec<Leased> = self.waiting.drain().flat_map(|(_, waiting)| waiting).collect();
+        join_all(waiting.iter().map(|leased| release(&self.app, &leased.delivery))).await;
         while let Some(sent) = self.sends.join_next().await {
             self.ended(sent, &mut look_at);
         }
@@ -91,7 +107,7 @@ impl Worker {
         self.sends.len() < self.app.config.deliveries.max_in_flight
     }
 
-    /// Whether the endpoint was at its limit until now.
+    /// Whether the endpoint was at its limit until now, and is no longer.
     fn ended(&mut self, sent: Result<Sent, tokio::task::JoinError>, look_at: &mut Option<i64>) -> bool {
         let Ok(sent) = sent else {
             tracing::error!("a send ended by itself; its lease will run out");
@@ -104,20 +120,40 @@ impl Worker {
         let limit = self.app.config.deliveries.max_in_flight_per_endpoint;
         let count = self.under_way.get(&sent.endpoint_id).copied().unwrap_or(1);
         if count > 1 {
-            self.under_way.insert(sent.endpoint_id, count - 1);
+            self.under_way.insert(sent.endpoint_id.clone(), count - 1);
         } else {
             self.under_way.remove(&sent.endpoint_id);
         }
-        count >= limit
+        count >= limit && !self.start_waiting(&sent.endpoint_id)
+    }
+
+    /// Start the next one that waits for its endpoint; whether there was one.
+    fn start_waiting(&mut self, endpoint_id: &str) -> bool {
+        while let Some(waiting) = self.waiting.get_mut(endpoint_id) {
+            let Some(next) = waiting.pop_front() else {
+                self.waiting.remove(endpoint_id);
+                break;
+            };
+            if self.is_held(&next) {
+                self.send(next);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A lease that may end while we send is nobody's: leave it to whoever finds it due.
+    fn is_held(&self, leased: &Leased) -> bool {
+        let deliveries = &self.app.config.deliveries;
+        leased.since.elapsed() + deliveries.timeout < deliveries.lease
     }
 
     async fn start_fresh(&mut self, fresh: Fresh) {
-        let deliveries = &self.app.config.deliveries;
-        // A lease that may end while we send is nobody's: leave it to whoever finds it due.
-        if fresh.leased_at.elapsed() + deliveries.timeout >= deliveries.lease {
-            return;
+        let Promised { delivery, content } = fresh.promised;
+        let leased = Leased { delivery, content: Some(content), since: fresh.leased_at };
+        if self.is_held(&leased) {
+            self.start(leased).await;
         }
-        self.start(fresh.promised.delivery, Some(fresh.promised.content)).await;
     }
 
     /// Take due deliveries from the store. Returns when to look again.
@@ -147,10 +183,11 @@ impl Worker {
             except_endpoints: self.full_endpoints(),
         };
         let room = self.app.ledger.room_when_free(Lane::Attempts, self.app.deliveries.node()).await?;
+        let since = Instant::now();
         let claimed = room.claim(claim).await?;
         let taken = claimed.len();
         for delivery in claimed {
-            self.start(delivery, None).await;
+            self.start(Leased { delivery, content: None, since }).await;
         }
         Ok((taken, limit))
     }
@@ -174,14 +211,25 @@ impl Worker {
         next.ok().flatten().flatten()
     }
 
-    /// Send under the endpoint's limit, or let the lease go.
-    async fn start(&mut self, delivery: delivery::Model, content: Option<String>) {
-        let count = self.under_way.entry(delivery.endpoint_id.clone()).or_default();
-        if *count >= self.app.config.deliveries.max_in_flight_per_endpoint {
-            release(&self.app, &delivery).await;
+    /// Send under the endpoint's limit; what is beyond it waits, and what is beyond that is given back.
+    async fn start(&mut self, leased: Leased) {
+        let config = &self.app.config.deliveries;
+        let endpoint_id = &leased.delivery.endpoint_id;
+        if self.under_way.get(endpoint_id).copied().unwrap_or_default() < config.max_in_flight_per_endpoint {
+            self.send(leased);
             return;
         }
-        *count += 1;
+        let waiting = self.waiting.entry(endpoint_id.clone()).or_default();
+        if waiting.len() < config.claim_batch {
+            waiting.push_back(leased);
+        } else {
+            release(&self.app, &leased.delivery).await;
+        }
+    }
+
+    fn send(&mut self, leased: Leased) {
+        let Leased { delivery, content, .. } = leased;
+        *self.under_way.entry(delivery.endpoint_id.clone()).or_default() += 1;
         let app = self.app.clone();
         self.sends.spawn(async move {
             let due_at = send_one(&app, &delivery, content).await;
