@@ -6,22 +6,26 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use sea_orm::sea_query::{InsertStatement, UpdateStatement};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::entity::{attempt, delivery, endpoint, event, journal, order, quarantine, submission};
+use crate::entity::{attempt, delivery, journal, order, submission};
 
 mod batch;
 mod change;
 mod connection;
+mod decide;
+mod each;
 mod fault;
+mod gathered;
+mod leases;
 mod statements;
 mod writer;
 
 use change::{Change, Deciding};
 pub use change::{Changes, Current, Seen, Target, Told};
-pub use connection::{Connection, Connector};
+pub use connection::{Connection, Connector, SqliteFile, StoreError};
 use writer::Writer;
 
 /// The most writes that may go into one transaction: an order has 34 columns, and SQLite takes 32,766 parameters.
@@ -157,7 +161,7 @@ pub struct Ledger {
 
 /// The writers' tasks.
 pub struct Writers {
-    tasks: Vec<JoinHandle<()>>,
+    ended: Vec<oneshot::Receiver<()>>,
     closing: CancellationToken,
 }
 
@@ -165,9 +169,9 @@ impl Writers {
     /// Take no more writes, write out what is queued or has room reserved, and close the connections.
     pub async fn finish(self) {
         self.closing.cancel();
-        for writer in self.tasks {
+        for ended in self.ended {
             // A writer that panicked has already answered nobody; there is nothing left to write.
-            let _ = writer.await;
+            let _ = ended.await;
         }
     }
 }
@@ -179,7 +183,7 @@ impl Ledger {
         let death = Arc::new(death);
         let closing = CancellationToken::new();
         let mut writers = Vec::new();
-        let mut tasks = Vec::new();
+        let mut all_ended = Vec::new();
         for _ in 0..settings.writers {
             let (money, money_queue) = mpsc::channel(settings.queue);
             let (attempts, attempts_queue) = mpsc::channel(settings.queue);
@@ -187,9 +191,15 @@ impl Ledger {
             let queues = writer::Queues::new(money_queue, attempts_queue, bulk_queue);
             let writer = Writer::connect(connector.clone(), settings, queues, death.clone()).await?;
             writers.push(Lanes { money, attempts, bulk });
-            tasks.push(tokio::spawn(writer.run(closing.clone())));
+            let (end, ended) = oneshot::channel();
+            let closing = closing.clone();
+            run_beside(&connector, async move {
+                writer.run(closing).await;
+                let _ = end.send(()); // nobody may be waiting for it
+            });
+            all_ended.push(ended);
         }
-        Ok((Self { writers: Arc::new(writers), died }, Writers { tasks, closing }))
+        Ok((Self { writers: Arc::new(writers), died }, Writers { ended: all_ended, closing }))
     }
 
     /// Returns, with the reason, when the store has failed in a way that no longer lets anything be acknowledged.
@@ -203,13 +213,7 @@ impl Ledger {
 
     /// Room for one write about `key` (an order's or a delivery's id: its writes keep their order).
     pub fn room(&self, lane: Lane, key: &str) -> Result<Room, LedgerError> {
-        let lanes = self.lanes(key);
-        let sender = match lane {
-            Lane::Money => &lanes.money,
-            Lane::Attempts => &lanes.attempts,
-            Lane::Bulk => &lanes.bulk,
-        };
-        sender.clone().try_reserve_owned().map(Room).map_err(|error| match error {
+        self.sender(lane, key).try_reserve_owned().map(Room).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => LedgerError::Full,
             mpsc::error::TrySendError::Closed(_) => LedgerError::Unavailable("the ledger has stopped".into()),
         })
@@ -217,14 +221,17 @@ impl Ledger {
 
     /// The same, but wait for the room. For workers, which have no caller to refuse.
     pub async fn room_when_free(&self, lane: Lane, key: &str) -> Result<Room, LedgerError> {
-        let lanes = self.lanes(key);
-        let sender = match lane {
-            Lane::Money => &lanes.money,
-            Lane::Attempts => &lanes.attempts,
-            Lane::Bulk => &lanes.bulk,
-        };
-        let permit = sender.clone().reserve_owned().await;
+        let permit = self.sender(lane, key).reserve_owned().await;
         permit.map(Room).map_err(|_| LedgerError::Unavailable("the ledger has stopped".into()))
+    }
+
+    fn sender(&self, lane: Lane, key: &str) -> mpsc::Sender<Write> {
+        let lanes = self.lanes(key);
+        match lane {
+            Lane::Money => lanes.money.clone(),
+            Lane::Attempts => lanes.attempts.clone(),
+            Lane::Bulk => lanes.bulk.clone(),
+        }
     }
 
     fn lanes(&self, key: &str) -> &Lanes {
@@ -276,6 +283,17 @@ impl Room {
     }
 }
 
+/// A file is written by a thread that may wait for the disk, unless the whole program has one thread only.
+fn run_beside(connector: &Connector, writer: impl Future<Output = ()> + Send + 'static) {
+    let runtime = Handle::current();
+    match (connector, runtime.runtime_flavor()) {
+        (Connector::Sqlite(_), RuntimeFlavor::MultiThread) => {
+            std::thread::spawn(move || runtime.block_on(writer));
+        }
+        _ => drop(runtime.spawn(writer)),
+    }
+}
+
 /// A writer that vanished without answering leaves its callers in doubt.
 async fn answered<T>(answer: oneshot::Receiver<Result<T, LedgerError>>) -> Result<T, LedgerError> {
     answer.await.unwrap_or(Err(LedgerError::InDoubt))
@@ -312,18 +330,6 @@ impl Write {
             Self::Rows { done, .. } => drop(done.send(Err(error))),
         }
     }
-}
-
-/// Rows gathered from all writes of a batch, by table.
-#[derive(Default)]
-struct Gathered {
-    submissions: Vec<submission::Model>,
-    changed_submissions: Vec<submission::Model>,
-    journal: Vec<journal::Model>,
-    quarantine: Vec<quarantine::Model>,
-    endpoints: Vec<endpoint::Model>,
-    events: Vec<event::Model>,
-    deliveries: Vec<delivery::Model>,
 }
 
 /// Whole rows to insert where no unique rule says they are there.

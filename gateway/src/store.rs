@@ -15,10 +15,19 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, Executor};
 
 use crate::config::StoreUrl;
-use crate::ledger::Connector;
+use crate::ledger::{Connector, SqliteFile};
 
 /// Taken on PostgreSQL while the schema is changed, so that nodes starting together do it once.
 const MIGRATION_LOCK: i64 = 0x5ca7_6a7e;
+
+/// The ledger reaches rows by their keys and nothing else. A plan that was made while a table was small would read all
+/// of it, and be kept.
+const BY_KEY: [(&str, &str); 4] = [
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
 
 /// How the store is to be opened.
 #[derive(Clone)]
@@ -99,7 +108,7 @@ impl Store {
             .with_context(|| format!("the store {} cannot be read", path.display()))?;
         Ok(Self {
             read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
-            connector: Connector::Sqlite(write),
+            connector: Connector::Sqlite(SqliteFile::new(path.to_owned())),
             path: Some(path.to_owned()),
             _lock: lock,
         })
@@ -129,7 +138,7 @@ impl Store {
             })?;
         Ok(Self {
             read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
-            connector: Connector::Postgres(options),
+            connector: Connector::Postgres(options.options(BY_KEY)),
             path: None,
             _lock: None,
         })

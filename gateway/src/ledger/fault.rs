@@ -1,7 +1,7 @@
 //! What a database error means for the batch it hit. The cases were tried on real servers; see
 //! `docs/decisions/0001` and the fault tests.
 
-use sqlx::error::DatabaseError;
+use super::connection::StoreError;
 
 /// What to do about a batch that did not get through.
 #[derive(Debug)]
@@ -21,39 +21,41 @@ pub(super) enum Fault {
 }
 
 /// What an error of a statement means.
-pub(super) fn of_statement(error: &sqlx::Error) -> Fault {
+pub(super) fn of_statement(error: StoreError) -> Fault {
     match error {
-        sqlx::Error::Database(database) => of_database(database.as_ref()),
-        sqlx::Error::Io(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::PoolTimedOut => Fault::Lost(error.to_string()),
-        _ => Fault::Row(error.to_string()),
+        StoreError::Sqlite(error) => of_sqlite(&error),
+        StoreError::Postgres(sqlx::Error::Database(error)) => {
+            let code = error.code().unwrap_or_default();
+            of_postgres(&code, format!("{} (code {code})", error.message()))
+        }
+        StoreError::Postgres(
+            error @ (sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::PoolTimedOut),
+        ) => Fault::Lost(error.to_string()),
+        StoreError::Postgres(error) => Fault::Row(error.to_string()),
+        StoreError::Row(error) => Fault::Row(error.to_string()),
     }
 }
 
 /// What an error of COMMIT means. Only a plain refusal is sure to have written nothing.
-pub(super) fn of_commit(error: &sqlx::Error) -> Fault {
+pub(super) fn of_commit(error: StoreError) -> Fault {
     match of_statement(error) {
         Fault::Lost(why) => Fault::InDoubt(why),
         fault => fault,
     }
 }
 
-fn of_database(error: &dyn DatabaseError) -> Fault {
-    let code = error.code().unwrap_or_default();
-    let why = format!("{} (code {code})", error.message());
-    // PostgreSQL's SQLSTATE has five characters, SQLite's extended result codes are numbers.
-    match code.parse::<u32>() {
-        Ok(number) if code.len() < 5 => of_sqlite(number, why),
-        _ => of_postgres(&code, why),
-    }
-}
-
-fn of_sqlite(code: u32, why: String) -> Fault {
-    const IOERR_SHMSIZE: u32 = 4874; // the shared-memory file could not grow: a full disk, too
+fn of_sqlite(error: &rusqlite::Error) -> Fault {
+    const IOERR_SHMSIZE: i32 = 4874; // the shared-memory file could not grow: a full disk, too
+    let rusqlite::Error::SqliteFailure(failure, message) = error else {
+        return Fault::Row(error.to_string());
+    };
+    let code = failure.extended_code;
+    let why = format!("{} (code {code})", message.clone().unwrap_or_else(|| failure.to_string()));
     match (code, code & 0xff) {
         (IOERR_SHMSIZE, _) | (_, 8 | 13 | 14) => Fault::NoSpace(why), // read-only, full, cannot open
         (_, 5 | 6) => Fault::Again(why),                              // busy, locked

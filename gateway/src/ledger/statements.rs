@@ -1,113 +1,64 @@
-//! The statements a batch is made of: whole sets of rows at a time, the same text on both stores.
+//! The statements a batch is made of.
+
+use std::sync::LazyLock;
 
 use sea_orm::sea_query::{
-    Expr, ExprTrait, InsertStatement, IntoIden, LockBehavior, LockType, OnConflict, Query, SelectStatement,
-    TableRef, UpdateStatement, Value, ValueTuple,
+    Expr, ExprTrait, InsertStatement, LockBehavior, LockType, OnConflict, Query, UpdateStatement, Value,
 };
-use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, ModelTrait, QueryFilter, QueryTrait,
-};
+use sea_orm::{EntityTrait, Iterable, ModelTrait};
 
+use super::each::{Each, Parameters, Standing};
 use super::{Claim, DeliveryMove};
-use crate::entity::{attempt, delivery, journal, order, submission};
+use crate::entity::{attempt, delivery, endpoint, event, journal, order, quarantine, submission};
 
-/// Insert whole rows.
-pub(super) fn insert<E>(rows: &[E::Model]) -> InsertStatement
-where
-    E: EntityTrait,
-    E::Model: ModelTrait<Entity = E>,
-{
-    // Columns that are null in every row are left out: a new order has a third of them.
-    let columns: Vec<E::Column> =
-        E::Column::iter().filter(|column| rows.iter().any(|row| !is_null(&row.get(*column)))).collect();
-    let mut insert = Query::insert();
-    insert.into_table(E::default().table_ref()).columns(columns.iter().copied());
-    for row in rows {
-        insert.values_panic(columns.iter().map(|column| Expr::val(row.get(*column))));
-    }
-    insert
-}
+type Prepared = LazyLock<Each>;
 
-fn is_null(value: &Value) -> bool {
-    *value == value.as_null()
-}
-
-/// Insert whole rows but those that any unique rule says are there.
-pub(super) fn insert_new<E>(rows: &[E::Model]) -> InsertStatement
-where
-    E: EntityTrait,
-    E::Model: ModelTrait<Entity = E>,
-{
-    let mut insert = insert::<E>(rows);
-    insert.on_conflict(OnConflict::new().do_nothing().to_owned());
-    insert
-}
-
-/// New orders but those whose number is taken; returns the ids that went in.
-pub(super) fn insert_orders(orders: &[order::Model]) -> InsertStatement {
-    let mut insert = insert_new::<order::Entity>(orders);
-    insert.returning_col(order::Column::Id);
-    insert
-}
+/// New orders; yields the ids of those whose number was free.
+pub(super) static INSERT_ORDERS: Prepared = LazyLock::new(|| Each::insert::<order::Entity>(Standing::IsLeft));
+pub(super) static INSERT_SUBMISSIONS: Prepared =
+    LazyLock::new(|| Each::insert::<submission::Entity>(Standing::Fails));
+pub(super) static INSERT_JOURNAL: Prepared =
+    LazyLock::new(|| Each::insert::<journal::Entity>(Standing::Fails));
+pub(super) static INSERT_QUARANTINE: Prepared =
+    LazyLock::new(|| Each::insert::<quarantine::Entity>(Standing::Fails));
+pub(super) static INSERT_ENDPOINTS: Prepared =
+    LazyLock::new(|| Each::insert::<endpoint::Entity>(Standing::IsLeft));
+pub(super) static INSERT_EVENTS: Prepared = LazyLock::new(|| Each::insert::<event::Entity>(Standing::Fails));
+/// A new delivery names in `leased_until` how long its lease is. On PostgreSQL it ends by the database's clock.
+pub(super) static INSERT_DELIVERIES: Prepared = LazyLock::new(|| {
+    let until = "{} + (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT";
+    let computed = [(delivery::Column::LeasedUntil, until)];
+    Each::insert_computed::<delivery::Entity>(Standing::Fails, &computed)
+});
+pub(super) static INSERT_ATTEMPTS: Prepared =
+    LazyLock::new(|| Each::insert::<attempt::Entity>(Standing::IsLeft));
 
 /// The orders of these ids in the order of their ids, locked where the store locks rows.
-pub(super) fn orders_for_change(ids: &[&str], backend: DbBackend) -> SelectStatement {
-    use sea_orm::QueryOrder;
-    let mut select = order::Entity::find()
-        .filter(order::Column::Id.is_in(ids.iter().copied()))
-        .order_by_asc(order::Column::Id)
-        .into_query();
-    if backend == DbBackend::Postgres {
-        select.lock(LockType::Update);
-    }
-    select
-}
+pub(super) static ORDERS_FOR_CHANGE: Prepared =
+    LazyLock::new(|| Each::rows::<order::Entity>(&[order::Column::Id], true));
+/// The orders that have these (merchant, number).
+pub(super) static ORDERS_OF_NUMBERS: Prepared =
+    LazyLock::new(|| Each::rows::<order::Entity>(&[order::Column::MerchantId, order::Column::Number], false));
+pub(super) static SUBMISSIONS: Prepared =
+    LazyLock::new(|| Each::rows::<submission::Entity>(&[submission::Column::Id], false));
 
-pub(super) fn order_of_number(order: &order::Model) -> SelectStatement {
-    order::Entity::of(&order.merchant_id, &order.number).into_query()
-}
+/// Which of these (submission, digest) were kept before: their submissions.
+pub(super) static NOTICES_KEPT: Prepared = LazyLock::new(|| {
+    use journal::Column::{Digest, SubmissionId};
+    Each::find::<journal::Entity>(SubmissionId, &[SubmissionId, Digest])
+});
+/// Which of these (order, journal entry) stand: their entries.
+pub(super) static ENTRIES_STANDING: Prepared = LazyLock::new(|| {
+    Each::find::<journal::Entity>(journal::Column::Id, &[journal::Column::OrderId, journal::Column::Id])
+});
+/// Which of these (delivery, attempt) stand: their attempts.
+pub(super) static ATTEMPTS_STANDING: Prepared = LazyLock::new(|| {
+    Each::find::<attempt::Entity>(attempt::Column::Id, &[attempt::Column::DeliveryId, attempt::Column::Id])
+});
 
-pub(super) fn submissions(ids: &[&str]) -> SelectStatement {
-    submission::Entity::find().filter(submission::Column::Id.is_in(ids.iter().copied())).into_query()
-}
-
-/// Which of these notices were kept before: (submission, digest).
-pub(super) fn notices_kept(notices: &[(&str, &[u8])]) -> SelectStatement {
-    Query::select()
-        .columns([journal::Column::SubmissionId, journal::Column::Digest])
-        .from(journal::Entity)
-        .and_where(
-            Expr::tuple([Expr::col(journal::Column::SubmissionId), Expr::col(journal::Column::Digest)])
-                .in_tuples(
-                    notices.iter().map(|(submission, digest)| ((*submission).to_owned(), digest.to_vec())),
-                ),
-        )
-        .to_owned()
-}
-
-/// Which of these journal entries stand: (order, entry).
-pub(super) fn entries_standing(keys: &[(&str, &str)]) -> SelectStatement {
-    Query::select()
-        .columns([journal::Column::OrderId, journal::Column::Id])
-        .from(journal::Entity)
-        .and_where(
-            Expr::tuple([Expr::col(journal::Column::OrderId), Expr::col(journal::Column::Id)])
-                .in_tuples(keys.iter().map(|(order, id)| ((*order).to_owned(), (*id).to_owned()))),
-        )
-        .to_owned()
-}
-
-/// Which of these attempts stand: (delivery, attempt).
-pub(super) fn attempts_standing(keys: &[(&str, &str)]) -> SelectStatement {
-    Query::select()
-        .columns([attempt::Column::DeliveryId, attempt::Column::Id])
-        .from(attempt::Entity)
-        .and_where(
-            Expr::tuple([Expr::col(attempt::Column::DeliveryId), Expr::col(attempt::Column::Id)])
-                .in_tuples(keys.iter().map(|(delivery, id)| ((*delivery).to_owned(), (*id).to_owned()))),
-        )
-        .to_owned()
-}
+/// How an order must stand to be moved. The status alone would not do: with another submission it may have come
+/// back to the same one.
+const STOOD: [order::Column; 3] = [order::Column::Id, order::Column::Status, order::Column::SubmissionId];
 
 /// What a fact can change of an order.
 const SETTLED: [order::Column; 15] = {
@@ -158,75 +109,60 @@ const RESUBMITTED: [order::Column; 14] = {
     ]
 };
 
-/// How an order must stand to be moved. The status alone would not do: with another submission it may have come
-/// back to the same one.
-#[derive(Debug, Clone)]
-pub(super) struct Stood {
-    pub status: String,
-    pub submission_id: String,
-}
+/// Move orders from how they were seen; yields the ids that moved.
+pub(super) static SETTLE_ORDERS: Prepared =
+    LazyLock::new(|| Each::update::<order::Entity>(&STOOD, &SETTLED, &[]));
+pub(super) static RESUBMIT_ORDERS: Prepared = LazyLock::new(|| {
+    let columns: Vec<order::Column> = SETTLED.into_iter().chain(RESUBMITTED).collect();
+    Each::update::<order::Entity>(&STOOD, &columns, &[])
+});
 
-/// Move orders from how they were seen; returns the ids that moved.
-pub(super) fn update_orders(rows: &[(Stood, order::Model)], resubmitted: bool) -> UpdateStatement {
-    let more: &[order::Column] = if resubmitted { &RESUBMITTED } else { &[] };
-    let columns: Vec<order::Column> = SETTLED.iter().chain(more).copied().collect();
-    let tuples = rows.iter().map(|(before, row)| {
-        let mut tuple = vec![
-            Value::from(row.id.clone()),
-            Value::from(before.status.clone()),
-            Value::from(before.submission_id.clone()),
-        ];
-        tuple.extend(columns.iter().map(|column| row.get(*column)));
-        tuple
-    });
-    let mut update = update_from(order::Entity, &columns, 4, tuples.collect());
-    update
-        .and_where(Expr::col((order::Entity, order::Column::Id)).equals(("v", "column1")))
-        .and_where(Expr::col((order::Entity, order::Column::Status)).equals(("v", "column2")))
-        .and_where(Expr::col((order::Entity, order::Column::SubmissionId)).equals(("v", "column3")))
-        .returning(Query::returning().column((order::Entity, order::Column::Id)));
-    update
-}
-
-pub(super) fn update_submissions(rows: &[submission::Model]) -> UpdateStatement {
+const ANSWERED: [submission::Column; 6] = {
     use submission::Column::{AnsweredAt, Code, MissedAt, PayUrl, State, UpstreamOrderNo};
-    let columns = [State, AnsweredAt, Code, PayUrl, UpstreamOrderNo, MissedAt];
-    let tuples = rows.iter().map(|row| {
-        let mut tuple = vec![Value::from(row.id.clone())];
-        tuple.extend(columns.iter().map(|column| row.get(*column)));
-        tuple
-    });
-    let mut update = update_from(submission::Entity, &columns, 2, tuples.collect());
-    update.and_where(Expr::col((submission::Entity, submission::Column::Id)).equals(("v", "column1")));
-    update
-}
+    [State, AnsweredAt, Code, PayUrl, UpstreamOrderNo, MissedAt]
+};
 
-/// Move deliveries that are still under the lease they were sent under; returns the ids that moved.
-pub(super) fn move_deliveries(steps: &[&DeliveryMove]) -> UpdateStatement {
+pub(super) static UPDATE_SUBMISSIONS: Prepared =
+    LazyLock::new(|| Each::update::<submission::Entity>(&[submission::Column::Id], &ANSWERED, &[]));
+
+/// Move deliveries that are still under the lease they were sent under; yields the ids that moved.
+pub(super) static MOVE_DELIVERIES: Prepared = LazyLock::new(|| {
     use delivery::Column::{Attempts, DueAt, EndedAt, Id, Lease, LeasedUntil, SignKeyId, State};
     let columns = [State, Attempts, DueAt, EndedAt, SignKeyId];
-    let tuples = steps.iter().map(|step| {
-        vec![
-            Value::from(step.delivery_id.clone()),
-            Value::from(step.lease.clone()),
-            Value::from(sea_orm::ActiveEnum::to_value(&step.state)),
-            Value::from(step.attempts),
-            Value::from(step.due_at),
-            Value::from(step.ended_at),
-            Value::from(step.sign_key_id.clone()),
-        ]
-    });
-    let mut update = update_from(delivery::Entity, &columns, 3, tuples.collect());
-    update
-        .value(Lease, Option::<String>::None)
-        .value(LeasedUntil, Option::<i64>::None)
-        .and_where(Expr::col((delivery::Entity, Id)).equals(("v", "column1")))
-        .and_where(Expr::col((delivery::Entity, Lease)).equals(("v", "column2")))
-        .returning(Query::returning().column((delivery::Entity, Id)));
-    update
+    Each::update::<delivery::Entity>(&[Id, Lease], &columns, &[Lease, LeasedUntil])
+});
+
+/// A whole row, for an insert.
+pub(super) fn whole<M: ModelTrait>(row: &M) -> Parameters {
+    <M::Entity as EntityTrait>::Column::iter().map(|column| row.get(column)).collect()
 }
 
-/// Due deliveries that nobody holds, oldest due first, under our lease; returns them whole.
+/// An order as it stood, and as it is to be.
+pub(super) fn order_move(before: &order::Model, after: &order::Model, resubmitted: bool) -> Parameters {
+    let more: &[order::Column] = if resubmitted { &RESUBMITTED } else { &[] };
+    let stood = STOOD.iter().map(|column| before.get(*column));
+    stood.chain(SETTLED.iter().chain(more).map(|column| after.get(*column))).collect()
+}
+
+pub(super) fn answered(row: &submission::Model) -> Parameters {
+    std::iter::once(row.get(submission::Column::Id))
+        .chain(ANSWERED.iter().map(|column| row.get(*column)))
+        .collect()
+}
+
+pub(super) fn delivery_move(step: &DeliveryMove) -> Parameters {
+    vec![
+        Value::from(step.delivery_id.clone()),
+        Value::from(step.lease.clone()),
+        sea_orm::ActiveEnum::to_value(&step.state).into(),
+        Value::from(step.attempts),
+        Value::from(step.due_at),
+        Value::from(step.ended_at),
+        Value::from(step.sign_key_id.clone()),
+    ]
+}
+
+/// Due deliveries that nobody holds, oldest due first, under our lease; yields them whole.
 pub(super) fn claim_deliveries(claim: &Claim, lease_now: Expr) -> UpdateStatement {
     use delivery::Column::{DueAt, EndpointId, Id, Lease, LeasedUntil, State};
     let due = sea_orm::ActiveEnum::to_value(&delivery::State::Due);
@@ -263,31 +199,17 @@ pub(super) fn renew_leases(claim: &Claim, claimed: &[delivery::Model], lease_now
         .to_owned()
 }
 
-/// `UPDATE table SET column = v.columnN … FROM (VALUES …) AS v`, the values of `columns` starting at `first`.
-fn update_from<E: EntityTrait>(
-    table: E,
-    columns: &[E::Column],
-    first: usize,
-    tuples: Vec<Vec<Value>>,
-) -> UpdateStatement {
-    let tuples = tuples.into_iter().map(ValueTuple::Many).collect();
-    let mut update = Query::update();
-    update.table(table).from(TableRef::ValuesList(tuples, "v".into_iden()));
-    for (place, column) in columns.iter().enumerate() {
-        debug_assert!(!column.as_str().is_empty());
-        update.value(*column, Expr::col(("v", format!("column{}", place + first))));
+/// Insert whole rows but those that any unique rule says are there. For tables that are written now and then.
+pub(super) fn insert_new<E>(rows: &[E::Model]) -> InsertStatement
+where
+    E: EntityTrait,
+    E::Model: ModelTrait<Entity = E>,
+{
+    let mut insert = Query::insert();
+    insert.into_table(E::default().table_ref()).columns(E::Column::iter());
+    for row in rows {
+        insert.values_panic(E::Column::iter().map(|column| Expr::val(row.get(column))));
     }
-    update
-}
-
-/// New deliveries carry the length of their lease; make it the time it ends, by the database's clock.
-pub(super) fn start_leases(ids: Vec<String>) -> UpdateStatement {
-    Query::update()
-        .table(delivery::Entity)
-        .value(
-            delivery::Column::LeasedUntil,
-            Expr::cust("leased_until + (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"),
-        )
-        .and_where(Expr::col(delivery::Column::Id).is_in(ids))
-        .to_owned()
+    insert.on_conflict(OnConflict::new().do_nothing().to_owned());
+    insert
 }

@@ -9,9 +9,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::batch::{self, LeaseClock};
+use super::batch;
 use super::connection::{Connection, Connector};
 use super::fault::Fault;
+use super::leases::LeaseClock;
 use super::{LedgerError, Settings, Write};
 
 /// Between two tries to reach the database.
@@ -201,9 +202,10 @@ impl Writer {
                 Ok(connection) => self.connection = Some(connection),
                 Err(error) => {
                     tokio::time::sleep(RECONNECT_PAUSE).await;
-                    return Err(match super::fault::of_statement(&error) {
+                    let why = error.to_string();
+                    return Err(match super::fault::of_statement(error) {
                         fault @ (Fault::NoSpace(_) | Fault::Fatal(_)) => fault,
-                        _ => Fault::Lost(error.to_string()),
+                        _ => Fault::Lost(why),
                     });
                 }
             }

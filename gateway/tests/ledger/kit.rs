@@ -1,7 +1,7 @@
 //! A ledger on a store of its own, and those who get in its way.
 //!
-//! Every test's runtime has one thread: a writer runs only while the test waits, so what is handed over without
-//! waiting in between is one batch.
+//! A test's runtime has one thread unless it says otherwise: a writer runs only while the test waits, so what is
+//! handed over without waiting in between is one batch.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -26,13 +26,18 @@ pub const NOW: i64 = 1_790_000_000_000;
 pub const GUARD: Duration = Duration::from_mins(1);
 
 /// Run one test on both stores: `on_both_stores!(a_sentence, async |rig: Rig| { … });`
+/// Where somebody else holds a file's writer up while the test goes on, the writer needs a thread of its own:
+/// `on_both_stores!("multi_thread", a_sentence, …)`.
 macro_rules! on_both_stores {
     ($name:ident, $run:expr) => {
+        on_both_stores!("current_thread", $name, $run);
+    };
+    ($flavor:literal, $name:ident, $run:expr) => {
         mod $name {
             #[allow(unused_imports)]
             use super::*;
 
-            #[tokio::test]
+            #[tokio::test(flavor = $flavor)]
             async fn sqlite() {
                 let rig = $crate::kit::Rig::new($crate::harness::Backend::Sqlite).await;
                 tokio::time::timeout($crate::kit::GUARD, ($run)(rig))
@@ -40,7 +45,7 @@ macro_rules! on_both_stores {
                     .expect("the test comes to its end");
             }
 
-            #[tokio::test]
+            #[tokio::test(flavor = $flavor)]
             async fn postgres() {
                 let rig = $crate::kit::Rig::new($crate::harness::Backend::Postgres).await;
                 tokio::time::timeout($crate::kit::GUARD, ($run)(rig))

@@ -149,7 +149,7 @@ on_both_stores!(a_room_that_was_reserved_outlives_the_finish_and_nothing_new_get
     assert_eq!(rig.numbers().await, ["reserved"]);
 });
 
-on_both_stores!(a_caller_that_gives_up_takes_nothing_back, async |rig: Rig| {
+on_both_stores!("multi_thread", a_caller_that_gives_up_takes_nothing_back, async |rig: Rig| {
     let ledger = rig.ledger().await;
     let store = rig.hold().await;
     let impatient = begin(ledger.place(&rig.order("given up"))).await;

@@ -251,8 +251,8 @@ fn damage(file: &Path) {
 async fn a_file_that_another_process_keeps_locked_refuses_and_is_got_over() {
     let rig = Rig::new(Backend::Sqlite).await;
     let test = async {
-        let Connector::Sqlite(options) = rig.store.connector.clone() else { panic!("it is a file") };
-        let soon = options.busy_timeout(Duration::from_millis(2));
+        let Connector::Sqlite(file) = rig.store.connector.clone() else { panic!("it is a file") };
+        let soon = file.busy_timeout(Duration::from_millis(2));
         let ledger = Running::start(Connector::Sqlite(soon), Rig::settings()).await;
         let store = rig.hold().await;
         let answers = join_all([ledger.place(&rig.order("p1")), ledger.place(&rig.order("p2"))]).await;

@@ -1,0 +1,201 @@
+//! The changes of a batch: look at all the orders they are about, let each decide, move the orders.
+
+use std::collections::{HashMap, HashSet};
+
+use shared::order::OrderStatus;
+
+use super::Write;
+use super::change::{Change, Current};
+use super::connection::Connection;
+use super::each::{Each, Parameters};
+use super::fault::{self, Fault};
+use super::gathered::Gathered;
+use super::statements;
+use crate::entity::{order, submission};
+
+type Boxed<'a> = &'a mut Box<dyn Change>;
+
+/// `again`: a COMMIT of this batch was sent before and its outcome lost.
+pub(super) async fn change(
+    connection: &mut Connection,
+    batch: &mut [Write],
+    again: bool,
+    gathered: &mut Gathered,
+) -> Result<(), Fault> {
+    let mut changes: Vec<Boxed<'_>> = batch
+        .iter_mut()
+        .filter_map(|write| match write {
+            Write::Change(change) => Some(change),
+            _ => None,
+        })
+        .collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    changes.sort_by(|a, b| a.target().order_id.cmp(&b.target().order_id));
+    let unmoved = if again { changes } else { change_as_seen(connection, changes, gathered).await? };
+    change_after_look(connection, unmoved, again, gathered).await
+}
+
+/// Changes whose callers know how the order stands, because they wrote it a moment ago: moved at once where that
+/// still holds. Returns those that need a look.
+async fn change_as_seen<'a>(
+    connection: &mut Connection,
+    changes: Vec<Boxed<'a>>,
+    gathered: &mut Gathered,
+) -> Result<Vec<Boxed<'a>>, Fault> {
+    let mut unmoved = Vec::new();
+    let mut moves = Moves::default();
+    let mut tried = Vec::new();
+    for change in changes {
+        let Some(seen) = change.target().seen.clone() else {
+            unmoved.push(change);
+            continue;
+        };
+        let current = Current { order: &seen.order, submission: Some(&seen.submission), repeated: false };
+        let mut decided = change.decide(&current);
+        match decided.order.take() {
+            Some(order) if order.status != seen.order.status => {
+                moves.add(&seen.order, &order)?;
+                tried.push((change, decided));
+            }
+            _ => unmoved.push(change),
+        }
+    }
+    let moved = moves.make(connection).await?;
+    for (change, decided) in tried {
+        if moved.contains(&change.target().order_id) {
+            gathered.take(decided);
+        } else {
+            unmoved.push(change);
+        }
+    }
+    unmoved.sort_by(|a, b| a.target().order_id.cmp(&b.target().order_id));
+    Ok(unmoved)
+}
+
+async fn change_after_look(
+    connection: &mut Connection,
+    changes: Vec<Boxed<'_>>,
+    again: bool,
+    gathered: &mut Gathered,
+) -> Result<(), Fault> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let looked = Looked::at(connection, &changes, again).await?;
+    let mut moves = Moves::default();
+    for change in changes {
+        let target = change.target();
+        let Some(order) = looked.orders.get(&target.order_id) else {
+            change.miss();
+            continue;
+        };
+        if looked.standing.contains(&target.key) {
+            continue; // an earlier COMMIT of this batch went through after all; its outcome is kept
+        }
+        let submission = target.submission_id.as_ref().and_then(|id| looked.submissions.get(id));
+        let repeated = target.digest.is_some()
+            && submission.is_some_and(|submission| looked.kept.contains(&submission.id));
+        let mut decided = change.decide(&Current { order, submission, repeated });
+        if let Some(after) = decided.order.take() {
+            moves.add(order, &after)?;
+        }
+        gathered.take(decided);
+    }
+    let count = moves.count();
+    let moved = moves.make(connection).await?;
+    if moved.len() == count {
+        return Ok(());
+    }
+    Err(Fault::Again(format!("{} of {count} orders had moved meanwhile", count - moved.len())))
+}
+
+/// Orders to move: how they are thought to stand, and the row after.
+#[derive(Default)]
+struct Moves {
+    settled: Vec<Parameters>,
+    resubmitted: Vec<Parameters>,
+}
+
+impl Moves {
+    /// Take one, after checking that it is a move of the table's.
+    fn add(&mut self, before: &order::Model, after: &order::Model) -> Result<(), Fault> {
+        let (from, to) = (before.status(), after.status());
+        // Paid in between is allowed for: a first sight of a refunded order writes paid and then refunded.
+        let via_paid = from.may_become(OrderStatus::Paid) && OrderStatus::Paid.may_become(to);
+        if from != to && !from.may_become(to) && !via_paid {
+            return Err(Fault::Row(format!("an order may not go from {} to {}", from.as_str(), to.as_str())));
+        }
+        let resubmitted = after.submission_id != before.submission_id;
+        let list = if resubmitted { &mut self.resubmitted } else { &mut self.settled };
+        list.push(statements::order_move(before, after, resubmitted));
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.settled.len() + self.resubmitted.len()
+    }
+
+    /// Make them; returns the ids of the orders that still stood as they were thought to.
+    async fn make(self, connection: &mut Connection) -> Result<HashSet<String>, Fault> {
+        let mut moved = ids(connection, &statements::SETTLE_ORDERS, self.settled).await?;
+        moved.extend(ids(connection, &statements::RESUBMIT_ORDERS, self.resubmitted).await?);
+        Ok(moved)
+    }
+}
+
+/// What stands of everything the changes are about.
+struct Looked {
+    orders: HashMap<String, order::Model>,
+    submissions: HashMap<String, submission::Model>,
+    /// Submissions of which the notice at hand was kept before. A batch has one write per order.
+    kept: HashSet<String>,
+    standing: HashSet<String>,
+}
+
+impl Looked {
+    async fn at(connection: &mut Connection, changes: &[Boxed<'_>], again: bool) -> Result<Self, Fault> {
+        let targets = || changes.iter().map(|change| change.target());
+        let order_ids = targets().map(|target| vec![target.order_id.as_str().into()]).collect();
+        let orders = connection
+            .select::<order::Entity>(&statements::ORDERS_FOR_CHANGE, order_ids)
+            .await
+            .map_err(fault::of_statement)?;
+        let submission_ids: Vec<Parameters> = targets()
+            .filter_map(|target| target.submission_id.as_deref())
+            .map(|submission_id| vec![submission_id.into()])
+            .collect();
+        let submissions = if submission_ids.is_empty() {
+            Vec::new()
+        } else {
+            let select = connection.select::<submission::Entity>(&statements::SUBMISSIONS, submission_ids);
+            select.await.map_err(fault::of_statement)?
+        };
+        let notices = targets()
+            .filter_map(|target| target.submission_id.as_deref().zip(target.digest.clone()))
+            .map(|(submission_id, digest)| vec![submission_id.into(), digest.into()]);
+        let kept = ids(connection, &statements::NOTICES_KEPT, notices.collect()).await?;
+        let keys = targets().map(|target| vec![target.order_id.as_str().into(), target.key.as_str().into()]);
+        let keys = if again { keys.collect() } else { Vec::new() };
+        let standing = ids(connection, &statements::ENTRIES_STANDING, keys).await?;
+        Ok(Self {
+            orders: orders.into_iter().map(|order| (order.id.clone(), order)).collect(),
+            submissions: submissions.into_iter().map(|row| (row.id.clone(), row)).collect(),
+            kept,
+            standing,
+        })
+    }
+}
+
+async fn ids(
+    connection: &mut Connection,
+    each: &Each,
+    rows: Vec<Parameters>,
+) -> Result<HashSet<String>, Fault> {
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let told = connection.each(each, rows).await.map_err(fault::of_statement)?;
+    Ok(told.into_iter().collect())
+}

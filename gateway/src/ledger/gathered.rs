@@ -1,0 +1,80 @@
+//! Rows gathered from all writes of a batch, by table, and how they are written.
+
+use sea_orm::{DbBackend, ModelTrait};
+
+use super::NewOrder;
+use super::change::Changes;
+use super::connection::Connection;
+use super::each::{Each, Parameters};
+use super::fault::{self, Fault};
+use super::leases::LeaseClock;
+use super::statements;
+use crate::entity::{delivery, endpoint};
+
+#[derive(Default)]
+pub(super) struct Gathered {
+    submissions: Vec<Parameters>,
+    changed_submissions: Vec<Parameters>,
+    journal: Vec<Parameters>,
+    quarantine: Vec<Parameters>,
+    endpoints: Vec<endpoint::Model>,
+    events: Vec<Parameters>,
+    deliveries: Vec<delivery::Model>,
+}
+
+impl Gathered {
+    /// What a new order brings besides itself.
+    pub(super) fn place(&mut self, rows: &NewOrder) {
+        self.submissions.push(statements::whole(&rows.submission));
+        self.journal.push(statements::whole(&rows.journal));
+    }
+
+    /// What a decision writes besides the order itself.
+    pub(super) fn take(&mut self, decided: Changes) {
+        self.changed_submissions.extend(decided.submission.as_ref().map(statements::answered));
+        self.submissions.extend(decided.new_submission.as_ref().map(statements::whole));
+        self.journal.extend(decided.journal.iter().map(statements::whole));
+        self.quarantine.extend(decided.quarantine.as_ref().map(statements::whole));
+        for told in decided.told {
+            self.events.push(statements::whole(&told.event));
+            if let Some((endpoint, delivery)) = told.promise {
+                self.endpoints.push(endpoint);
+                self.deliveries.push(delivery);
+            }
+        }
+    }
+
+    pub(super) async fn insert(
+        mut self,
+        connection: &mut Connection,
+        clock: LeaseClock,
+    ) -> Result<(), Fault> {
+        if connection.backend() == DbBackend::Sqlite {
+            // A new delivery names in `leased_until` how long its lease is; here it becomes the time it ends.
+            for delivery in &mut self.deliveries {
+                delivery.leased_until = delivery.leased_until.map(|lease_ms| clock.elapsed_ms() + lease_ms);
+            }
+        }
+        self.endpoints.sort_by(|a, b| a.id.cmp(&b.id));
+        self.endpoints.dedup_by(|a, b| a.id == b.id);
+        let steps: [(&Each, Vec<Parameters>); 7] = [
+            (&statements::INSERT_SUBMISSIONS, self.submissions),
+            (&statements::UPDATE_SUBMISSIONS, self.changed_submissions),
+            (&statements::INSERT_JOURNAL, self.journal),
+            (&statements::INSERT_QUARANTINE, self.quarantine),
+            (&statements::INSERT_ENDPOINTS, all(&self.endpoints)),
+            (&statements::INSERT_EVENTS, self.events),
+            (&statements::INSERT_DELIVERIES, all(&self.deliveries)),
+        ];
+        for (statement, rows) in steps {
+            if !rows.is_empty() {
+                connection.each(statement, rows).await.map_err(fault::of_statement)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn all<M: ModelTrait>(rows: &[M]) -> Vec<Parameters> {
+    rows.iter().map(statements::whole).collect()
+}

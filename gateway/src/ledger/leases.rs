@@ -1,0 +1,111 @@
+//! Deliveries in a batch: taken under a lease, and moved on while the lease is still ours.
+
+use std::collections::HashSet;
+
+use sea_orm::DbBackend;
+use sea_orm::sea_query::Expr;
+
+use super::connection::Connection;
+use super::fault::{self, Fault};
+use super::{Claim, DeliveryMove, Write, statements};
+use crate::entity::delivery;
+
+/// The writer's own clock for leases.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LeaseClock {
+    origin: tokio::time::Instant,
+}
+
+impl LeaseClock {
+    pub(super) fn start() -> Self {
+        Self { origin: tokio::time::Instant::now() }
+    }
+
+    pub(super) fn elapsed_ms(self) -> i64 {
+        i64::try_from(self.origin.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Leases compare the database's time on PostgreSQL, so that nodes agree, and this process's monotonic
+    /// time on SQLite, where there is no other.
+    fn now(self, backend: DbBackend) -> Expr {
+        match backend {
+            DbBackend::Postgres => Expr::cust("(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT"),
+            _ => Expr::val(self.elapsed_ms()),
+        }
+    }
+}
+
+/// Take what is due. `again`: what an earlier COMMIT of this batch took is ours still.
+pub(super) async fn take(
+    connection: &mut Connection,
+    claim: &Claim,
+    claimed: &mut Vec<delivery::Model>,
+    again: bool,
+    clock: LeaseClock,
+) -> Result<(), Fault> {
+    let now = clock.now(connection.backend());
+    let before = std::mem::take(claimed);
+    if again && !before.is_empty() {
+        let renewed = statements::renew_leases(claim, &before, now.clone());
+        *claimed = connection.fetch::<delivery::Entity>(&renewed).await.map_err(fault::of_statement)?;
+    }
+    if claimed.is_empty() {
+        let due = statements::claim_deliveries(claim, now);
+        *claimed = connection.fetch::<delivery::Entity>(&due).await.map_err(fault::of_statement)?;
+    }
+    Ok(())
+}
+
+/// Attempts are always kept; a lease fences only the delivery's state.
+pub(super) async fn move_deliveries(
+    connection: &mut Connection,
+    batch: &mut [Write],
+    again: bool,
+) -> Result<(), Fault> {
+    let mut moves: Vec<(&DeliveryMove, &mut bool)> = batch
+        .iter_mut()
+        .filter_map(|write| match write {
+            Write::Move { step, ours, .. } => Some((&**step, ours)),
+            _ => None,
+        })
+        .collect();
+    moves.sort_by(|(a, _), (b, _)| a.delivery_id.cmp(&b.delivery_id));
+    if again {
+        forget_standing(connection, &mut moves).await?;
+    }
+    if moves.is_empty() {
+        return Ok(());
+    }
+    let attempts: Vec<_> =
+        moves.iter().filter_map(|(step, _)| step.attempt.as_ref()).map(statements::whole).collect();
+    if !attempts.is_empty() {
+        connection.each(&statements::INSERT_ATTEMPTS, attempts).await.map_err(fault::of_statement)?;
+    }
+    let steps = moves.iter().map(|(step, _)| statements::delivery_move(step)).collect();
+    let moved = connection.each(&statements::MOVE_DELIVERIES, steps).await.map_err(fault::of_statement)?;
+    let moved: HashSet<String> = moved.into_iter().collect();
+    for (step, ours) in moves {
+        *ours = moved.contains(&step.delivery_id);
+    }
+    Ok(())
+}
+
+/// An earlier COMMIT of this batch may have gone through after all: such a move is not made again, since the delivery
+/// may have been taken anew, and its outcome is kept.
+async fn forget_standing(
+    connection: &mut Connection,
+    moves: &mut Vec<(&DeliveryMove, &mut bool)>,
+) -> Result<(), Fault> {
+    let attempts = moves.iter().filter_map(|(step, _)| step.attempt.as_ref());
+    let keys: Vec<_> = attempts
+        .map(|attempt| vec![attempt.delivery_id.as_str().into(), attempt.id.as_str().into()])
+        .collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let standing =
+        connection.each(&statements::ATTEMPTS_STANDING, keys).await.map_err(fault::of_statement)?;
+    let standing: HashSet<String> = standing.into_iter().collect();
+    moves.retain(|(step, _)| step.attempt.as_ref().is_none_or(|attempt| !standing.contains(&attempt.id)));
+    Ok(())
+}
