@@ -22,7 +22,7 @@ use tracing::Instrument;
 
 use self::body::{BoxBody, CappedBody, Watch};
 use self::line::{RequestLine, chain};
-pub use self::rejection::{Rejection, problem};
+pub use self::rejection::{Rejection, problem, problem_type};
 pub use self::routes::RouteTable;
 use crate::config;
 

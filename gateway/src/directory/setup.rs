@@ -8,12 +8,16 @@ use serde::{Deserialize, Serialize};
 use shared::money::Currency;
 use shared::wallet::Wallet;
 use url::Url;
+use zeroize::Zeroizing;
 
+use super::access::{Mode, Scopes};
+use super::api_keys;
+use super::change::count;
 use super::vault::Vault;
 use crate::app::App;
 use crate::chance::{self, Chance};
 use crate::config;
-use crate::entity::{account, merchant, operator, platform, sign_key, store};
+use crate::entity::{account, api_key, merchant, operator, platform, sign_key, store};
 use crate::ledger::{Lane, Ledger, RowStatement, insert_rows};
 
 /// A sign key brought along must have at least this many characters' worth of bits.
@@ -37,6 +41,24 @@ pub struct PlatformDescription {
     pub account: Vec<AccountDescription>,
     #[serde(default)]
     pub merchant: Vec<MerchantDescription>,
+    /// Keys for the REST API, known by their names. A new platform without any gets one for testing.
+    #[serde(default)]
+    pub api_key: Vec<ApiKeyDescription>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeyDescription {
+    pub name: String,
+    pub mode: Mode,
+    /// Absent: made, and shown once.
+    pub key: Option<String>,
+}
+
+impl std::fmt::Debug for ApiKeyDescription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiKeyDescription").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 #[derive(Deserialize)]
@@ -46,6 +68,13 @@ pub struct AccountDescription {
     pub base_url: String,
     pub partner_no: String,
     pub sign_key: String,
+    /// Whether it is ScanForPay itself or a sandbox.
+    #[serde(default = "live")]
+    pub mode: Mode,
+}
+
+fn live() -> Mode {
+    Mode::Live
 }
 
 impl std::fmt::Debug for AccountDescription {
@@ -70,13 +99,6 @@ impl std::fmt::Debug for MerchantDescription {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MerchantDescription").field("partner_no", &self.partner_no).finish_non_exhaustive()
     }
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    Live,
-    Test,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,6 +136,7 @@ pub struct Made {
     pub platforms: Vec<String>,
     pub accounts: Vec<String>,
     pub merchants: Vec<MadeMerchant>,
+    pub api_keys: Vec<MadeApiKey>,
     pub stores: Vec<String>,
     pub operators: Vec<String>,
 }
@@ -124,6 +147,15 @@ pub struct MadeMerchant {
     pub partner_no: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_key: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct MadeApiKey {
+    pub platform: String,
+    pub name: String,
+    pub mode: Mode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// What making needs of the gateway.
@@ -183,7 +215,18 @@ impl<'a> Workshop<'a> {
             "the slug {slug} is a route of the gateway itself"
         );
         let found = platform::Entity::find().filter(platform::Column::Slug.eq(slug)).one(self.read).await?;
-        let platform_id = found.map_or_else(|| self.new_platform(description, made, rows), |row| row.id);
+        let mut api_keys = description.api_key.clone();
+        if found.is_none() && api_keys.is_empty() {
+            api_keys.push(ApiKeyDescription { name: "first".to_owned(), mode: Mode::Test, key: None });
+        }
+        let platform_id = match found {
+            Some(row) => row.id,
+            None => self.new_platform(description, made, rows),
+        };
+        rows.push(count(&platform_id));
+        for key in &api_keys {
+            self.api_key(slug, &platform_id, key, made, rows).await?;
+        }
         let mut accounts = Vec::new();
         for account in &description.account {
             let id = self
@@ -212,11 +255,63 @@ impl<'a> Workshop<'a> {
             slug: slug.clone(),
             name: description.name.clone().unwrap_or_else(|| slug.clone()),
             created_at: self.now,
+            changes: 0,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<platform::Entity>(&[row]));
         made.platforms.push(slug.clone());
         id
+    }
+
+    async fn api_key(
+        &self,
+        slug: &str,
+        platform_id: &str,
+        description: &ApiKeyDescription,
+        made: &mut Made,
+        rows: &mut Vec<RowStatement>,
+    ) -> anyhow::Result<()> {
+        let found = api_key::Entity::find()
+            .filter(api_key::Column::PlatformId.eq(platform_id))
+            .filter(api_key::Column::MerchantId.is_null())
+            .filter(api_key::Column::Name.eq(&description.name))
+            .one(self.read)
+            .await?;
+        if found.is_some() {
+            return Ok(());
+        }
+        let name = &description.name;
+        let (text, is_made) = match &description.key {
+            Some(key) => (Zeroizing::new(key.clone()), false),
+            None => (api_keys::new_key(description.mode).text, true),
+        };
+        let hash = api_keys::hash_of(&text).map_err(|_| anyhow::anyhow!("API key {name} is mistyped"))?;
+        ensure!(
+            text.starts_with(&format!("sg_{}_", description.mode.as_str())),
+            "API key {name} is of the other mode"
+        );
+        rows.push(insert_rows::<api_key::Entity>(&[api_key::Model {
+            id: self.chance.id(),
+            platform_id: platform_id.to_owned(),
+            merchant_id: None,
+            name: name.clone(),
+            mode: description.mode,
+            prefix: api_keys::shown(&text),
+            hash: hash.to_vec(),
+            scopes: Scopes::all().text(),
+            addresses: String::new(),
+            created_at: self.now,
+            expires_at: None,
+            last_used_at: None,
+            revoked_at: None,
+        }]));
+        made.api_keys.push(MadeApiKey {
+            platform: slug.to_owned(),
+            name: name.clone(),
+            mode: description.mode,
+            key: is_made.then(|| text.to_string()),
+        });
+        Ok(())
     }
 
     async fn account(
@@ -249,6 +344,8 @@ impl<'a> Workshop<'a> {
             base_url: base_url.to_owned(),
             partner_no: description.partner_no.clone(),
             created_at: self.now,
+            version: 1,
+            mode: description.mode,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<account::Entity>(&[row]));
@@ -307,14 +404,13 @@ impl<'a> Workshop<'a> {
             partner_no: description.partner_no.clone(),
             reference: None,
             name: description.name.clone(),
-            mode: match description.mode {
-                Mode::Live => "live".into(),
-                Mode::Test => "test".into(),
-            },
+            mode: description.mode,
             status: "active".into(),
             freshness_ms: None,
             freshness_mode: None,
             created_at: self.now,
+            version: 1,
+            offboarded_at: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<merchant::Entity>(&[row]));
@@ -380,6 +476,7 @@ impl<'a> Workshop<'a> {
             late_payment: "tell".into(),
             status: "active".into(),
             created_at: self.now,
+            version: 1,
         }]));
         made.stores.push(description.store_no.clone());
         Ok(())

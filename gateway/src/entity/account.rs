@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::directory::access::Mode;
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "accounts")]
 pub struct Model {
@@ -12,6 +14,8 @@ pub struct Model {
     pub base_url: String,
     pub partner_no: String,
     pub created_at: i64,
+    pub version: i64,
+    pub mode: Mode,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

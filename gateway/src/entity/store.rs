@@ -18,6 +18,7 @@ pub struct Model {
     pub late_payment: String,
     pub status: String,
     pub created_at: i64,
+    pub version: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

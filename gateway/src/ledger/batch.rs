@@ -467,6 +467,7 @@ async fn run_rows(connection: &mut Connection, statements: &[RowStatement]) -> R
         written += match statement {
             RowStatement::Insert(insert) => execute(connection, insert).await?,
             RowStatement::Update(update) => execute(connection, update).await?,
+            RowStatement::Delete(delete) => execute(connection, delete).await?,
         };
     }
     Ok(written)

@@ -28,11 +28,13 @@ pub mod acts;
 pub mod apart;
 pub mod merchant;
 pub mod people;
+pub mod rest;
 pub mod rows;
 pub mod side;
 pub mod web;
 
 pub use merchant::{Answer, Order};
+pub use rest::Keys;
 
 pub const PLATFORM: &str = "demo";
 pub const PARTNER_NO: &str = "10001";
@@ -112,6 +114,8 @@ pub struct World {
     pub upstream: Control,
     pub shop: Shop,
     pub clock: ManualClock,
+    /// The platform's keys for the REST API.
+    pub keys: Keys,
     time: Clock,
     /// Settings on top of the harness's own: path and value.
     pub settings: Vec<(&'static str, String)>,
@@ -162,7 +166,8 @@ impl World {
         let shop = sandbox::shop::start(shop_listener, shop_settings).expect("a shop");
         let sandbox = start_sandbox(&time).await;
         let upstream = sandbox.control();
-        Self { backend, store_url, folder, sandbox, upstream, shop, clock, time, settings: Vec::new() }
+        let keys = Keys::default();
+        Self { backend, store_url, folder, sandbox, upstream, shop, clock, keys, time, settings: Vec::new() }
     }
 
     pub fn clock(&self) -> Clock {
@@ -199,8 +204,17 @@ impl World {
             r#"
             [[platform]]
             slug = "{PLATFORM}"
+            [[platform.api_key]]
+            name = "test"
+            mode = "test"
+            key = "{}"
+            [[platform.api_key]]
+            name = "live"
+            mode = "live"
+            key = "{}"
             [[platform.account]]
             name = "main"
+            mode = "test"
             base_url = "{}"
             partner_no = "{UPSTREAM_PARTNER_NO}"
             sign_key = "{ACCOUNT_KEY}"
@@ -222,6 +236,8 @@ impl World {
             currency = "JPY"
             wallets = ["Wechat"]
             "#,
+            self.keys.test,
+            self.keys.live,
             self.sandbox.base_url()
         );
         toml::from_str(&text).expect("a description")

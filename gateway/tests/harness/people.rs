@@ -50,12 +50,14 @@ impl Stage {
     /// Let the neighbour and the other platform move in.
     pub async fn others_move_in(&self) {
         let base_url = self.world.sandbox.base_url();
+        let other_api_key = &self.world.keys.other;
         let text = format!(
             r#"
             [[platform]]
             slug = "{PLATFORM}"
             [[platform.account]]
             name = "main"
+            mode = "test"
             base_url = "{base_url}"
             partner_no = "{UPSTREAM_PARTNER_NO}"
             sign_key = "{ACCOUNT_KEY}"
@@ -72,8 +74,13 @@ impl Stage {
             wallets = ["Alipay"]
             [[platform]]
             slug = "{OTHER_PLATFORM}"
+            [[platform.api_key]]
+            name = "test"
+            mode = "test"
+            key = "{other_api_key}"
             [[platform.account]]
             name = "main"
+            mode = "test"
             base_url = "{base_url}"
             partner_no = "{OTHER_UPSTREAM_PARTNER_NO}"
             sign_key = "{OTHER_ACCOUNT_KEY}"
@@ -114,6 +121,15 @@ impl Stage {
 
     pub fn merchant_id(&self) -> String {
         self.app().directory.merchant(PLATFORM, PARTNER_NO).expect("the merchant is there").id.clone()
+    }
+
+    pub fn neighbour_id(&self) -> String {
+        self.app().directory.merchant(PLATFORM, NEIGHBOUR_NO).expect("the neighbour is there").id.clone()
+    }
+
+    /// The other platform's merchant.
+    pub fn other_id(&self) -> String {
+        self.app().directory.merchant(OTHER_PLATFORM, PARTNER_NO).expect("the other is there").id.clone()
     }
 
     pub fn account_id(&self) -> String {

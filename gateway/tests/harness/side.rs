@@ -28,6 +28,14 @@ impl Side {
         .expect("the statement runs");
     }
 
+    /// A statement that the store may refuse.
+    pub async fn try_run(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => connection.execute(statement).await.map(drop),
+            Self::Postgres(connection) => connection.execute(statement).await.map(drop),
+        }
+    }
+
     /// Let nobody else write an order until this is released. Reading goes on.
     pub async fn hold_orders(&mut self) {
         self.run("BEGIN IMMEDIATE", "BEGIN; LOCK TABLE orders IN EXCLUSIVE MODE").await;
