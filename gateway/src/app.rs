@@ -17,8 +17,8 @@ use crate::deliveries::Deliveries;
 use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
 use crate::directory::Directory;
-use crate::directory::api_keys;
 use crate::directory::vault::Vault;
+use crate::directory::{api_keys, sign_keys};
 use crate::disk::Disk;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
@@ -134,6 +134,9 @@ impl App {
             }
             if let Err(error) = api_keys::manage::write_uses(&self).await {
                 tracing::warn!(%error, "the last uses of API keys could not be written");
+            }
+            if let Err(error) = sign_keys::write_uses(&self).await {
+                tracing::warn!(%error, "the last uses of sign keys could not be written");
             }
             if let Err(error) = rest::prune(&self).await {
                 tracing::warn!(%error, "kept answers could not be pruned");

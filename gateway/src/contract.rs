@@ -45,23 +45,36 @@ pub fn yaml(document: &Value) -> String {
 /// Unknown fields are refused in every body that is held against its schema: all but the signed API's, which passes
 /// them on.
 fn close_bodies(spec: &mut Map<String, Value>) {
-    let paths = spec.get("paths").and_then(Value::as_object).into_iter().flatten();
-    let rest = paths.filter(|(path, _)| path.starts_with("/v1/")).flat_map(|(_, path)| path.as_object());
-    let bodies = rest.flat_map(Map::values).filter_map(|operation| operation.get("requestBody"));
-    let mut open: Vec<String> = bodies.flat_map(references).collect();
-    let mut closed: Vec<String> = Vec::new();
-    while let Some(name) = open.pop() {
-        let Some(schema) =
-            spec.get_mut("components").and_then(|parts| parts.get_mut("schemas")?.get_mut(&name))
-        else {
-            continue;
-        };
-        if schema["type"] == "object" && schema.get("additionalProperties").is_none() {
+    for name in bodies_of(spec) {
+        let schemas = spec.get_mut("components").and_then(|parts| parts.get_mut("schemas"));
+        if let Some(schema) = schemas.and_then(|schemas| schemas.get_mut(&name))
+            && schema["type"] == "object"
+            && schema.get("additionalProperties").is_none()
+        {
             schema["additionalProperties"] = Value::Bool(false);
         }
-        closed.push(name);
-        open.extend(references(schema).into_iter().filter(|name| !closed.contains(name)));
     }
+}
+
+/// The names of the schemas of `/v1`'s request bodies, and of those within them.
+pub fn bodies(document: &Value) -> Vec<String> {
+    document.as_object().map(bodies_of).unwrap_or_default()
+}
+
+fn bodies_of(spec: &Map<String, Value>) -> Vec<String> {
+    let paths = spec.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let rest = paths.filter(|(path, _)| path.starts_with("/v1/")).filter_map(|(_, path)| path.as_object());
+    let taken = rest.flat_map(Map::values).filter_map(|operation| operation.get("requestBody"));
+    let mut open: Vec<String> = taken.flat_map(references).collect();
+    let mut found: Vec<String> = Vec::new();
+    while let Some(name) = open.pop() {
+        if !found.contains(&name) {
+            let schema = spec.get("components").and_then(|parts| parts.get("schemas")?.get(&name));
+            open.extend(schema.into_iter().flat_map(references));
+            found.push(name);
+        }
+    }
+    found
 }
 
 /// The names of the schemas that a part of the document refers to.

@@ -101,7 +101,7 @@ fn config(data: &Path, gateway_url: &str, sandbox_url: &str) -> anyhow::Result<C
         given("server.public_url", gateway_url.to_owned()),
         given("store.url", format!("sqlite:{}", data("scangate.db"))),
         given("secrets.master_key_file", data("master.key")),
-        given("upstream.allowed_base_urls", format!("[\"{sandbox_url}\"]")),
+        given("upstream.sandbox_base_urls", format!("[\"{sandbox_url}\"]")),
         given("deliveries.allow_addresses", OWN_NETWORKS.to_owned()),
         given("server.bare_platform", PLATFORM.to_owned()),
     ]);
@@ -143,7 +143,6 @@ async fn make(app: &App, file: &DemoFile, sandbox_url: &str) -> anyhow::Result<(
         base_url: sandbox_url.to_owned(),
         partner_no: file.upstream.partner_no.clone(),
         sign_key: file.upstream.sign_key.clone(),
-        mode: Mode::Test,
     };
     let store = STORES.iter().zip(&file.stores).map(|((store_no, upstream_store_no, currency), store)| {
         StoreDescription {

@@ -6,24 +6,34 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{ColumnTrait, DatabaseConnection};
 use shared::money::Currency;
 use shared::wallet::Wallet;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::entity::api_key;
+
 pub mod access;
+pub mod accounts;
 pub mod api_keys;
 pub mod audit;
 pub mod change;
 mod load;
 pub mod merchants;
+pub mod offboard;
+pub mod onboarding;
+pub mod proof;
 pub mod setup;
+pub mod sign_keys;
+pub mod stores;
+pub mod usage;
 pub mod vault;
 
 use access::Mode;
 use api_keys::{ApiKey, KeyHash};
 use change::Refresh;
+use usage::LastUse;
 use vault::Vault;
 
 /// A version of a sign key.
@@ -33,6 +43,7 @@ pub struct SignKey {
     pub text: Zeroizing<String>,
     /// Unix milliseconds; `None` is the current version.
     pub expires_at: Option<i64>,
+    pub last_use: Arc<LastUse>,
 }
 
 impl SignKey {
@@ -55,12 +66,28 @@ impl Account {
         &self.keys[0] // loading refuses an account without keys
     }
 
+    /// The version to sign with: the one that the upstream last took, while it is valid; the current one before that.
+    pub fn signing_key(&self, now: i64) -> &SignKey {
+        let valid = self.keys.iter().rev().filter(|key| key.is_valid(now));
+        valid.max_by_key(|key| key.last_use.at()).unwrap_or_else(|| self.current_key())
+    }
+
+    pub fn key(&self, id: &str) -> Option<&SignKey> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+
+    /// The newest valid version but this one.
+    pub fn other_key(&self, id: &str, now: i64) -> Option<&SignKey> {
+        self.keys.iter().find(|key| key.id != id && key.is_valid(now))
+    }
+
     /// The versions that were valid at `at` or later.
     pub fn keys_valid_since(&self, at: i64) -> Vec<SignKey> {
         self.keys.iter().filter(|key| key.is_valid(at)).cloned().collect()
     }
 }
 
+#[derive(Clone)]
 pub struct Store {
     pub id: String,
     pub store_no: String,
@@ -114,6 +141,38 @@ impl Merchant {
     pub fn current_key(&self) -> &SignKey {
         &self.keys[0] // loading refuses a merchant without keys
     }
+
+    /// Keep what this process has seen of the merchant as it was before.
+    fn take_over(&self, before: &Self) {
+        if let Some(key) = before.last_used_key() {
+            self.used_key(&key.id);
+        }
+        take_over(&self.keys, &before.keys);
+    }
+
+    /// The merchant with this account as it is now, if a store of it uses it.
+    fn with(&self, account: &Arc<Account>) -> Option<Self> {
+        if self.stores.values().all(|store| store.account.id != account.id) {
+            return None;
+        }
+        let stores = self.stores.iter().map(|(number, store)| {
+            let changed = Store { account: Arc::clone(account), ..Store::clone(store) };
+            let store = if store.account.id == account.id { Arc::new(changed) } else { Arc::clone(store) };
+            (number.clone(), store)
+        });
+        Some(Self {
+            id: self.id.clone(),
+            platform_id: self.platform_id.clone(),
+            partner_no: self.partner_no.clone(),
+            mode: self.mode,
+            suspended: self.suspended,
+            freshness_window: self.freshness_window,
+            freshness: self.freshness,
+            keys: self.keys.clone(),
+            stores: stores.collect(),
+            last_key: AtomicUsize::new(self.last_key.load(Ordering::Relaxed)),
+        })
+    }
 }
 
 /// Everybody, as last looked at in the store.
@@ -131,19 +190,59 @@ struct Everybody {
 impl Everybody {
     fn put_merchant(&mut self, merchant: Merchant) {
         let Some(slug) = self.slugs.get(&merchant.platform_id).cloned() else { return };
-        if let Some(key) = self.merchants.get(&merchant.id).and_then(|before| before.last_used_key()) {
-            merchant.used_key(&key.id);
+        if let Some(before) = self.merchants.get(&merchant.id) {
+            merchant.take_over(before);
         }
         let merchant = Arc::new(merchant);
         self.platforms.entry(slug).or_default().insert(merchant.partner_no.clone(), Arc::clone(&merchant));
         self.merchants.insert(merchant.id.clone(), merchant);
     }
 
+    /// An account, and the merchants that have stores of it.
+    fn put_account(&mut self, account: Account) {
+        if let Some(before) = self.accounts.get(&account.id) {
+            take_over(&account.keys, &before.keys);
+        }
+        let account = Arc::new(account);
+        let concerned = self.merchants.values().filter_map(|merchant| merchant.with(&account));
+        for merchant in concerned.collect::<Vec<_>>() {
+            self.put_merchant(merchant);
+        }
+        self.accounts.insert(account.id.clone(), account);
+    }
+
     fn put_api_key(&mut self, key: ApiKey) {
         if let Some(before) = self.api_keys.get(&key.hash) {
-            key.used_as(before);
+            key.last_use.take_over(&before.last_use);
         }
         self.api_keys.insert(key.hash, Arc::new(key));
+    }
+
+    /// Keep what this process has seen of those that were there before.
+    fn take_over(&self, before: &Self) {
+        for (id, merchant) in &self.merchants {
+            if let Some(before) = before.merchants.get(id) {
+                merchant.take_over(before);
+            }
+        }
+        for (id, account) in &self.accounts {
+            if let Some(before) = before.accounts.get(id) {
+                take_over(&account.keys, &before.keys);
+            }
+        }
+        for (hash, key) in &self.api_keys {
+            if let Some(before) = before.api_keys.get(hash) {
+                key.last_use.take_over(&before.last_use);
+            }
+        }
+    }
+}
+
+fn take_over(keys: &[SignKey], before: &[SignKey]) {
+    for key in keys {
+        if let Some(before) = before.iter().find(|before| before.id == key.id) {
+            key.last_use.take_over(&before.last_use);
+        }
     }
 }
 
@@ -165,16 +264,7 @@ impl Directory {
         let _looking = self.looking.lock().await;
         let mut everybody = load::everybody(read, vault).await?;
         self.change(|before| {
-            for (id, merchant) in &everybody.merchants {
-                if let Some(key) = before.merchants.get(id).and_then(|before| before.last_used_key()) {
-                    merchant.used_key(&key.id);
-                }
-            }
-            for (hash, key) in &everybody.api_keys {
-                if let Some(before) = before.api_keys.get(hash) {
-                    key.used_as(before);
-                }
-            }
+            everybody.take_over(before);
             std::mem::swap(before, &mut everybody);
         });
         Ok(())
@@ -194,10 +284,19 @@ impl Directory {
                     self.change(|everybody| everybody.put_merchant(merchant));
                 }
             }
-            Refresh::ApiKey(id) => {
-                if let Some(key) = load::api_key(read, id).await? {
-                    self.change(|everybody| everybody.put_api_key(key));
+            Refresh::Account(id) => {
+                if let Some(account) = load::account(read, vault, id).await? {
+                    self.change(|everybody| everybody.put_account(account));
                 }
+            }
+            Refresh::ApiKey(id) => {
+                let found = load::api_keys(read, api_key::Column::Id.eq(id.as_str())).await?;
+                self.change(|everybody| found.into_iter().for_each(|key| everybody.put_api_key(key)));
+            }
+            Refresh::ApiKeysOf(merchant_id) => {
+                let found =
+                    load::api_keys(read, api_key::Column::MerchantId.eq(merchant_id.as_str())).await?;
+                self.change(|everybody| found.into_iter().for_each(|key| everybody.put_api_key(key)));
             }
         }
         Ok(())
@@ -229,11 +328,22 @@ impl Directory {
         self.look(|everybody| everybody.api_keys.get(hash).cloned())
     }
 
-    /// Keys whose last use has to be written by now, `most` of them.
+    /// API keys whose last use has to be written by now, `most` of them.
     pub fn api_key_uses(&self, most: usize) -> Vec<(Arc<ApiKey>, i64)> {
         self.look(|everybody| {
+            let keys = everybody.api_keys.values();
+            let uses = keys.filter_map(|key| Some((Arc::clone(key), key.last_use.to_write()?)));
+            uses.take(most).collect()
+        })
+    }
+
+    /// The same of sign keys.
+    pub fn sign_key_uses(&self, most: usize) -> Vec<(SignKey, i64)> {
+        self.look(|everybody| {
+            let merchants = everybody.merchants.values().flat_map(|merchant| &merchant.keys);
+            let accounts = everybody.accounts.values().flat_map(|account| &account.keys);
             let uses =
-                everybody.api_keys.values().filter_map(|key| Some((Arc::clone(key), key.use_to_write()?)));
+                merchants.chain(accounts).filter_map(|key| Some((key.clone(), key.last_use.to_write()?)));
             uses.take(most).collect()
         })
     }

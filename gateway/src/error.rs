@@ -47,6 +47,8 @@ pub enum Error {
     NotFound,
     #[error("the body is not JSON that can be read: {0}")]
     NotJson(String),
+    #[error("the body is not CSV that can be read: {0}")]
+    NotCsv(String),
     #[error("the body must be {0}")]
     ContentType(&'static str),
     /// Fields of the body or parameters that are wrong.
@@ -54,7 +56,7 @@ pub enum Error {
     Invalid(Vec<FieldProblem>),
     /// It cannot be done as things stand. Code, reason, and the field that is in the way, if one is.
     #[error("{detail}")]
-    Conflict { code: &'static str, detail: String, pointer: Option<&'static str> },
+    Conflict { code: &'static str, detail: String, pointer: Option<String> },
     #[error("the Idempotency-Key was used before with another request")]
     KeyReused,
     #[error("the request with this Idempotency-Key is being answered still")]
@@ -73,12 +75,17 @@ impl Error {
         Self::Invalid(vec![FieldProblem::body(pointer, detail)])
     }
 
+    /// Something is in the way of the field at `pointer`.
+    pub fn conflict(code: &'static str, pointer: impl Into<String>, detail: &str) -> Self {
+        Self::Conflict { code, detail: detail.to_owned(), pointer: Some(pointer.into()) }
+    }
+
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) | Self::PlatformsOnly => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::NotJson(_) => StatusCode::BAD_REQUEST,
+            Self::NotJson(_) | Self::NotCsv(_) => StatusCode::BAD_REQUEST,
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict { .. } | Self::KeyRunning => StatusCode::CONFLICT,
@@ -95,6 +102,7 @@ impl Error {
             Self::PlatformsOnly => "platforms_only",
             Self::NotFound => "not_found",
             Self::NotJson(_) => "not_json",
+            Self::NotCsv(_) => "not_csv",
             Self::ContentType(_) => "unsupported_media_type",
             Self::Invalid(_) => "invalid",
             Self::Conflict { code, .. } => code,

@@ -3,11 +3,16 @@
 mod harness;
 
 mod rest {
+    mod accounts;
     mod audit;
     mod keys;
+    mod leaving;
     mod merchants;
+    mod onboarding;
     mod once;
     mod pages;
     mod shapes;
+    mod sign_keys;
+    mod stores;
     mod tenancy;
 }

@@ -64,6 +64,8 @@ impl Remark {
 pub struct Limits {
     /// In bytes.
     pub max_body: usize,
+    /// Routes that take more, by their patterns.
+    pub larger_bodies: &'static [(&'static str, usize)],
     pub body_timeout: Duration,
     pub request_timeout: Duration,
 }
@@ -72,6 +74,7 @@ impl From<&config::Server> for Limits {
     fn from(server: &config::Server) -> Self {
         Self {
             max_body: server.max_body,
+            larger_bodies: &[],
             body_timeout: server.body_timeout,
             request_timeout: server.request_timeout,
         }
@@ -120,8 +123,8 @@ impl<E: Endpoint> Endpoint for AtEdge<E> {
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let id: Arc<str> = (self.edge.ids)().into();
         request.set_data(RequestId(Arc::clone(&id)));
-        let watch = self.edge.cap_body(&mut request);
         let place = Place::of(&request, &self.edge.routes);
+        let watch = self.edge.cap_body(&mut request, &place);
         let line =
             RequestLine::begin(Arc::clone(&id), request.method(), place.route.clone(), Arc::clone(&watch));
 
@@ -174,11 +177,13 @@ fn is_signed(path: &str) -> bool {
 }
 
 impl Inner {
-    fn cap_body(&self, request: &mut Request) -> Arc<Watch> {
+    fn cap_body(&self, request: &mut Request, place: &Place) -> Arc<Watch> {
         let watch = Arc::new(Watch::default());
         let body = request.take_body();
         if !body.is_empty() {
-            let Limits { max_body, body_timeout, .. } = self.limits;
+            let Limits { max_body, larger_bodies, body_timeout, .. } = self.limits;
+            let larger = larger_bodies.iter().find(|(pattern, _)| place.route.as_deref() == Some(*pattern));
+            let max_body = larger.map_or(max_body, |(_, larger)| max_body.max(*larger));
             let capped = CappedBody::new(body.into(), max_body, body_timeout, Arc::clone(&watch));
             request.set_body(Body::from(BoxBody::new(capped)));
         }

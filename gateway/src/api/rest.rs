@@ -16,8 +16,8 @@ pub use body::{Body, Schemas};
 pub use fields::{Settable, Timestamp};
 pub use once::{KEPT, Once, Planned, Running, change, prune};
 pub use page::{Page, PageQuery};
-pub use problem::ChangeError;
-pub use reply::{Changed, Created, Found};
+pub use problem::{ChangeError, Problem};
+pub use reply::{Answer, Changed, Created, Found};
 pub use secret::ShownSecret;
 
 /// The resources' groups in the contract.
@@ -30,6 +30,10 @@ pub enum Group {
     /// pages of at most 100, newest first: follow `Link: <…>; rel="next"`. Every POST takes an `Idempotency-Key`:
     /// the same key with the same request gets the same answer for 24 hours, without its secrets.
     Merchants,
+    /// Merchants' stores, each with its account and its store number at ScanForPay.
+    Stores,
+    /// What ScanForPay issued to a platform: partner numbers and sign keys. Stores share them.
+    Accounts,
     /// Keys that open the REST API.
     #[oai(rename = "API keys")]
     ApiKeys,

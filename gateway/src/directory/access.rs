@@ -184,6 +184,11 @@ impl FromIterator<Scope> for Scopes {
     }
 }
 
+/// Whether a text can be an id at all. What cannot need not be looked for: a store may even choke on it.
+pub fn is_id(text: &str) -> bool {
+    text.len() == 26 && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// By what a caller was proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {

@@ -5,7 +5,6 @@
 pub mod manage;
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use data_encoding::BASE32_NOPAD;
 use ipnet::IpNet;
@@ -13,6 +12,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::access::{Caller, Credential, Mode, Scopes, Tenant, Unproven};
+use super::usage::LastUse;
 use crate::chance;
 use crate::entity::api_key;
 
@@ -20,8 +20,6 @@ const SECRET_CHARACTERS: usize = 32;
 const CHECK_CHARACTERS: usize = 8;
 /// How much of a key is shown, by which people tell theirs apart: the mode and 4 characters.
 const SHOWN_CHARACTERS: usize = "sg_test_".len() + 4;
-/// A key's last use is written when it is this much later than the one that is written.
-const USE_RESOLUTION_MS: i64 = 60_000;
 
 pub type KeyHash = [u8; 32];
 
@@ -36,8 +34,7 @@ pub struct ApiKey {
     addresses: Vec<IpNet>,
     expires_at: Option<i64>,
     revoked_at: Option<i64>,
-    last_used_at: AtomicI64,
-    written_use_at: AtomicI64,
+    pub last_use: LastUse,
 }
 
 /// A new key and what of it is kept.
@@ -83,7 +80,6 @@ impl ApiKey {
         let hash = row.hash.as_slice().try_into().with_context(|| format!("the hash of key {}", row.id))?;
         let addresses = row.addresses.split_ascii_whitespace().map(str::parse::<IpNet>);
         let addresses = addresses.collect::<Result<_, _>>();
-        let used_at = row.last_used_at.unwrap_or_default();
         Ok(Self {
             tenant: Tenant::new(&row.platform_id, row.merchant_id.as_deref()),
             addresses: addresses.with_context(|| format!("the networks of key {}", row.id))?,
@@ -93,8 +89,7 @@ impl ApiKey {
             hash,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
-            last_used_at: AtomicI64::new(used_at),
-            written_use_at: AtomicI64::new(used_at),
+            last_use: LastUse::new(row.last_used_at),
         })
     }
 
@@ -110,7 +105,7 @@ impl ApiKey {
         if !self.addresses.is_empty() && !self.addresses.iter().any(|network| network.contains(&address)) {
             return Err(Unproven::Elsewhere);
         }
-        self.last_used_at.fetch_max(now, Ordering::Relaxed);
+        self.last_use.note(now);
         Ok(Caller {
             tenant: self.tenant.clone(),
             mode: self.mode,
@@ -118,23 +113,6 @@ impl ApiKey {
             credential: Credential::ApiKey(self.id.clone()),
             address,
         })
-    }
-
-    /// When it was last used, where that has to be written by now.
-    pub fn use_to_write(&self) -> Option<i64> {
-        let used_at = self.last_used_at.load(Ordering::Relaxed);
-        let is_due = used_at >= self.written_use_at.load(Ordering::Relaxed) + USE_RESOLUTION_MS;
-        is_due.then_some(used_at)
-    }
-
-    pub fn wrote_use(&self, used_at: i64) {
-        self.written_use_at.fetch_max(used_at, Ordering::Relaxed);
-    }
-
-    /// Keep what this process knows of its use when the key is loaded anew.
-    pub fn used_as(&self, before: &Self) {
-        self.last_used_at.fetch_max(before.last_used_at.load(Ordering::Relaxed), Ordering::Relaxed);
-        self.wrote_use(before.written_use_at.load(Ordering::Relaxed));
     }
 }
 
@@ -194,16 +172,5 @@ mod tests {
         let from = |address: &str| key.proves(address.parse().expect("an address"), 0).is_ok();
         assert!(from("127.0.0.3") && from("::ffff:127.0.0.1") && from("2001:db8::5"));
         assert!(!from("127.0.0.4") && !from("2001:db8:0:1::5"));
-    }
-
-    #[test]
-    fn a_use_is_written_once_a_minute() {
-        let key = key("", None);
-        key.proves(HERE, USE_RESOLUTION_MS - 1).expect("good");
-        assert_eq!(key.use_to_write(), None);
-        key.proves(HERE, USE_RESOLUTION_MS).expect("good");
-        assert_eq!(key.use_to_write(), Some(USE_RESOLUTION_MS));
-        key.wrote_use(USE_RESOLUTION_MS);
-        assert_eq!(key.use_to_write(), None);
     }
 }

@@ -20,7 +20,10 @@ use crate::ledger::{Lane, LedgerError, RowStatement};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refresh {
     Merchant(String),
+    Account(String),
     ApiKey(String),
+    /// All of a merchant's.
+    ApiKeysOf(String),
 }
 
 /// A change that is ready to be written.
@@ -63,6 +66,21 @@ impl Plan {
         self.statements.push(RowStatement::Insert(statement));
     }
 
+    /// One more entry of the audit log.
+    pub fn log(&mut self, entry: &audit_entry::Model) {
+        self.insert::<audit_entry::Entity>(entry);
+    }
+
+    /// Make another change with this one.
+    pub fn absorb(&mut self, other: Self) {
+        self.log(&other.entry);
+        self.conditions.extend(other.conditions);
+        self.statements.extend(other.statements);
+        for what in other.refresh {
+            self.refresh(what);
+        }
+    }
+
     /// The update must name the state it starts from, so that doing it twice does it once.
     pub fn update(&mut self, mut update: UpdateStatement) {
         update.and_where(self.entry_stands());
@@ -70,7 +88,9 @@ impl Plan {
     }
 
     pub fn refresh(&mut self, what: Refresh) {
-        self.refresh.push(what);
+        if !self.refresh.contains(&what) {
+            self.refresh.push(what);
+        }
     }
 
     /// Keep `answer`, unless there is one under its key already.

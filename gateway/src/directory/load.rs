@@ -13,6 +13,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::api_keys::ApiKey;
+use super::usage::LastUse;
 use super::vault::Vault;
 use super::{Account, Everybody, Freshness, Merchant, SignKey, Store};
 use crate::entity::{account, api_key, merchant, platform, sign_key, store};
@@ -63,8 +64,24 @@ pub(super) async fn merchant(
     merchant_of(row, keys, stores).map(Some)
 }
 
-pub(super) async fn api_key(read: &DatabaseConnection, id: &str) -> anyhow::Result<Option<ApiKey>> {
-    api_key::Entity::find_by_id(id).one(read).await?.map(ApiKey::of).transpose()
+/// One account with its keys, as it stands now.
+pub(super) async fn account(
+    read: &DatabaseConnection,
+    vault: &Vault,
+    id: &str,
+) -> anyhow::Result<Option<Account>> {
+    let Some(row) = account::Entity::find_by_id(id).one(read).await? else { return Ok(None) };
+    let own = sign_key::Entity::find().filter(sign_key::Column::OwnerId.eq(id));
+    let keys = keys(read, vault, own).await?.remove(id).unwrap_or_default();
+    account_of(row, keys).map(Some)
+}
+
+pub(super) async fn api_keys(
+    read: &DatabaseConnection,
+    which: impl sea_orm::sea_query::IntoCondition,
+) -> anyhow::Result<Vec<ApiKey>> {
+    let rows = api_key::Entity::find().filter(which).all(read).await?;
+    rows.into_iter().map(ApiKey::of).collect()
 }
 
 fn account_of(row: account::Model, keys: Vec<SignKey>) -> anyhow::Result<Account> {
@@ -130,7 +147,8 @@ async fn keys(
         let text = vault.open(&row.id, &row.sealed)?;
         let text =
             String::from_utf8(text.to_vec()).with_context(|| format!("sign key {} is not text", row.id))?;
-        let key = SignKey { id: row.id, text: Zeroizing::new(text), expires_at: row.expires_at };
+        let last_use = Arc::new(LastUse::new(row.last_used_at));
+        let key = SignKey { id: row.id, text: Zeroizing::new(text), expires_at: row.expires_at, last_use };
         keys.entry(row.owner_id).or_default().push(key);
     }
     Ok(keys)

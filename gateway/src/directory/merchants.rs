@@ -4,9 +4,10 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UpdateStatemen
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
-use super::access::{Caller, Tenant};
+use super::access::{Caller, Tenant, is_id};
 use super::audit::{self, States, Subject};
 use super::change::{Plan, Refresh};
+use super::sign_keys::{self, Owner};
 use crate::app::App;
 use crate::chance;
 use crate::entity::{merchant, sign_key};
@@ -40,6 +41,9 @@ pub fn platform_of(caller: &Caller) -> Result<&str, Error> {
 
 /// The caller's merchant of this id.
 pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<merchant::Model, Error> {
+    if !is_id(id) {
+        return Err(Error::NotFound);
+    }
     let found = merchant::Entity::of(&caller.tenant, caller.mode).filter(merchant::Column::Id.eq(id));
     found.one(&app.store.read).await?.ok_or(Error::NotFound)
 }
@@ -67,9 +71,9 @@ pub async fn create(
     };
     let subject = Subject { kind: "merchant", id: &row.id, merchant_id: Some(&row.id) };
     let sign_key = chance::sign_key();
-    let key = first_key(app, &row.id, &sign_key);
+    let key = sign_keys::row(app, Owner::Merchant(&row.id), 1, &sign_key);
     let mut after = state(&row);
-    after["signKey"] = json!({ "id": key.id, "fingerprint": app.vault.fingerprint(sign_key.as_bytes()) });
+    after["signKey"] = sign_keys::state(app, &key)?;
     let states = States { before: None, after: Some(after) };
     let mut plan = Plan::new(audit::entry(app, caller, "merchant.created", subject, states));
     if let Some(reference) = reference {
@@ -93,6 +97,10 @@ pub async fn change(
 ) -> Result<(Option<Plan>, merchant::Model), Error> {
     platform_of(caller)?;
     let before = find(app, caller, id).await?;
+    if before.offboarded_at.is_some() {
+        let detail = "The merchant has been offboarded.".to_owned();
+        return Err(Error::Conflict { code: "offboarded", detail, pointer: None });
+    }
     let mut after = before.clone();
     if let Some(name) = &patch.name {
         after.name.clone_from(name);
@@ -101,7 +109,7 @@ pub async fn change(
         after.reference.clone_from(reference);
     }
     if let Some(is_suspended) = patch.is_suspended {
-        after.status = if is_suspended { "suspended" } else { "active" }.to_owned();
+        if is_suspended { "suspended" } else { "active" }.clone_into(&mut after.status);
     }
     if after == before {
         return Ok((None, before));
@@ -114,9 +122,7 @@ pub async fn change(
         reference_is_free(app, &after, reference).await?;
         plan.unless_there_is(with_reference(&after, reference));
     }
-    let unchanged =
-        Expr::col(merchant::Column::Id).eq(id).and(Expr::col(merchant::Column::Version).eq(before.version));
-    plan.while_there_is(one_where(&before.platform_id, unchanged));
+    plan.while_there_is(this_version(&before));
     plan.update(update(&before, &after));
     plan.refresh(Refresh::Merchant(id.to_owned()));
     Ok((Some(plan), after))
@@ -142,25 +148,15 @@ fn update(before: &merchant::Model, after: &merchant::Model) -> UpdateStatement 
         .to_owned()
 }
 
-fn first_key(app: &App, merchant_id: &str, text: &str) -> sign_key::Model {
-    let id = app.chance.id();
-    sign_key::Model {
-        sealed: app.vault.seal(&id, text.as_bytes()),
-        id,
-        owner_kind: "merchant".to_owned(),
-        owner_id: merchant_id.to_owned(),
-        version: 1,
-        master_key_id: app.vault.key_id().to_owned(),
-        created_at: app.clock.now_ms(),
-        expires_at: None,
-        last_used_at: None,
-    }
-}
-
 /// 12 digits, of which 11 are chance: numbers of ours do not tell how many merchants there are.
 fn new_partner_no() -> String {
     let chance = u64::from_le_bytes(chance::bytes());
     format!("2{:011}", chance % 100_000_000_000)
+}
+
+pub fn reference_taken() -> Error {
+    let detail = "Another merchant of the platform has this reference, live or test.";
+    Error::conflict("reference_taken", "/reference", detail)
 }
 
 async fn reference_is_free(app: &App, row: &merchant::Model, reference: &str) -> Result<(), Error> {
@@ -170,11 +166,7 @@ async fn reference_is_free(app: &App, row: &merchant::Model, reference: &str) ->
         .one(&app.store.read)
         .await?;
     match taken {
-        Some(_) => Err(Error::Conflict {
-            code: "reference_taken",
-            detail: "Another merchant of the platform has this reference, live or test.".to_owned(),
-            pointer: Some("/reference"),
-        }),
+        Some(_) => Err(reference_taken()),
         None => Ok(()),
     }
 }
@@ -182,6 +174,12 @@ async fn reference_is_free(app: &App, row: &merchant::Model, reference: &str) ->
 fn with_reference(row: &merchant::Model, reference: &str) -> SelectStatement {
     let other = Expr::col(merchant::Column::Id).ne(row.id.as_str());
     one_where(&row.platform_id, Expr::col(merchant::Column::Reference).eq(reference).and(other))
+}
+
+/// The row as it was read, if it stands so still.
+pub fn this_version(row: &merchant::Model) -> SelectStatement {
+    let version = Expr::col(merchant::Column::Version).eq(row.version);
+    one_where(&row.platform_id, Expr::col(merchant::Column::Id).eq(row.id.as_str()).and(version))
 }
 
 fn one_where(platform_id: &str, condition: Expr) -> SelectStatement {

@@ -68,13 +68,6 @@ pub struct AccountDescription {
     pub base_url: String,
     pub partner_no: String,
     pub sign_key: String,
-    /// Whether it is ScanForPay itself or a sandbox.
-    #[serde(default = "live")]
-    pub mode: Mode,
-}
-
-fn live() -> Mode {
-    Mode::Live
 }
 
 impl std::fmt::Debug for AccountDescription {
@@ -320,13 +313,14 @@ impl<'a> Workshop<'a> {
         description: &AccountDescription,
         made: &mut Made,
         rows: &mut Vec<RowStatement>,
-    ) -> anyhow::Result<String> {
+    ) -> anyhow::Result<(String, Mode)> {
         let base_url = description.base_url.trim_end_matches('/');
         let url = Url::parse(base_url).with_context(|| format!("base_url {base_url}"))?;
-        ensure!(
-            self.upstream.allows(&url),
-            "base_url {base_url} is not among upstream.allowed_base_urls of the configuration"
-        );
+        let mode = self.upstream.mode_of(&url).with_context(|| {
+            format!(
+                "base_url {base_url} is among neither upstream.allowed_base_urls nor upstream.sandbox_base_urls"
+            )
+        })?;
         number(&description.partner_no, "partner_no")?;
         ensure!(!description.sign_key.is_empty(), "sign_key is empty");
         let found = account::Entity::find()
@@ -335,7 +329,7 @@ impl<'a> Workshop<'a> {
             .one(self.read)
             .await?;
         if let Some(row) = found {
-            return Ok(row.id);
+            return Ok((row.id, mode));
         }
         let row = account::Model {
             id: self.chance.id(),
@@ -345,13 +339,13 @@ impl<'a> Workshop<'a> {
             partner_no: description.partner_no.clone(),
             created_at: self.now,
             version: 1,
-            mode: description.mode,
+            mode,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<account::Entity>(&[row]));
         rows.push(self.sign_key("account", &id, &description.sign_key));
         made.accounts.push(description.name.clone());
-        Ok(id)
+        Ok((id, mode))
     }
 
     async fn merchant(
@@ -359,7 +353,7 @@ impl<'a> Workshop<'a> {
         slug: &str,
         platform_id: &str,
         description: &MerchantDescription,
-        accounts: &[(&str, String)],
+        accounts: &[(&str, (String, Mode))],
         made: &mut Made,
         rows: &mut Vec<RowStatement>,
     ) -> anyhow::Result<()> {
@@ -380,9 +374,17 @@ impl<'a> Workshop<'a> {
             None => self.new_merchant(slug, platform_id, description, made, rows),
         };
         for store in &description.store {
-            let Some((_, account_id)) = accounts.iter().find(|(name, _)| *name == store.account) else {
+            let Some((_, (account_id, mode))) = accounts.iter().find(|(name, _)| *name == store.account)
+            else {
                 bail!("store {}: there is no account {} in this platform", store.store_no, store.account);
             };
+            ensure!(
+                *mode == description.mode,
+                "store {}: a {} merchant cannot have a store of a {} account",
+                store.store_no,
+                description.mode.as_str(),
+                mode.as_str()
+            );
             self.store(platform_id, &merchant_id, account_id, store, made, rows)
                 .await
                 .with_context(|| format!("store {}", store.store_no))?;

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::directory::access::Mode;
+use crate::directory::access::{Mode, Tenant};
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "accounts")]
@@ -22,3 +22,15 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// A platform's accounts. A merchant has none of its own.
+    pub fn of(tenant: &Tenant, mode: Mode) -> Select<Self> {
+        let accounts =
+            Self::find().filter(Column::PlatformId.eq(tenant.platform_id())).filter(Column::Mode.eq(mode));
+        match tenant.merchant_id() {
+            Some(_) => accounts.filter(Column::Id.is_null()),
+            None => accounts,
+        }
+    }
+}

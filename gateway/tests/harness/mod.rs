@@ -183,7 +183,7 @@ impl World {
             given("store.min_free_disk", "2MiB".to_owned()),
             given("store.stop_free_disk", "1MiB".to_owned()),
             given("secrets.master_key_file", self.path("master.key").display().to_string()),
-            given("upstream.allowed_base_urls", format!("[\"{}\"]", self.sandbox.base_url())),
+            given("upstream.sandbox_base_urls", format!("[\"{}\"]", self.sandbox.base_url())),
             given("deliveries.allow_addresses", "[\"127.0.0.0/8\"]".to_owned()),
             given("deliveries.jitter", "0.0".to_owned()),
         ]);
@@ -214,7 +214,6 @@ impl World {
             key = "{}"
             [[platform.account]]
             name = "main"
-            mode = "test"
             base_url = "{}"
             partner_no = "{UPSTREAM_PARTNER_NO}"
             sign_key = "{ACCOUNT_KEY}"

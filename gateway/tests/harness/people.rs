@@ -57,7 +57,6 @@ impl Stage {
             slug = "{PLATFORM}"
             [[platform.account]]
             name = "main"
-            mode = "test"
             base_url = "{base_url}"
             partner_no = "{UPSTREAM_PARTNER_NO}"
             sign_key = "{ACCOUNT_KEY}"
@@ -80,7 +79,6 @@ impl Stage {
             key = "{other_api_key}"
             [[platform.account]]
             name = "main"
-            mode = "test"
             base_url = "{base_url}"
             partner_no = "{OTHER_UPSTREAM_PARTNER_NO}"
             sign_key = "{OTHER_ACCOUNT_KEY}"
@@ -130,6 +128,11 @@ impl Stage {
     /// The other platform's merchant.
     pub fn other_id(&self) -> String {
         self.app().directory.merchant(OTHER_PLATFORM, PARTNER_NO).expect("the other is there").id.clone()
+    }
+
+    pub fn store_id(&self) -> String {
+        let merchant = self.app().directory.merchant(PLATFORM, PARTNER_NO).expect("the merchant is there");
+        merchant.stores[HKD_STORE].id.clone()
     }
 
     pub fn account_id(&self) -> String {

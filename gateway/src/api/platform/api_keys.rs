@@ -184,7 +184,7 @@ impl ApiKeysApi {
         #[oai(scope = "Scope::KeysRead")] caller: Caller,
         request: &Request,
         /// Only keys of this merchant.
-        #[oai(name = "merchantId", validator(max_length = 64))]
+        #[oai(name = "merchantId", validator(max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
         merchant_id: Query<Option<String>>,
         /// Rows of a page.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]

@@ -76,10 +76,10 @@ impl AuditApi {
         #[oai(scope = "Scope::AuditRead")] caller: Caller,
         request: &Request,
         /// Only this action, such as `merchant.created`.
-        #[oai(validator(max_length = 64))]
+        #[oai(validator(max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
         action: Query<Option<String>>,
         /// Only changes of what has this id.
-        #[oai(name = "subjectId", validator(max_length = 64))]
+        #[oai(name = "subjectId", validator(max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
         subject_id: Query<Option<String>>,
         /// Rows of a page.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]

@@ -50,6 +50,8 @@ pub enum Status {
     Active,
     /// It opens no new orders; everything else goes on.
     Suspended,
+    /// It has left for good; its orders go on.
+    Offboarded,
 }
 
 /// A merchant.
@@ -111,7 +113,11 @@ impl From<&merchant::Model> for Merchant {
             reference: row.reference.clone(),
             name: row.name.clone(),
             mode: row.mode,
-            status: if row.status == "suspended" { Status::Suspended } else { Status::Active },
+            status: match row.status.as_str() {
+                _ if row.offboarded_at.is_some() => Status::Offboarded,
+                "suspended" => Status::Suspended,
+                _ => Status::Active,
+            },
             created_at: Timestamp::of(row.created_at),
         }
     }
@@ -159,11 +165,11 @@ impl MerchantsApi {
         #[oai(scope = "Scope::MerchantsRead")] caller: Caller,
         request: &Request,
         /// Text that name, reference or partner number contain; letter case does not matter.
-        #[oai(validator(max_length = 100))]
+        #[oai(validator(max_length = 100, pattern = r"^[^\x00-\x1f\x7f]*$"))]
         q: Query<Option<String>>,
         status: Query<Option<Status>>,
         /// Exactly this reference.
-        #[oai(validator(max_length = 64))]
+        #[oai(validator(max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
         reference: Query<Option<String>>,
         /// Rows of a page.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
@@ -178,8 +184,13 @@ impl MerchantsApi {
             list = containing(list, text);
         }
         if let Some(status) = status.0 {
-            let status = if status == Status::Active { "active" } else { "suspended" };
-            list = list.filter(merchant::Column::Status.eq(status));
+            list = match status {
+                Status::Active => list.filter(merchant::Column::Status.eq("active")),
+                Status::Suspended => list
+                    .filter(merchant::Column::Status.eq("suspended"))
+                    .filter(merchant::Column::OffboardedAt.is_null()),
+                Status::Offboarded => list.filter(merchant::Column::OffboardedAt.is_not_null()),
+            };
         }
         if let Some(reference) = &reference.0 {
             list = list.filter(merchant::Column::Reference.eq(reference.as_str()));

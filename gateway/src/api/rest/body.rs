@@ -16,6 +16,7 @@ use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Value, json};
 use shared::json::Object;
 
+use crate::contract;
 use crate::error::{Error, FieldProblem};
 
 const JSON: &str = "application/json";
@@ -64,28 +65,27 @@ fn is_json(content_type: &str) -> bool {
 pub struct Schemas(HashMap<String, Validator>);
 
 impl Schemas {
-    /// Those that the document's operations take as JSON.
+    /// Those of `/v1` that the document's operations take as JSON, and those within them.
     pub fn of(document: &Value) -> Self {
-        let paths = document["paths"].as_object().into_iter().flat_map(|paths| paths.values());
-        let operations = paths.filter_map(Value::as_object).flat_map(|path| path.values());
-        let taken = operations.filter_map(|operation| {
-            let schema = operation.pointer("/requestBody/content/application~1json/schema/$ref")?;
-            schema.as_str()
-        });
-        let validators = taken.map(|reference| {
+        let validators = contract::bodies(document).into_iter().map(|name| {
+            let reference = format!("#/components/schemas/{name}");
             let schema = json!({ "$ref": reference, "components": document["components"] });
             let validator =
                 jsonschema::draft202012::new(&schema).expect("the contract's schemas are schemas");
-            (reference.rsplit('/').next().unwrap_or_default().to_owned(), validator)
+            (name, validator)
         });
         Self(validators.collect())
     }
 
+    /// JSON text as a value. Twice the same key, or nesting without end, is not for `serde_json` to judge.
+    pub fn json(raw: &[u8]) -> Result<Value, Error> {
+        Object::parse(raw).map_err(|error| Error::NotJson(error.to_string()))?;
+        serde_json::from_slice(raw).map_err(|error| Error::NotJson(error.to_string()))
+    }
+
     /// A `T` from JSON text that keeps to its schema.
     pub fn read<T: ParseFromJSON>(&self, raw: &[u8]) -> Result<T, Error> {
-        // Twice the same key, or nesting without end, is not for serde_json to judge.
-        Object::parse(raw).map_err(|error| Error::NotJson(error.to_string()))?;
-        let value = serde_json::from_slice(raw).map_err(|error| Error::NotJson(error.to_string()))?;
+        let value = Self::json(raw)?;
         self.check::<T>(&value).map_err(Error::Invalid)?;
         T::parse_from_json(Some(value)).map_err(|error| Error::invalid("", error.into_message()))
     }

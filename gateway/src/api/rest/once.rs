@@ -72,6 +72,15 @@ impl<'a> ApiExtractor<'a> for Once {
     }
 }
 
+impl Once {
+    /// Of a part of what the request asks for, which is a change of its own.
+    #[must_use]
+    pub fn part(&self, number: usize) -> Self {
+        // No key of a caller's has a line break in it.
+        Self { key: self.key.as_ref().map(|key| format!("{key}\n{number}")), request: self.request.clone() }
+    }
+}
+
 /// The header's text; also as the quoted string that the draft asks for.
 fn key(request: &Request) -> Result<Option<String>, Error> {
     let mut headers = request.headers().get_all(HEADER).iter();
@@ -108,6 +117,7 @@ impl<T> Planned<T> {
         Self { plan: Some(plan), status: StatusCode::CREATED, location: Some(location), answer, repeat: None }
     }
 
+    #[must_use]
     pub fn repeated_as(self, repeat: T) -> Self {
         Self { repeat: Some(repeat), ..self }
     }

@@ -12,6 +12,7 @@ use poem_openapi::types::{ToJSON, Type};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde_json::json;
 
+use crate::directory::access::is_id;
 use crate::error::{Error, FieldProblem};
 
 pub const MAX_PAGE: u32 = 100;
@@ -30,7 +31,7 @@ impl Cursor {
     fn parse(text: &str) -> Option<Self> {
         let text = String::from_utf8(BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()?;
         let id = text.strip_prefix(CURSOR_VERSION)?;
-        (id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| Self(id.to_owned()))
+        is_id(id).then(|| Self(id.to_owned()))
     }
 }
 

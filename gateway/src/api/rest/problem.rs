@@ -12,7 +12,7 @@ use crate::api::edge::{Remark, problem_type};
 use crate::error::{Error, Place};
 
 /// What went wrong, as RFC 9457 has it.
-#[derive(Object, Debug)]
+#[derive(Object, Debug, Clone)]
 #[oai(skip_serializing_if_is_none)]
 pub struct Problem {
     /// Stable for each `code`: `urn:scangate:problem:` and the code.
@@ -31,7 +31,7 @@ pub struct Problem {
 }
 
 /// A field that is wrong.
-#[derive(Object, Debug)]
+#[derive(Object, Debug, Clone)]
 #[oai(skip_serializing_if_is_none)]
 pub struct WrongField {
     /// JSON pointer into the body.
@@ -42,7 +42,7 @@ pub struct WrongField {
 }
 
 impl Problem {
-    fn of(error: &Error) -> Self {
+    pub fn of(error: &Error) -> Self {
         let wrong = |place: &Place, detail: String| match place {
             Place::Body(pointer) => WrongField { pointer: Some(pointer.clone()), parameter: None, detail },
             Place::Parameter(name) => {
@@ -54,7 +54,7 @@ impl Problem {
                 Some(fields.iter().map(|field| wrong(&field.place, field.detail.clone())).collect())
             }
             Error::Conflict { pointer: Some(pointer), .. } => {
-                Some(vec![wrong(&Place::Body((*pointer).to_owned()), error.detail())])
+                Some(vec![wrong(&Place::Body(pointer.clone()), error.detail())])
             }
             _ => None,
         };

@@ -23,6 +23,7 @@ impl ShownSecret {
     }
 
     /// What a repeat of the request is told. `instead`: how to get another one.
+    #[must_use]
     pub fn repeated(&self, shown_at: i64, instead: &str) -> Self {
         let at = Timestamp::of(shown_at).text();
         Self { id: self.id.clone(), secret: None, notice: format!("It was shown once, at {at}. {instead}") }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::new_key;
 use crate::app::App;
-use crate::directory::access::{Caller, Scope, Scopes, Tenant};
+use crate::directory::access::{Caller, Scope, Scopes, Tenant, is_id};
 use crate::directory::audit::{self, States, Subject};
 use crate::directory::change::{Plan, Refresh};
 use crate::directory::merchants;
@@ -40,6 +40,9 @@ pub struct NewApiKey {
 
 /// The caller's key of this id: a platform's are its own and its merchants'.
 pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<api_key::Model, Error> {
+    if !is_id(id) {
+        return Err(Error::NotFound);
+    }
     let found = api_key::Entity::of(&caller.tenant, caller.mode).filter(api_key::Column::Id.eq(id));
     found.one(&app.store.read).await?.ok_or(Error::NotFound)
 }
@@ -155,7 +158,7 @@ pub async fn write_uses(app: &App) -> anyhow::Result<()> {
     });
     app.ledger.room(Lane::Bulk, "api_keys")?.rows(updates.collect()).await?;
     for (key, used_at) in &uses {
-        key.wrote_use(*used_at);
+        key.last_use.wrote(*used_at);
     }
     Ok(())
 }
