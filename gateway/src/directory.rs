@@ -19,6 +19,7 @@ pub mod accounts;
 pub mod api_keys;
 pub mod audit;
 pub mod change;
+mod everybody;
 mod load;
 pub mod merchants;
 pub mod offboard;
@@ -33,6 +34,7 @@ pub mod vault;
 use access::Mode;
 use api_keys::{ApiKey, KeyHash};
 use change::Refresh;
+use everybody::Everybody;
 use usage::LastUse;
 use vault::Vault;
 
@@ -175,69 +177,7 @@ impl Merchant {
     }
 }
 
-/// Everybody, as last looked at in the store.
-#[derive(Default)]
-struct Everybody {
-    /// By id.
-    slugs: HashMap<String, String>,
-    /// By slug and partnerNo.
-    platforms: HashMap<String, HashMap<String, Arc<Merchant>>>,
-    merchants: HashMap<String, Arc<Merchant>>,
-    accounts: HashMap<String, Arc<Account>>,
-    api_keys: HashMap<KeyHash, Arc<ApiKey>>,
-}
-
-impl Everybody {
-    fn put_merchant(&mut self, merchant: Merchant) {
-        let Some(slug) = self.slugs.get(&merchant.platform_id).cloned() else { return };
-        if let Some(before) = self.merchants.get(&merchant.id) {
-            merchant.take_over(before);
-        }
-        let merchant = Arc::new(merchant);
-        self.platforms.entry(slug).or_default().insert(merchant.partner_no.clone(), Arc::clone(&merchant));
-        self.merchants.insert(merchant.id.clone(), merchant);
-    }
-
-    /// An account, and the merchants that have stores of it.
-    fn put_account(&mut self, account: Account) {
-        if let Some(before) = self.accounts.get(&account.id) {
-            take_over(&account.keys, &before.keys);
-        }
-        let account = Arc::new(account);
-        let concerned = self.merchants.values().filter_map(|merchant| merchant.with(&account));
-        for merchant in concerned.collect::<Vec<_>>() {
-            self.put_merchant(merchant);
-        }
-        self.accounts.insert(account.id.clone(), account);
-    }
-
-    fn put_api_key(&mut self, key: ApiKey) {
-        if let Some(before) = self.api_keys.get(&key.hash) {
-            key.last_use.take_over(&before.last_use);
-        }
-        self.api_keys.insert(key.hash, Arc::new(key));
-    }
-
-    /// Keep what this process has seen of those that were there before.
-    fn take_over(&self, before: &Self) {
-        for (id, merchant) in &self.merchants {
-            if let Some(before) = before.merchants.get(id) {
-                merchant.take_over(before);
-            }
-        }
-        for (id, account) in &self.accounts {
-            if let Some(before) = before.accounts.get(id) {
-                take_over(&account.keys, &before.keys);
-            }
-        }
-        for (hash, key) in &self.api_keys {
-            if let Some(before) = before.api_keys.get(hash) {
-                key.last_use.take_over(&before.last_use);
-            }
-        }
-    }
-}
-
+/// Keep what this process has seen of keys as they were before.
 fn take_over(keys: &[SignKey], before: &[SignKey]) {
     for key in keys {
         if let Some(before) = before.iter().find(|before| before.id == key.id) {

@@ -125,7 +125,10 @@ impl Plan {
     }
 
     async fn take_effect(&self, app: &App) {
-        for what in &self.refresh {
+        // Accounts first: a merchant's new store may be of a new account.
+        let (accounts, others): (Vec<_>, Vec<_>) =
+            self.refresh.iter().partition(|what| matches!(what, Refresh::Account(_)));
+        for what in accounts.into_iter().chain(others) {
             if let Err(error) = app.directory.refresh(&app.store.read, &app.vault, what).await {
                 tracing::error!(?what, error = %format!("{error:#}"), "a change is written and could not be loaded");
             }

@@ -13,9 +13,10 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::api_keys::ApiKey;
+use super::everybody::Everybody;
 use super::usage::LastUse;
 use super::vault::Vault;
-use super::{Account, Everybody, Freshness, Merchant, SignKey, Store};
+use super::{Account, Freshness, Merchant, SignKey, Store};
 use crate::entity::{account, api_key, merchant, platform, sign_key, store};
 
 pub(super) async fn everybody(read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<Everybody> {

@@ -1,6 +1,8 @@
 //! Making what a description names and the store lacks: platforms, accounts, merchants, stores and operators.
 //! Used by `scangate apply` and by the demo's first start. What is there already is left as it is.
 
+mod api_keys;
+
 use anyhow::{Context, bail, ensure};
 use argon2::password_hash::PasswordHasher;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
@@ -8,17 +10,16 @@ use serde::{Deserialize, Serialize};
 use shared::money::Currency;
 use shared::wallet::Wallet;
 use url::Url;
-use zeroize::Zeroizing;
 
-use super::access::{Mode, Scopes};
-use super::api_keys;
+use super::access::Mode;
 use super::change::count;
 use super::vault::Vault;
 use crate::app::App;
 use crate::chance::{self, Chance};
 use crate::config;
-use crate::entity::{account, api_key, merchant, operator, platform, sign_key, store};
+use crate::entity::{account, merchant, operator, platform, sign_key, store};
 use crate::ledger::{Lane, Ledger, RowStatement, insert_rows};
+pub use api_keys::{ApiKeyDescription, MadeApiKey};
 
 /// A sign key brought along must have at least this many characters' worth of bits.
 const SHORTEST_KEY: usize = 16;
@@ -44,21 +45,6 @@ pub struct PlatformDescription {
     /// Keys for the REST API, known by their names. A new platform without any gets one for testing.
     #[serde(default)]
     pub api_key: Vec<ApiKeyDescription>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApiKeyDescription {
-    pub name: String,
-    pub mode: Mode,
-    /// Absent: made, and shown once.
-    pub key: Option<String>,
-}
-
-impl std::fmt::Debug for ApiKeyDescription {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiKeyDescription").field("name", &self.name).finish_non_exhaustive()
-    }
 }
 
 #[derive(Deserialize)]
@@ -140,15 +126,6 @@ pub struct MadeMerchant {
     pub partner_no: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_key: Option<String>,
-}
-
-#[derive(Serialize)]
-pub struct MadeApiKey {
-    pub platform: String,
-    pub name: String,
-    pub mode: Mode,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
 }
 
 /// What making needs of the gateway.
@@ -254,57 +231,6 @@ impl<'a> Workshop<'a> {
         rows.push(insert_rows::<platform::Entity>(&[row]));
         made.platforms.push(slug.clone());
         id
-    }
-
-    async fn api_key(
-        &self,
-        slug: &str,
-        platform_id: &str,
-        description: &ApiKeyDescription,
-        made: &mut Made,
-        rows: &mut Vec<RowStatement>,
-    ) -> anyhow::Result<()> {
-        let found = api_key::Entity::find()
-            .filter(api_key::Column::PlatformId.eq(platform_id))
-            .filter(api_key::Column::MerchantId.is_null())
-            .filter(api_key::Column::Name.eq(&description.name))
-            .one(self.read)
-            .await?;
-        if found.is_some() {
-            return Ok(());
-        }
-        let name = &description.name;
-        let (text, is_made) = match &description.key {
-            Some(key) => (Zeroizing::new(key.clone()), false),
-            None => (api_keys::new_key(description.mode).text, true),
-        };
-        let hash = api_keys::hash_of(&text).map_err(|_| anyhow::anyhow!("API key {name} is mistyped"))?;
-        ensure!(
-            text.starts_with(&format!("sg_{}_", description.mode.as_str())),
-            "API key {name} is of the other mode"
-        );
-        rows.push(insert_rows::<api_key::Entity>(&[api_key::Model {
-            id: self.chance.id(),
-            platform_id: platform_id.to_owned(),
-            merchant_id: None,
-            name: name.clone(),
-            mode: description.mode,
-            prefix: api_keys::shown(&text),
-            hash: hash.to_vec(),
-            scopes: Scopes::all().text(),
-            addresses: String::new(),
-            created_at: self.now,
-            expires_at: None,
-            last_used_at: None,
-            revoked_at: None,
-        }]));
-        made.api_keys.push(MadeApiKey {
-            platform: slug.to_owned(),
-            name: name.clone(),
-            mode: description.mode,
-            key: is_made.then(|| text.to_string()),
-        });
-        Ok(())
     }
 
     async fn account(

@@ -7,7 +7,7 @@ use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
 
 use crate::harness::web::{self, Reply};
-use crate::harness::{ACCOUNT_KEY, Stage, UPSTREAM_PARTNER_NO};
+use crate::harness::{ACCOUNT_KEY, PLATFORM, Stage, UPSTREAM_PARTNER_NO};
 use crate::on_both;
 
 async fn counts(stage: &Stage) -> (u64, u64, u64) {
@@ -47,6 +47,10 @@ on_both!(a_thousand_rows_are_made_and_one_more_is_refused, async |stage: &mut St
     assert_eq!((&last["row"], &last["store"]["upstreamStoreNo"]), (&json!(1000), &json!("999")));
     let path = format!("/v1/merchants/{}", last["merchant"]["id"].as_str().expect("an id"));
     assert_eq!(stage.get(&path).await.json(), last["merchant"], "it is there at once");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let (number, key) = (text(&last["merchant"]["partnerNo"]), text(&last["signKey"]["secret"]));
+    let known = stage.app().directory.merchant(PLATFORM, &number).expect("and known to the signed API");
+    assert!(known.stores.contains_key("999") && *known.current_key().text == key);
 });
 
 on_both!(each_row_is_made_whole_or_says_why_not, async |stage: &mut Stage| {
@@ -144,7 +148,7 @@ on_both!(a_spreadsheet_is_read_by_its_header, async |stage: &mut Stage| {
         "{results}"
     );
     assert_eq!(results[2]["problem"]["errors"][0]["pointer"], "/store/wallets");
-    for wrong in ["name,nmae\na,b\n", "name,name\na,b\n", "name\n\"a\n", "name,reference\na\n"] {
+    for wrong in ["name,nmae\na,b\n", "name,name\na,b\n", "name,reference\na\n"] {
         let refused = post_csv(stage, wrong).await;
         assert_eq!((refused.status, &refused.json()["code"]), (400, &json!("not_csv")), "{wrong}");
     }

@@ -67,11 +67,25 @@ async fn every_wrong_field_is_named_by_its_pointer_and_unknown_ones_are_refused(
 }
 
 on_both!(a_text_that_no_store_can_keep_finds_nothing_and_breaks_nothing, async |stage: &mut Stage| {
-    for path in ["/v1/merchants/%00", "/v1/merchants/%F0%9F%8D%B5", "/v1/api-keys/%00", "/v1/accounts/%00", "/v1/stores/%00"] {
+    for path in [
+        "/v1/merchants/%00",
+        "/v1/merchants/%F0%9F%8D%B5",
+        "/v1/api-keys/%00",
+        "/v1/accounts/%00",
+        "/v1/stores/%00",
+    ] {
         assert_eq!(stage.get(path).await.status, 404, "{path}");
     }
-    for query in ["merchants?q=%00", "merchants?reference=%00", "audit?action=%00", "audit?subjectId=%00",
-        "api-keys?merchantId=%00", "stores?merchantId=%00", "accounts?name=%00", "merchants?cursor=%00"] {
+    for query in [
+        "merchants?q=%00",
+        "merchants?reference=%00",
+        "audit?action=%00",
+        "audit?subjectId=%00",
+        "api-keys?merchantId=%00",
+        "stores?merchantId=%00",
+        "accounts?name=%00",
+        "merchants?cursor=%00",
+    ] {
         let status = stage.get(&format!("/v1/{query}")).await.status;
         assert!([400, 422].contains(&status), "{query}: {status}");
     }

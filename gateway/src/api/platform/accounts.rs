@@ -156,7 +156,7 @@ impl AccountsApi {
         cursor: Query<Option<String>>,
     ) -> Result<Page<Account>, Error> {
         caller.may(Scope::AccountsRead)?;
-        let page = PageQuery::new(request, limit.0, cursor.0.as_deref())?;
+        let page = PageQuery::new(request.original_uri(), limit.0, cursor.0.as_deref())?;
         let mut list = account::Entity::of(&caller.tenant, caller.mode);
         if let Some(name) = &name.0 {
             list = list.filter(account::Column::Name.eq(name.as_str()));

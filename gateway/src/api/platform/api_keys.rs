@@ -193,7 +193,7 @@ impl ApiKeysApi {
         cursor: Query<Option<String>>,
     ) -> Result<Page<ApiKey>, Error> {
         caller.may(Scope::KeysRead)?;
-        let page = PageQuery::new(request, limit.0, cursor.0.as_deref())?;
+        let page = PageQuery::new(request.original_uri(), limit.0, cursor.0.as_deref())?;
         let mut list = api_key::Entity::of(&caller.tenant, caller.mode);
         if let Some(id) = &merchant_id.0 {
             list = list.filter(api_key::Column::MerchantId.eq(id.as_str()));

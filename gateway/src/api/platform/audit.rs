@@ -88,7 +88,7 @@ impl AuditApi {
         cursor: Query<Option<String>>,
     ) -> Result<Page<AuditEntry>, Error> {
         caller.may(Scope::AuditRead)?;
-        let page = PageQuery::new(request, limit.0, cursor.0.as_deref())?;
+        let page = PageQuery::new(request.original_uri(), limit.0, cursor.0.as_deref())?;
         let mut list = audit_entry::Entity::of(&caller.tenant, caller.mode);
         if let Some(action) = &action.0 {
             list = list.filter(audit_entry::Column::Action.eq(action.as_str()));

@@ -178,7 +178,7 @@ impl MerchantsApi {
         cursor: Query<Option<String>>,
     ) -> Result<Page<Merchant>, Error> {
         caller.may(Scope::MerchantsRead)?;
-        let page = PageQuery::new(request, limit.0, cursor.0.as_deref())?;
+        let page = PageQuery::new(request.original_uri(), limit.0, cursor.0.as_deref())?;
         let mut list = merchant::Entity::of(&caller.tenant, caller.mode);
         if let Some(text) = &q.0 {
             list = containing(list, text);
