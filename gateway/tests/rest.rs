@@ -11,6 +11,7 @@ mod rest {
     mod onboarding;
     mod once;
     mod pages;
+    mod scale;
     mod secrets;
     mod shapes;
     mod sign_keys;

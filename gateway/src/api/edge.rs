@@ -48,14 +48,20 @@ pub struct RequestId(pub Arc<str>);
 pub struct Remark {
     /// The signed API's code, since its HTTP status tells nothing.
     pub code: Option<i32>,
-    /// The inside of a failure, never told to the client.
+    /// The inside of a failure of ours, never told to the client.
     pub cause: Option<Arc<str>>,
+    /// Why a client was refused, where it is told less.
+    pub reason: Option<Arc<str>>,
 }
 
 impl Remark {
     /// With the whole chain of causes.
     pub fn failure(code: Option<i32>, error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { code, cause: Some(chain(error).into()) }
+        Self { code, cause: Some(chain(error).into()), reason: None }
+    }
+
+    pub fn refusal(reason: &str) -> Self {
+        Self { reason: Some(reason.into()), ..Self::default() }
     }
 }
 
@@ -214,7 +220,7 @@ impl Inner {
             response.set_data(pattern);
         }
         let code = response.data::<Remark>().and_then(|remark| remark.code).or(remark.code);
-        response.set_data(Remark { code, cause: remark.cause.or(cause.map(Into::into)) });
+        response.set_data(Remark { code, cause: remark.cause.or(cause.map(Into::into)), ..remark });
         response
     }
 

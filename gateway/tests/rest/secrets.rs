@@ -82,6 +82,7 @@ on_both!(no_secret_is_in_any_table_or_in_the_log, async |stage: &mut Stage| {
     let logged = log.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let logged = String::from_utf8_lossy(&logged);
     assert!(logged.contains("/v1/merchants"), "the log was read");
+    assert!(logged.contains("a mistyped key"), "a refusal's reason is for the log");
     for secret in &secrets {
         // The first half gives one away as well.
         for text in [&secret[..secret.len() / 2], &HEXLOWER.encode(&secret.as_bytes()[..secret.len() / 2])] {

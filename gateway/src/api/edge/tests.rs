@@ -22,7 +22,7 @@ const ID: &str = "01HZX3J8Q0T4W6Y8A0C2E4G6J8";
 fn signed(rejection: Rejection) -> Response {
     let mut response =
         Response::builder().content_type("application/json").body(format!("signed {rejection:?}"));
-    response.set_data(Remark { code: Some(5), cause: None });
+    response.set_data(Remark { code: Some(5), ..Remark::default() });
     response
 }
 

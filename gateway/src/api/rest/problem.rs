@@ -87,10 +87,13 @@ impl From<Error> for poem::Error {
             }
             _ => {}
         }
-        if std::error::Error::source(&error).is_some() || error.status().is_server_error() {
-            response.set_data(Remark::failure(None, &error));
+        let mut told = Self::from_response(response);
+        if let Error::Unauthorized(reason) = &error {
+            told.set_data(Remark::refusal(&reason.to_string()));
+        } else if error.status().is_server_error() {
+            told.set_data(Remark::failure(None, &error));
         }
-        Self::from_response(response)
+        told
     }
 }
 
