@@ -13,12 +13,22 @@ pub mod docs;
 pub mod edge;
 pub mod freshness;
 pub mod health;
+pub mod platform;
+pub mod rest;
 pub mod scanforpay;
 pub mod signed;
 
 use crate::app::App;
 use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable};
+use platform::accounts::AccountsApi;
+use platform::api_keys::ApiKeysApi;
+use platform::audit::AuditApi;
+use platform::export::ExportApi;
+use platform::merchants::MerchantsApi;
+use platform::onboarding::OnboardingApi;
+use platform::sign_keys::SignKeysApi;
+use platform::stores::StoresApi;
 
 /// Routes beside those of the contract: pattern and methods.
 const PUBLIC: [(&str, &[Method]); 9] = [
@@ -33,6 +43,22 @@ const PUBLIC: [(&str, &[Method]); 9] = [
     ("/openapi.json", &[Method::GET]),
 ];
 
+/// A thousand rows of onboarding take more than other bodies.
+const LARGER_BODIES: &[(&str, usize)] = &[("/v1/onboarding", 2 * 1024 * 1024)];
+
+/// All that the contract is made of.
+type Apis = (
+    signed::SignedApi,
+    MerchantsApi,
+    SignKeysApi,
+    OnboardingApi,
+    ExportApi,
+    StoresApi,
+    AccountsApi,
+    ApiKeysApi,
+    AuditApi,
+);
+
 /// What merchants, payers' browsers and the upstream reach.
 pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
     let document = document();
@@ -45,6 +71,7 @@ pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + us
     let bare = app.config.server.bare_platform.clone();
     routes
         .data(app.clone())
+        .data(Arc::new(rest::Schemas::of(&document)))
         .before(move |request| std::future::ready(Ok(with_platform(request, &bare))))
         .with(edge(app, route_table(&document)))
 }
@@ -61,8 +88,19 @@ pub fn document() -> Value {
     contract::document(spec)
 }
 
-fn service() -> OpenApiService<signed::SignedApi, scanforpay::Webhooks> {
-    OpenApiService::new(signed::SignedApi, "ScanGate", env!("CARGO_PKG_VERSION"))
+fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
+    let apis: Apis = (
+        signed::SignedApi,
+        MerchantsApi,
+        SignKeysApi,
+        OnboardingApi,
+        ExportApi,
+        StoresApi,
+        AccountsApi,
+        ApiKeysApi,
+        AuditApi,
+    );
+    OpenApiService::new(apis, "ScanGate", env!("CARGO_PKG_VERSION"))
         .summary("WeChat Pay, Alipay and AlipayHK by QR code, for many merchants")
         .description(scanforpay::INTRODUCTION)
         .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))
@@ -95,7 +133,7 @@ fn with_platform(mut request: Request, platform: &str) -> Request {
 
 fn edge(app: &Arc<App>, routes: RouteTable) -> Edge {
     let (ids, app) = (app.chance.clone(), app.clone());
-    let limits = Limits::from(&app.config.server);
+    let limits = Limits { larger_bodies: LARGER_BODIES, ..Limits::from(&app.config.server) };
     Edge::new(limits, routes, move || ids.id(), move |rejection| refused(&app, rejection))
 }
 

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::freshness::SeenIds;
+use crate::api::rest::{self, Running};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, StoreUrl};
@@ -17,6 +18,7 @@ use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
 use crate::directory::Directory;
 use crate::directory::vault::Vault;
+use crate::directory::{api_keys, sign_keys};
 use crate::disk::Disk;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
@@ -47,6 +49,8 @@ pub struct App {
     pub flights: Arc<Flights>,
     pub questions: Questions,
     pub seen: SeenIds,
+    /// Requests with an Idempotency-Key that are being answered.
+    pub running: Running,
     pub disk: Disk,
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
@@ -88,6 +92,7 @@ impl App {
             flights: Arc::default(),
             questions: Questions::default(),
             seen: SeenIds::default(),
+            running: Running::default(),
             tasks: TaskTracker::new(),
             config,
             clock,
@@ -126,6 +131,15 @@ impl App {
             self.disk.look();
             if let Err(error) = orders::reconcile::sweep(&self).await {
                 tracing::warn!(%error, "overdue orders could not be looked for");
+            }
+            if let Err(error) = api_keys::manage::write_uses(&self).await {
+                tracing::warn!(%error, "the last uses of API keys could not be written");
+            }
+            if let Err(error) = sign_keys::write_uses(&self).await {
+                tracing::warn!(%error, "the last uses of sign keys could not be written");
+            }
+            if let Err(error) = rest::prune(&self).await {
+                tracing::warn!(%error, "kept answers could not be pruned");
             }
         }
     }

@@ -18,6 +18,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::directory::access::Mode;
+
 pub use self::load::{DEFAULTS, Given, Sources};
 pub use self::values::{Secret, StoreUrl};
 
@@ -95,6 +97,8 @@ pub struct Secrets {
 pub struct Upstream {
     #[serde(with = "values::urls")]
     pub allowed_base_urls: Vec<Url>,
+    #[serde(with = "values::urls")]
+    pub sandbox_base_urls: Vec<Url>,
     #[serde(with = "humantime_serde")]
     pub timeout: Duration,
     #[serde(with = "humantime_serde")]
@@ -223,10 +227,19 @@ impl Server {
 }
 
 impl Upstream {
-    /// Whether an account may name this base URL; a slash at the end makes no difference.
-    pub fn allows(&self, base_url: &Url) -> bool {
+    /// The base URLs that accounts of a mode may name.
+    pub fn base_urls(&self, mode: Mode) -> &[Url] {
+        match mode {
+            Mode::Live => &self.allowed_base_urls,
+            Mode::Test => &self.sandbox_base_urls,
+        }
+    }
+
+    /// The mode of an account with this base URL, if one may name it; a slash at the end makes no difference.
+    pub fn mode_of(&self, base_url: &Url) -> Option<Mode> {
         let bare = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
-        self.allowed_base_urls.iter().any(|allowed| bare(allowed) == bare(base_url))
+        let is_among = |mode: &Mode| self.base_urls(*mode).iter().any(|url| bare(url) == bare(base_url));
+        [Mode::Live, Mode::Test].into_iter().find(is_among)
     }
 }
 

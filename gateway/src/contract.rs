@@ -29,6 +29,7 @@ pub fn document(spec_3_0: Value) -> Value {
     for place in ["paths", "webhooks"] {
         spec.get_mut(place).into_iter().flat_map(operations_mut).for_each(operation);
     }
+    close_bodies(&mut spec);
     for schema in members_mut(spec.get_mut("components").and_then(|parts| parts.get_mut("schemas"))) {
         schema::convert(schema);
     }
@@ -39,6 +40,54 @@ pub fn document(spec_3_0: Value) -> Value {
 /// The document as YAML: what `openapi.yaml` holds.
 pub fn yaml(document: &Value) -> String {
     serde_yaml_ng::to_string(document).expect("every JSON value can be written as YAML")
+}
+
+/// Unknown fields are refused in every body that is held against its schema: all but the signed API's, which passes
+/// them on.
+fn close_bodies(spec: &mut Map<String, Value>) {
+    for name in bodies_of(spec) {
+        let schemas = spec.get_mut("components").and_then(|parts| parts.get_mut("schemas"));
+        if let Some(schema) = schemas.and_then(|schemas| schemas.get_mut(&name))
+            && schema["type"] == "object"
+            && schema.get("additionalProperties").is_none()
+        {
+            schema["additionalProperties"] = Value::Bool(false);
+        }
+    }
+}
+
+/// The names of the schemas of `/v1`'s request bodies, and of those within them.
+pub fn bodies(document: &Value) -> Vec<String> {
+    document.as_object().map(bodies_of).unwrap_or_default()
+}
+
+fn bodies_of(spec: &Map<String, Value>) -> Vec<String> {
+    let paths = spec.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let rest = paths.filter(|(path, _)| path.starts_with("/v1/")).filter_map(|(_, path)| path.as_object());
+    let taken = rest.flat_map(Map::values).filter_map(|operation| operation.get("requestBody"));
+    let mut open: Vec<String> = taken.flat_map(references).collect();
+    let mut found: Vec<String> = Vec::new();
+    while let Some(name) = open.pop() {
+        if !found.contains(&name) {
+            let schema = spec.get("components").and_then(|parts| parts.get("schemas")?.get(&name));
+            open.extend(schema.into_iter().flat_map(references));
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// The names of the schemas that a part of the document refers to.
+fn references(part: &Value) -> Vec<String> {
+    match part {
+        Value::Object(members) => {
+            let own =
+                members.get("$ref").and_then(Value::as_str).and_then(|target| target.rsplit('/').next());
+            own.map(str::to_owned).into_iter().chain(members.values().flat_map(references)).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// 3.1 allows the SPDX identifier or the URL, not both.

@@ -15,9 +15,10 @@ use crate::app::App;
 use crate::client;
 use crate::clock::Clock;
 use crate::config::{Config, Given, Sources};
+use crate::directory::access::Mode;
 use crate::directory::setup::{
-    AccountDescription, Description, MerchantDescription, Mode, OperatorDescription, PlatformDescription,
-    StoreDescription, Workshop,
+    AccountDescription, ApiKeyDescription, Description, MerchantDescription, OperatorDescription,
+    PlatformDescription, StoreDescription, Workshop,
 };
 use crate::entity::account;
 use crate::ledger::{Lane, RowStatement};
@@ -100,7 +101,7 @@ fn config(data: &Path, gateway_url: &str, sandbox_url: &str) -> anyhow::Result<C
         given("server.public_url", gateway_url.to_owned()),
         given("store.url", format!("sqlite:{}", data("scangate.db"))),
         given("secrets.master_key_file", data("master.key")),
-        given("upstream.allowed_base_urls", format!("[\"{sandbox_url}\"]")),
+        given("upstream.sandbox_base_urls", format!("[\"{sandbox_url}\"]")),
         given("deliveries.allow_addresses", OWN_NETWORKS.to_owned()),
         given("server.bare_platform", PLATFORM.to_owned()),
     ]);
@@ -165,6 +166,11 @@ async fn make(app: &App, file: &DemoFile, sandbox_url: &str) -> anyhow::Result<(
         name: Some("Demo".to_owned()),
         account: vec![account],
         merchant: vec![merchant],
+        api_key: vec![ApiKeyDescription {
+            name: "demo".to_owned(),
+            mode: Mode::Test,
+            key: Some(file.platform.api_key.clone()),
+        }],
     };
     let operator =
         OperatorDescription { name: file.operator.name.clone(), password: file.operator.password.clone() };
@@ -199,6 +205,7 @@ fn tell(file: &DemoFile, path: &Path, data: &Path) {
         "  gateway   {}   (signed routes below {})",
         file.gateway.base_url, file.gateway.signed_base_url
     );
+    println!("  REST API  {}/v1   (Authorization: Bearer, with platform.api_key)", file.gateway.base_url);
     println!("  docs      {}", file.gateway.docs_url);
     println!("  sandbox   {}   (stands in for ScanForPay)", file.sandbox.base_url);
     println!("  shop      {}", file.shop.notify_url);

@@ -6,18 +6,36 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use sea_orm::{DatabaseConnection, EntityTrait, QueryOrder};
+use sea_orm::{ColumnTrait, DatabaseConnection};
 use shared::money::Currency;
 use shared::wallet::Wallet;
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::entity::{account, merchant, platform, sign_key, store};
+use crate::entity::api_key;
 
+pub mod access;
+pub mod accounts;
+pub mod api_keys;
+pub mod audit;
+pub mod change;
+mod everybody;
+mod load;
+pub mod merchants;
+pub mod offboard;
+pub mod onboarding;
+pub mod proof;
 pub mod setup;
+pub mod sign_keys;
+pub mod stores;
+pub mod usage;
 pub mod vault;
 
+use access::Mode;
+use api_keys::{ApiKey, KeyHash};
+use change::Refresh;
+use everybody::Everybody;
+use usage::LastUse;
 use vault::Vault;
 
 /// A version of a sign key.
@@ -27,6 +45,7 @@ pub struct SignKey {
     pub text: Zeroizing<String>,
     /// Unix milliseconds; `None` is the current version.
     pub expires_at: Option<i64>,
+    pub last_use: Arc<LastUse>,
 }
 
 impl SignKey {
@@ -49,12 +68,28 @@ impl Account {
         &self.keys[0] // loading refuses an account without keys
     }
 
+    /// The version to sign with: the one that the upstream last took, while it is valid; the current one before that.
+    pub fn signing_key(&self, now: i64) -> &SignKey {
+        let valid = self.keys.iter().rev().filter(|key| key.is_valid(now));
+        valid.max_by_key(|key| key.last_use.at()).unwrap_or_else(|| self.current_key())
+    }
+
+    pub fn key(&self, id: &str) -> Option<&SignKey> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+
+    /// The newest valid version but this one.
+    pub fn other_key(&self, id: &str, now: i64) -> Option<&SignKey> {
+        self.keys.iter().find(|key| key.id != id && key.is_valid(now))
+    }
+
     /// The versions that were valid at `at` or later.
     pub fn keys_valid_since(&self, at: i64) -> Vec<SignKey> {
         self.keys.iter().filter(|key| key.is_valid(at)).cloned().collect()
     }
 }
 
+#[derive(Clone)]
 pub struct Store {
     pub id: String,
     pub store_no: String,
@@ -76,6 +111,7 @@ pub struct Merchant {
     pub id: String,
     pub platform_id: String,
     pub partner_no: String,
+    pub mode: Mode,
     pub suspended: bool,
     /// `None`: the gateway's own.
     pub freshness_window: Option<Duration>,
@@ -107,19 +143,54 @@ impl Merchant {
     pub fn current_key(&self) -> &SignKey {
         &self.keys[0] // loading refuses a merchant without keys
     }
+
+    /// Keep what this process has seen of the merchant as it was before.
+    fn take_over(&self, before: &Self) {
+        if let Some(key) = before.last_used_key() {
+            self.used_key(&key.id);
+        }
+        take_over(&self.keys, &before.keys);
+    }
+
+    /// The merchant with this account as it is now, if a store of it uses it.
+    fn with(&self, account: &Arc<Account>) -> Option<Self> {
+        if self.stores.values().all(|store| store.account.id != account.id) {
+            return None;
+        }
+        let stores = self.stores.iter().map(|(number, store)| {
+            let changed = Store { account: Arc::clone(account), ..Store::clone(store) };
+            let store = if store.account.id == account.id { Arc::new(changed) } else { Arc::clone(store) };
+            (number.clone(), store)
+        });
+        Some(Self {
+            id: self.id.clone(),
+            platform_id: self.platform_id.clone(),
+            partner_no: self.partner_no.clone(),
+            mode: self.mode,
+            suspended: self.suspended,
+            freshness_window: self.freshness_window,
+            freshness: self.freshness,
+            keys: self.keys.clone(),
+            stores: stores.collect(),
+            last_key: AtomicUsize::new(self.last_key.load(Ordering::Relaxed)),
+        })
+    }
 }
 
-/// Everybody, as of one look at the store.
-#[derive(Default)]
-pub struct Everybody {
-    platforms: HashMap<String, HashMap<String, Arc<Merchant>>>,
-    merchants: HashMap<String, Arc<Merchant>>,
-    accounts: HashMap<String, Arc<Account>>,
+/// Keep what this process has seen of keys as they were before.
+fn take_over(keys: &[SignKey], before: &[SignKey]) {
+    for key in keys {
+        if let Some(before) = before.iter().find(|before| before.id == key.id) {
+            key.last_use.take_over(&before.last_use);
+        }
+    }
 }
 
 #[derive(Default)]
 pub struct Directory {
-    everybody: RwLock<Arc<Everybody>>,
+    everybody: RwLock<Everybody>,
+    /// Held while the store is looked at: an older look must not undo a newer one.
+    looking: tokio::sync::Mutex<()>,
 }
 
 impl Directory {
@@ -130,125 +201,94 @@ impl Directory {
     }
 
     pub async fn reload(&self, read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<()> {
-        let everybody = Arc::new(everybody(read, vault).await?);
-        let before = self.everybody();
-        for (id, merchant) in &everybody.merchants {
-            if let Some(key) = before.merchants.get(id).and_then(|before| before.last_used_key()) {
-                merchant.used_key(&key.id);
-            }
-        }
-        *self.everybody.write().unwrap_or_else(PoisonError::into_inner) = everybody;
+        let _looking = self.looking.lock().await;
+        let mut everybody = load::everybody(read, vault).await?;
+        self.change(|before| {
+            everybody.take_over(before);
+            std::mem::swap(before, &mut everybody);
+        });
         Ok(())
     }
 
-    fn everybody(&self) -> Arc<Everybody> {
-        self.everybody.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Look again at one of them, and at nobody else.
+    pub async fn refresh(
+        &self,
+        read: &DatabaseConnection,
+        vault: &Vault,
+        what: &Refresh,
+    ) -> anyhow::Result<()> {
+        let _looking = self.looking.lock().await;
+        match what {
+            Refresh::Merchant(id) => {
+                if let Some(merchant) = load::merchant(read, vault, id, |id| self.account(id)).await? {
+                    self.change(|everybody| everybody.put_merchant(merchant));
+                }
+            }
+            Refresh::Account(id) => {
+                if let Some(account) = load::account(read, vault, id).await? {
+                    self.change(|everybody| everybody.put_account(account));
+                }
+            }
+            Refresh::ApiKey(id) => {
+                let found = load::api_keys(read, api_key::Column::Id.eq(id.as_str())).await?;
+                self.change(|everybody| found.into_iter().for_each(|key| everybody.put_api_key(key)));
+            }
+            Refresh::ApiKeysOf(merchant_id) => {
+                let found =
+                    load::api_keys(read, api_key::Column::MerchantId.eq(merchant_id.as_str())).await?;
+                self.change(|everybody| found.into_iter().for_each(|key| everybody.put_api_key(key)));
+            }
+        }
+        Ok(())
+    }
+
+    fn look<T>(&self, at: impl FnOnce(&Everybody) -> T) -> T {
+        at(&self.everybody.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, how: impl FnOnce(&mut Everybody)) {
+        how(&mut self.everybody.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The merchant of a platform under the partnerNo it signs with.
     pub fn merchant(&self, platform: &str, partner_no: &str) -> Option<Arc<Merchant>> {
-        self.everybody().platforms.get(platform)?.get(partner_no).cloned()
+        self.look(|everybody| everybody.platforms.get(platform)?.get(partner_no).cloned())
     }
 
     /// Any tenant's merchant, for callers that have its id from a row they own.
     pub fn merchant_by_id(&self, id: &str) -> Option<Arc<Merchant>> {
-        self.everybody().merchants.get(id).cloned()
+        self.look(|everybody| everybody.merchants.get(id).cloned())
     }
 
     pub fn account(&self, id: &str) -> Option<Arc<Account>> {
-        self.everybody().accounts.get(id).cloned()
+        self.look(|everybody| everybody.accounts.get(id).cloned())
+    }
+
+    pub fn api_key(&self, hash: &KeyHash) -> Option<Arc<ApiKey>> {
+        self.look(|everybody| everybody.api_keys.get(hash).cloned())
+    }
+
+    /// API keys whose last use has to be written by now, `most` of them.
+    pub fn api_key_uses(&self, most: usize) -> Vec<(Arc<ApiKey>, i64)> {
+        self.look(|everybody| {
+            let keys = everybody.api_keys.values();
+            let uses = keys.filter_map(|key| Some((Arc::clone(key), key.last_use.to_write()?)));
+            uses.take(most).collect()
+        })
+    }
+
+    /// The same of sign keys.
+    pub fn sign_key_uses(&self, most: usize) -> Vec<(SignKey, i64)> {
+        self.look(|everybody| {
+            let merchants = everybody.merchants.values().flat_map(|merchant| &merchant.keys);
+            let accounts = everybody.accounts.values().flat_map(|account| &account.keys);
+            let uses =
+                merchants.chain(accounts).filter_map(|key| Some((key.clone(), key.last_use.to_write()?)));
+            uses.take(most).collect()
+        })
     }
 
     pub fn is_empty(&self) -> bool {
-        self.everybody().merchants.is_empty()
+        self.look(|everybody| everybody.merchants.is_empty())
     }
-}
-
-async fn everybody(read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<Everybody> {
-    let keys = keys(read, vault).await?;
-    let mut accounts = HashMap::new();
-    for row in account::Entity::find().all(read).await? {
-        let keys =
-            keys.get(&row.id).cloned().with_context(|| format!("account {} has no sign key", row.name))?;
-        let base_url =
-            Url::parse(&row.base_url).with_context(|| format!("the base URL of account {}", row.name))?;
-        let account = Account { id: row.id.clone(), base_url, partner_no: row.partner_no, keys };
-        accounts.insert(row.id, Arc::new(account));
-    }
-    let mut stores: HashMap<String, HashMap<String, Arc<Store>>> = HashMap::new();
-    for row in store::Entity::find().all(read).await? {
-        let account = accounts
-            .get(&row.account_id)
-            .cloned()
-            .with_context(|| format!("store {} has no account", row.id))?;
-        stores
-            .entry(row.merchant_id.clone())
-            .or_default()
-            .insert(row.store_no.clone(), Arc::new(store_of(row, account)?));
-    }
-    let slugs: HashMap<String, String> =
-        platform::Entity::find().all(read).await?.into_iter().map(|row| (row.id, row.slug)).collect();
-    let mut all = Everybody { accounts, ..Everybody::default() };
-    for row in merchant::Entity::find().all(read).await? {
-        let keys = keys
-            .get(&row.id)
-            .cloned()
-            .with_context(|| format!("merchant {} has no sign key", row.partner_no))?;
-        let slug = slugs.get(&row.platform_id).cloned().context("a merchant without a platform")?;
-        let merchant = Arc::new(merchant_of(row, keys, &mut stores)?);
-        all.platforms.entry(slug).or_default().insert(merchant.partner_no.clone(), merchant.clone());
-        all.merchants.insert(merchant.id.clone(), merchant);
-    }
-    Ok(all)
-}
-
-fn store_of(row: store::Model, account: Arc<Account>) -> anyhow::Result<Store> {
-    let wallets =
-        row.wallets.split(',').map(|name| Wallet::parse(name).with_context(|| format!("wallet {name}")));
-    Ok(Store {
-        currency: Currency::parse(&row.currency).with_context(|| format!("currency {}", row.currency))?,
-        wallets: wallets.collect::<anyhow::Result<_>>()?,
-        enabled: row.status == "active",
-        id: row.id,
-        store_no: row.store_no,
-        upstream_store_no: row.upstream_store_no,
-        account,
-    })
-}
-
-fn merchant_of(
-    row: merchant::Model,
-    keys: Vec<SignKey>,
-    stores: &mut HashMap<String, HashMap<String, Arc<Store>>>,
-) -> anyhow::Result<Merchant> {
-    let freshness = match row.freshness_mode.as_deref() {
-        None => None,
-        Some("enforce") => Some(Freshness::Enforce),
-        Some("warn") => Some(Freshness::Warn),
-        Some(other) => bail!("freshness mode {other}"),
-    };
-    Ok(Merchant {
-        stores: stores.remove(&row.id).unwrap_or_default(),
-        suspended: row.status == "suspended",
-        freshness_window: row.freshness_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis),
-        freshness,
-        id: row.id,
-        platform_id: row.platform_id,
-        partner_no: row.partner_no,
-        keys,
-        last_key: AtomicUsize::new(usize::MAX),
-    })
-}
-
-/// Opened sign keys by owner, current version first.
-async fn keys(read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<HashMap<String, Vec<SignKey>>> {
-    let mut keys: HashMap<String, Vec<SignKey>> = HashMap::new();
-    for row in sign_key::Entity::find().order_by_desc(sign_key::Column::Version).all(read).await? {
-        let text = vault.open(&row.id, &row.sealed)?;
-        let text =
-            String::from_utf8(text.to_vec()).with_context(|| format!("sign key {} is not text", row.id))?;
-        let key = SignKey { id: row.id, text: Zeroizing::new(text), expires_at: row.expires_at };
-        keys.entry(row.owner_id).or_default().push(key);
-    }
-    Ok(keys)
 }

@@ -2,11 +2,14 @@
 //! takes the tenant; the few that do not say so in their names.
 
 pub mod account;
+pub mod api_key;
 pub mod attempt;
+pub mod audit_entry;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
 pub mod journal;
+pub mod kept_answer;
 pub mod merchant;
 pub mod operator;
 pub mod order;

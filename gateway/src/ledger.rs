@@ -5,7 +5,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use sea_orm::sea_query::{InsertStatement, UpdateStatement};
+use sea_orm::sea_query::{DeleteStatement, InsertStatement, UpdateStatement};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -109,6 +109,7 @@ pub struct Claim {
 pub enum RowStatement {
     Insert(InsertStatement),
     Update(UpdateStatement),
+    Delete(DeleteStatement),
 }
 
 /// Which queue a write waits in; earlier ones go first.

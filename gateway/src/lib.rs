@@ -15,6 +15,7 @@ pub mod demo;
 pub mod directory;
 pub mod disk;
 pub mod entity;
+pub mod error;
 pub mod ledger;
 pub mod lifecycle;
 pub mod orders;

@@ -38,6 +38,9 @@ pub struct Said {
     pub extra: Vec<(String, String)>,
 }
 
+/// Where orders are asked after.
+pub const QUERY_PATH: &str = "/api/common/payQuery";
+
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
@@ -57,6 +60,18 @@ pub struct Upstream {
 impl Upstream {
     pub fn new(outgoing: Outgoing, clock: Clock, chance: Chance, max_response: usize) -> Self {
         Self { outgoing, clock, chance, max_response }
+    }
+
+    /// Ask something that changes nothing. Signed with the version of the key that the upstream last took; where it
+    /// refuses the signature, once more with the other.
+    pub async fn ask(&self, account: &Account, path: &str, body: &str, timeout: Duration) -> Heard {
+        let now = self.clock.now_ms();
+        let key = account.signing_key(now);
+        let heard = self.call(account, key, path, body, timeout).await;
+        match account.other_key(&key.id, now) {
+            Some(other) if is_bad_signature(&heard) => self.call(account, other, path, body, timeout).await,
+            _ => heard,
+        }
     }
 
     /// Post `body` to the operation at `path`, signed with `key` of `account`.
@@ -84,10 +99,31 @@ impl Upstream {
             return Heard::Nothing { why: format!("HTTP status {}", reply.status), sent: true, raw: None };
         }
         match read(&reply.body, &account.keys_valid_since(self.clock.now_ms())) {
-            Ok(said) => Heard::Said(Box::new(said)),
+            Ok(said) => {
+                if Code(said.code) != Code::BAD_SIGNATURE {
+                    key.last_use.note(self.clock.now_ms());
+                }
+                Heard::Said(Box::new(said))
+            }
             Err(why) => Heard::Nothing { why, sent: true, raw: without_signature(&reply.body) },
         }
     }
+}
+
+/// Whether the upstream says that a signature of ours is wrong. With a wrong key on our side its answer does not
+/// verify either.
+pub fn is_bad_signature(heard: &Heard) -> bool {
+    let code = match heard {
+        Heard::Said(said) => Some(i64::from(said.code)),
+        Heard::Nothing { raw, .. } => raw.as_deref().and_then(said_code),
+    };
+    code == Some(i64::from(Code::BAD_SIGNATURE.0))
+}
+
+/// The code in an answer that nobody vouches for.
+fn said_code(raw: &str) -> Option<i64> {
+    let answer: serde_json::Value = serde_json::from_str(raw).ok()?;
+    answer["body"]["code"].as_i64()
 }
 
 /// `path` below a base URL that may have a path of its own.

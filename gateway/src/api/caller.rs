@@ -43,6 +43,7 @@ pub fn verify<'a>(app: &App, platform: &str, document: &'a [u8]) -> Result<(Call
     caller.check_header(app, &envelope)?;
     // Only now: an old request that somebody recorded tells nothing about the key in use.
     caller.merchant.used_key(&caller.key.id);
+    caller.key.last_use.note(app.clock.now_ms());
     Ok((caller, envelope))
 }
 

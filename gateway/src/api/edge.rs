@@ -22,7 +22,7 @@ use tracing::Instrument;
 
 use self::body::{BoxBody, CappedBody, Watch};
 use self::line::{RequestLine, chain};
-pub use self::rejection::{Rejection, problem};
+pub use self::rejection::{Rejection, problem, problem_type};
 pub use self::routes::RouteTable;
 use crate::config;
 
@@ -48,14 +48,20 @@ pub struct RequestId(pub Arc<str>);
 pub struct Remark {
     /// The signed API's code, since its HTTP status tells nothing.
     pub code: Option<i32>,
-    /// The inside of a failure, never told to the client.
+    /// The inside of a failure of ours, never told to the client.
     pub cause: Option<Arc<str>>,
+    /// Why a client was refused, where it is told less.
+    pub reason: Option<Arc<str>>,
 }
 
 impl Remark {
     /// With the whole chain of causes.
     pub fn failure(code: Option<i32>, error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { code, cause: Some(chain(error).into()) }
+        Self { code, cause: Some(chain(error).into()), reason: None }
+    }
+
+    pub fn refusal(reason: &str) -> Self {
+        Self { reason: Some(reason.into()), ..Self::default() }
     }
 }
 
@@ -64,6 +70,8 @@ impl Remark {
 pub struct Limits {
     /// In bytes.
     pub max_body: usize,
+    /// Routes that take more, by their patterns.
+    pub larger_bodies: &'static [(&'static str, usize)],
     pub body_timeout: Duration,
     pub request_timeout: Duration,
 }
@@ -72,6 +80,7 @@ impl From<&config::Server> for Limits {
     fn from(server: &config::Server) -> Self {
         Self {
             max_body: server.max_body,
+            larger_bodies: &[],
             body_timeout: server.body_timeout,
             request_timeout: server.request_timeout,
         }
@@ -120,8 +129,8 @@ impl<E: Endpoint> Endpoint for AtEdge<E> {
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let id: Arc<str> = (self.edge.ids)().into();
         request.set_data(RequestId(Arc::clone(&id)));
-        let watch = self.edge.cap_body(&mut request);
         let place = Place::of(&request, &self.edge.routes);
+        let watch = self.edge.cap_body(&mut request, &place);
         let line =
             RequestLine::begin(Arc::clone(&id), request.method(), place.route.clone(), Arc::clone(&watch));
 
@@ -174,11 +183,13 @@ fn is_signed(path: &str) -> bool {
 }
 
 impl Inner {
-    fn cap_body(&self, request: &mut Request) -> Arc<Watch> {
+    fn cap_body(&self, request: &mut Request, place: &Place) -> Arc<Watch> {
         let watch = Arc::new(Watch::default());
         let body = request.take_body();
         if !body.is_empty() {
-            let Limits { max_body, body_timeout, .. } = self.limits;
+            let Limits { max_body, larger_bodies, body_timeout, .. } = self.limits;
+            let larger = larger_bodies.iter().find(|(pattern, _)| place.route.as_deref() == Some(*pattern));
+            let max_body = larger.map_or(max_body, |(_, larger)| max_body.max(*larger));
             let capped = CappedBody::new(body.into(), max_body, body_timeout, Arc::clone(&watch));
             request.set_body(Body::from(BoxBody::new(capped)));
         }
@@ -209,7 +220,7 @@ impl Inner {
             response.set_data(pattern);
         }
         let code = response.data::<Remark>().and_then(|remark| remark.code).or(remark.code);
-        response.set_data(Remark { code, cause: remark.cause.or(cause.map(Into::into)) });
+        response.set_data(Remark { code, cause: remark.cause.or(cause.map(Into::into)), ..remark });
         response
     }
 

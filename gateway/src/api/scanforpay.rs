@@ -15,11 +15,31 @@ pub use text::{CODES, INTRODUCTION};
 
 /// The payer's wallet: `Wechat` is WeChat Pay, `Alipay` is Alipay (it serves AlipayHK's payers, too),
 /// `AlipayHK` is AlipayHK.
-#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Wallet {
     Wechat,
     Alipay,
     AlipayHK,
+}
+
+impl From<shared::wallet::Wallet> for Wallet {
+    fn from(wallet: shared::wallet::Wallet) -> Self {
+        match wallet {
+            shared::wallet::Wallet::Wechat => Self::Wechat,
+            shared::wallet::Wallet::Alipay => Self::Alipay,
+            shared::wallet::Wallet::AlipayHK => Self::AlipayHK,
+        }
+    }
+}
+
+impl From<Wallet> for shared::wallet::Wallet {
+    fn from(wallet: Wallet) -> Self {
+        match wallet {
+            Wallet::Wechat => Self::Wechat,
+            Wallet::Alipay => Self::Alipay,
+            Wallet::AlipayHK => Self::AlipayHK,
+        }
+    }
 }
 
 /// An order to be paid on a page with a QR code.

@@ -74,7 +74,7 @@ impl IntoResponse for Answered {
             response = response.header(header::RETRY_AFTER, "1");
         }
         let mut response = response.body(self.document);
-        response.set_data(Remark { code: Some(self.code.0), cause: None });
+        response.set_data(Remark { code: Some(self.code.0), ..Remark::default() });
         response
     }
 }

@@ -10,6 +10,7 @@ use humantime_serde::re::humantime::format_duration;
 use url::{Host, Url};
 
 use super::{Config, Origin, Problem, values};
+use crate::directory::access::Mode;
 
 /// The callback URLs put "/callback/notify/" and a token of up to 80 characters behind it and may have 200.
 const PUBLIC_URL_MAX: usize = 100;
@@ -135,10 +136,16 @@ impl Checker<'_> {
 
     fn upstream(&mut self) {
         let upstream = &self.config.upstream;
-        let path = "upstream.allowed_base_urls";
-        self.require(!upstream.allowed_base_urls.is_empty(), path, "is empty", "Name at least one base URL");
+        let (path, sandboxes) = ("upstream.allowed_base_urls", "upstream.sandbox_base_urls");
+        let is_none = upstream.allowed_base_urls.is_empty() && upstream.sandbox_base_urls.is_empty();
+        self.require(!is_none, path, "is empty", "Name at least one base URL, here or as a sandbox");
         for url in &upstream.allowed_base_urls {
             self.web_url(path, url);
+        }
+        for url in &upstream.sandbox_base_urls {
+            self.web_url(sandboxes, url);
+            let is_live = upstream.mode_of(url) == Some(Mode::Live);
+            self.require(!is_live, sandboxes, "names a URL of upstream.allowed_base_urls", "Name it once");
         }
         self.lasts("upstream.timeout", upstream.timeout, MILLISECOND, 10 * MINUTE);
         self.lasts("upstream.query_timeout", upstream.query_timeout, MILLISECOND, 10 * MINUTE);

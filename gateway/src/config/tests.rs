@@ -392,8 +392,17 @@ fn the_effective_settings_say_where_each_came_from_and_load_again_to_the_same() 
 #[test]
 fn an_account_may_name_an_allowed_base_url_with_or_without_a_slash() {
     let upstream = Config::default().upstream;
-    let allows = |url: &str| upstream.allows(&Url::parse(url).expect("it is a URL"));
+    let mode =
+        |upstream: &super::Upstream, url: &str| upstream.mode_of(&Url::parse(url).expect("it is a URL"));
+    let allows = |url: &str| mode(&upstream, url) == Some(Mode::Live);
     assert!(allows("https://pay.scanforpay.com") && allows("https://pay.scanforpay.com/"));
     assert!(!allows("https://pay.scanforpay.com.evil.example") && !allows("http://pay.scanforpay.com"));
     assert!(!allows("https://pay.scanforpay.com/elsewhere"));
+
+    let sandbox = "[upstream]\nsandbox_base_urls = [\"http://127.0.0.1:8081\"]";
+    let upstream = Setup::new(sandbox, &[]).config().upstream;
+    assert_eq!(mode(&upstream, "http://127.0.0.1:8081/"), Some(Mode::Test));
+    assert_eq!(mode(&upstream, "http://127.0.0.1:8082"), None);
+    let both = "[upstream]\nsandbox_base_urls = [\"https://pay.scanforpay.com\"]";
+    assert_eq!(Setup::new(both, &[]).paths(), ["upstream.sandbox_base_urls"]);
 }

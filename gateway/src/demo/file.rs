@@ -10,6 +10,8 @@ use shared::wallet::Wallet;
 
 use super::{PARTNER_NO, PLATFORM, STORES, UPSTREAM_PARTNER_NO};
 use crate::chance;
+use crate::directory::access::Mode;
+use crate::directory::api_keys;
 
 /// Everything a script needs to use the demo. Holds its secrets: mode 0600.
 #[derive(Serialize, Deserialize)]
@@ -17,7 +19,7 @@ pub struct DemoFile {
     pub gateway: GatewayUrls,
     pub sandbox: BaseUrl,
     pub shop: ShopUrls,
-    pub platform: Slug,
+    pub platform: DemoPlatform,
     pub merchant: Credentials,
     pub upstream: Credentials,
     pub stores: Vec<DemoStore>,
@@ -45,8 +47,15 @@ pub struct ShopUrls {
 }
 
 #[derive(Serialize, Deserialize)]
-pub struct Slug {
+pub struct DemoPlatform {
     pub slug: String,
+    /// For the REST API. A file of an earlier version has none.
+    #[serde(default = "new_api_key")]
+    pub api_key: String,
+}
+
+fn new_api_key() -> String {
+    api_keys::new_key(Mode::Test).text.to_string()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,7 +105,7 @@ impl DemoFile {
                 gateway: gateway_urls,
                 sandbox,
                 shop,
-                platform: Slug { slug: PLATFORM.to_owned() },
+                platform: DemoPlatform { slug: PLATFORM.to_owned(), api_key: new_api_key() },
                 merchant: Credentials { partner_no: PARTNER_NO.to_owned(), sign_key: chance::sign_key() },
                 upstream: Credentials {
                     partner_no: UPSTREAM_PARTNER_NO.to_owned(),

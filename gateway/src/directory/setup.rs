@@ -1,6 +1,8 @@
 //! Making what a description names and the store lacks: platforms, accounts, merchants, stores and operators.
 //! Used by `scangate apply` and by the demo's first start. What is there already is left as it is.
 
+mod api_keys;
+
 use anyhow::{Context, bail, ensure};
 use argon2::password_hash::PasswordHasher;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
@@ -9,12 +11,15 @@ use shared::money::Currency;
 use shared::wallet::Wallet;
 use url::Url;
 
+use super::access::Mode;
+use super::change::count;
 use super::vault::Vault;
 use crate::app::App;
 use crate::chance::{self, Chance};
 use crate::config;
 use crate::entity::{account, merchant, operator, platform, sign_key, store};
 use crate::ledger::{Lane, Ledger, RowStatement, insert_rows};
+pub use api_keys::{ApiKeyDescription, MadeApiKey};
 
 /// A sign key brought along must have at least this many characters' worth of bits.
 const SHORTEST_KEY: usize = 16;
@@ -37,6 +42,9 @@ pub struct PlatformDescription {
     pub account: Vec<AccountDescription>,
     #[serde(default)]
     pub merchant: Vec<MerchantDescription>,
+    /// Keys for the REST API, known by their names. A new platform without any gets one for testing.
+    #[serde(default)]
+    pub api_key: Vec<ApiKeyDescription>,
 }
 
 #[derive(Deserialize)]
@@ -70,13 +78,6 @@ impl std::fmt::Debug for MerchantDescription {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MerchantDescription").field("partner_no", &self.partner_no).finish_non_exhaustive()
     }
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    Live,
-    Test,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,6 +115,7 @@ pub struct Made {
     pub platforms: Vec<String>,
     pub accounts: Vec<String>,
     pub merchants: Vec<MadeMerchant>,
+    pub api_keys: Vec<MadeApiKey>,
     pub stores: Vec<String>,
     pub operators: Vec<String>,
 }
@@ -183,7 +185,18 @@ impl<'a> Workshop<'a> {
             "the slug {slug} is a route of the gateway itself"
         );
         let found = platform::Entity::find().filter(platform::Column::Slug.eq(slug)).one(self.read).await?;
-        let platform_id = found.map_or_else(|| self.new_platform(description, made, rows), |row| row.id);
+        let mut api_keys = description.api_key.clone();
+        if found.is_none() && api_keys.is_empty() {
+            api_keys.push(ApiKeyDescription { name: "first".to_owned(), mode: Mode::Test, key: None });
+        }
+        let platform_id = match found {
+            Some(row) => row.id,
+            None => self.new_platform(description, made, rows),
+        };
+        rows.push(count(&platform_id));
+        for key in &api_keys {
+            self.api_key(slug, &platform_id, key, made, rows).await?;
+        }
         let mut accounts = Vec::new();
         for account in &description.account {
             let id = self
@@ -212,6 +225,7 @@ impl<'a> Workshop<'a> {
             slug: slug.clone(),
             name: description.name.clone().unwrap_or_else(|| slug.clone()),
             created_at: self.now,
+            changes: 0,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<platform::Entity>(&[row]));
@@ -225,13 +239,14 @@ impl<'a> Workshop<'a> {
         description: &AccountDescription,
         made: &mut Made,
         rows: &mut Vec<RowStatement>,
-    ) -> anyhow::Result<String> {
+    ) -> anyhow::Result<(String, Mode)> {
         let base_url = description.base_url.trim_end_matches('/');
         let url = Url::parse(base_url).with_context(|| format!("base_url {base_url}"))?;
-        ensure!(
-            self.upstream.allows(&url),
-            "base_url {base_url} is not among upstream.allowed_base_urls of the configuration"
-        );
+        let mode = self.upstream.mode_of(&url).with_context(|| {
+            format!(
+                "base_url {base_url} is among neither upstream.allowed_base_urls nor upstream.sandbox_base_urls"
+            )
+        })?;
         number(&description.partner_no, "partner_no")?;
         ensure!(!description.sign_key.is_empty(), "sign_key is empty");
         let found = account::Entity::find()
@@ -240,7 +255,7 @@ impl<'a> Workshop<'a> {
             .one(self.read)
             .await?;
         if let Some(row) = found {
-            return Ok(row.id);
+            return Ok((row.id, mode));
         }
         let row = account::Model {
             id: self.chance.id(),
@@ -249,12 +264,14 @@ impl<'a> Workshop<'a> {
             base_url: base_url.to_owned(),
             partner_no: description.partner_no.clone(),
             created_at: self.now,
+            version: 1,
+            mode,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<account::Entity>(&[row]));
         rows.push(self.sign_key("account", &id, &description.sign_key));
         made.accounts.push(description.name.clone());
-        Ok(id)
+        Ok((id, mode))
     }
 
     async fn merchant(
@@ -262,7 +279,7 @@ impl<'a> Workshop<'a> {
         slug: &str,
         platform_id: &str,
         description: &MerchantDescription,
-        accounts: &[(&str, String)],
+        accounts: &[(&str, (String, Mode))],
         made: &mut Made,
         rows: &mut Vec<RowStatement>,
     ) -> anyhow::Result<()> {
@@ -283,9 +300,17 @@ impl<'a> Workshop<'a> {
             None => self.new_merchant(slug, platform_id, description, made, rows),
         };
         for store in &description.store {
-            let Some((_, account_id)) = accounts.iter().find(|(name, _)| *name == store.account) else {
+            let Some((_, (account_id, mode))) = accounts.iter().find(|(name, _)| *name == store.account)
+            else {
                 bail!("store {}: there is no account {} in this platform", store.store_no, store.account);
             };
+            ensure!(
+                *mode == description.mode,
+                "store {}: a {} merchant cannot have a store of a {} account",
+                store.store_no,
+                description.mode.as_str(),
+                mode.as_str()
+            );
             self.store(platform_id, &merchant_id, account_id, store, made, rows)
                 .await
                 .with_context(|| format!("store {}", store.store_no))?;
@@ -307,14 +332,13 @@ impl<'a> Workshop<'a> {
             partner_no: description.partner_no.clone(),
             reference: None,
             name: description.name.clone(),
-            mode: match description.mode {
-                Mode::Live => "live".into(),
-                Mode::Test => "test".into(),
-            },
+            mode: description.mode,
             status: "active".into(),
             freshness_ms: None,
             freshness_mode: None,
             created_at: self.now,
+            version: 1,
+            offboarded_at: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<merchant::Entity>(&[row]));
@@ -380,6 +404,7 @@ impl<'a> Workshop<'a> {
             late_payment: "tell".into(),
             status: "active".into(),
             created_at: self.now,
+            version: 1,
         }]));
         made.stores.push(description.store_no.clone());
         Ok(())

@@ -23,6 +23,7 @@ pub struct Vault {
     cipher: Aes256Gcm,
     key_id: String,
     decoy: Zeroizing<[u8; 32]>,
+    fingerprints: Zeroizing<[u8; 32]>,
 }
 
 impl Vault {
@@ -36,6 +37,7 @@ impl Vault {
             cipher: Aes256Gcm::new(key.into()),
             key_id: HEXLOWER.encode(&Sha256::digest(key)[..8]),
             decoy: Zeroizing::new(derived(key, b"decoy")),
+            fingerprints: Zeroizing::new(derived(key, b"fingerprints")),
         })
     }
 
@@ -81,6 +83,11 @@ impl Vault {
                 self.key_id
             ),
         }
+    }
+
+    /// Tells whether two secrets are the same, and nothing else of them: not even a weak one can be found by trying.
+    pub fn fingerprint(&self, secret: &[u8]) -> String {
+        HEXLOWER.encode(&derived(&self.fingerprints, secret)[..8])
     }
 
     /// The key under which a stranger who claims `partner_no` is answered: stable, and nobody's.

@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::directory::access::{Mode, Tenant};
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "accounts")]
 pub struct Model {
@@ -12,9 +14,23 @@ pub struct Model {
     pub base_url: String,
     pub partner_no: String,
     pub created_at: i64,
+    pub version: i64,
+    pub mode: Mode,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// A platform's accounts. A merchant has none of its own.
+    pub fn of(tenant: &Tenant, mode: Mode) -> Select<Self> {
+        let accounts =
+            Self::find().filter(Column::PlatformId.eq(tenant.platform_id())).filter(Column::Mode.eq(mode));
+        match tenant.merchant_id() {
+            Some(_) => accounts.filter(Column::Id.is_null()),
+            None => accounts,
+        }
+    }
+}

@@ -2,6 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
+use super::merchant;
+use crate::directory::access::{Mode, Tenant};
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "stores")]
 pub struct Model {
@@ -18,9 +21,21 @@ pub struct Model {
     pub late_payment: String,
     pub status: String,
     pub created_at: i64,
+    pub version: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// The stores of the tenant's merchants.
+    pub fn of(tenant: &Tenant, mode: Mode) -> Select<Self> {
+        use sea_orm::{QuerySelect, QueryTrait};
+        let merchants = merchant::Entity::of(tenant, mode).select_only().column(merchant::Column::Id);
+        Self::find()
+            .filter(Column::PlatformId.eq(tenant.platform_id()))
+            .filter(Column::MerchantId.in_subquery(merchants.into_query()))
+    }
+}

@@ -121,6 +121,7 @@ async fn run_rows(connection: &mut Connection, statements: &[RowStatement]) -> R
         let done = match statement {
             RowStatement::Insert(insert) => connection.execute(insert).await,
             RowStatement::Update(update) => connection.execute(update).await,
+            RowStatement::Delete(delete) => connection.execute(delete).await,
         };
         written += done.map_err(fault::of_statement)?;
     }

@@ -166,7 +166,7 @@ pub(super) fn new_submission(
         amount: content.amount,
         notify_hash: callback::hash(&tokens.notify),
         return_hash: callback::hash(&tokens.r#return),
-        account_key_id: store.account.current_key().id.clone(),
+        account_key_id: store.account.signing_key(now).id.clone(),
         state: submission::State::Sent,
         created_at: now,
         answer_due_at: now + app.answer_wait_ms(),
@@ -194,7 +194,7 @@ pub(super) async fn submit(
     let body =
         create.content.upstream_body(&store.upstream_store_no, &submission.id, &notify_url, &return_url);
     let asked_at = app.clock.now_ms();
-    let key = store.account.current_key();
+    let key = store.account.key(&submission.account_key_id).unwrap_or_else(|| store.account.current_key());
     let heard =
         app.upstream.call(&store.account, key, product.path, &body, app.config.upstream.timeout).await;
     let took = Some(app.clock.now_ms() - asked_at);

@@ -14,9 +14,7 @@ use super::{fact_now, reread, room, settle};
 use crate::app::App;
 use crate::directory::Merchant;
 use crate::entity::{order, submission};
-use crate::upstream::{self, Heard};
-
-const PATH: &str = "/api/common/payQuery";
+use crate::upstream::{self, Heard, QUERY_PATH};
 
 /// Submissions of one order that are asked about at a time.
 const SUBMISSIONS_ASKED: usize = 4;
@@ -176,7 +174,7 @@ async fn ask_one(app: &Arc<App>, order: &order::Model, submission: &submission::
     body.text("partnerOrderNo", &submission.id);
     let asked_at = app.clock.now_ms();
     let timeout = app.config.upstream.query_timeout;
-    let heard = app.upstream.call(&account, account.current_key(), PATH, &body.finish(), timeout).await;
+    let heard = app.upstream.ask(&account, QUERY_PATH, &body.finish(), timeout).await;
     let (told, raw) = match heard {
         Heard::Said(said) if said.code == 1 => {
             let raw = said.raw.clone();

@@ -35,6 +35,12 @@ async fn a_first_start_makes_everything_and_a_second_finds_it_again() {
     assert_eq!(demo.file.pointer("/stores/0/currency"), Some(&json!("HKD")));
     assert_eq!(demo.file.pointer("/stores/1/currency"), Some(&json!("JPY")));
     every_url_answers(&demo).await;
+    let bearer = format!("Bearer {}", demo.told("/platform/api_key"));
+    let merchants = format!("{}/v1/merchants", demo.told("/gateway/base_url"));
+    let shown =
+        web::exchange(http::Method::GET, &merchants, &[("authorization", &bearer)], bytes::Bytes::new())
+            .await;
+    assert_eq!((shown.status, &shown.json()["data"][0]["name"]), (200, &json!("Demo shop")));
 
     demo.out.line(demo.told("/gateway/docs_url")).await;
     let first = demo.out.line("client order --demo").await;

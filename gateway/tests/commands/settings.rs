@@ -84,12 +84,17 @@ async fn applying_twice_makes_nothing_the_second_time_and_shows_no_key_that_was_
             { "platform": "acme", "partner_no": "20001", "sign_key": key },
             { "platform": "acme", "partner_no": "20002" },
         ],
+        "api_keys": [{ "platform": "acme", "name": "first", "mode": "test", "key": made["api_keys"][0]["key"] }],
         "stores": ["100010000000002"], "operators": [],
     });
     assert_eq!(made, expected);
+    let api_key = made["api_keys"][0]["key"].as_str().expect("the API key that was made is shown");
+    assert!(api_key.starts_with("sg_test_") && api_key.len() == 48, "{api_key}");
 
     let second = run(home.path(), &apply, &settings).await.succeeds();
-    let nothing = json!({ "platforms": [], "accounts": [], "merchants": [], "stores": [], "operators": [] });
+    let nothing = json!({
+        "platforms": [], "accounts": [], "merchants": [], "api_keys": [], "stores": [], "operators": [],
+    });
     assert_eq!(serde_json::from_str::<Value>(&second).expect("JSON"), nothing);
 
     for file in std::fs::read_dir(home.path()).expect("it is ours") {
@@ -97,6 +102,7 @@ async fn applying_twice_makes_nothing_the_second_time_and_shows_no_key_that_was_
         let bytes = std::fs::read(&path).expect("it is ours");
         let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         assert!(!holds(&key), "{} holds a key in the clear", path.display());
+        assert!(!holds(api_key), "{} holds an API key in the clear", path.display());
         assert!(
             path.ends_with("tenants.toml") || !holds(BROUGHT_KEY),
             "{} holds a key in the clear",

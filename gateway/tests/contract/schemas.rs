@@ -22,10 +22,11 @@ impl Contract {
         Self(api::document())
     }
 
-    /// In the order of the document.
+    /// The signed API's, in the order of the document.
     pub fn posts(&self) -> Vec<Post<'_>> {
         let paths = self.0["paths"].as_object().expect("there are paths");
-        let posts = paths.iter().flat_map(|(path, operations)| {
+        let signed = paths.iter().filter(|(path, _)| !path.starts_with("/v1/"));
+        let posts = signed.flat_map(|(path, operations)| {
             let operations = operations.as_object().expect("an object by method");
             operations.iter().map(move |(method, operation)| {
                 assert_eq!(method, "post", "{path}: the signed API has POSTs only");

@@ -28,11 +28,13 @@ pub mod acts;
 pub mod apart;
 pub mod merchant;
 pub mod people;
+pub mod rest;
 pub mod rows;
 pub mod side;
 pub mod web;
 
 pub use merchant::{Answer, Order};
+pub use rest::Keys;
 
 pub const PLATFORM: &str = "demo";
 pub const PARTNER_NO: &str = "10001";
@@ -112,6 +114,8 @@ pub struct World {
     pub upstream: Control,
     pub shop: Shop,
     pub clock: ManualClock,
+    /// The platform's keys for the REST API.
+    pub keys: Keys,
     time: Clock,
     /// Settings on top of the harness's own: path and value.
     pub settings: Vec<(&'static str, String)>,
@@ -162,7 +166,8 @@ impl World {
         let shop = sandbox::shop::start(shop_listener, shop_settings).expect("a shop");
         let sandbox = start_sandbox(&time).await;
         let upstream = sandbox.control();
-        Self { backend, store_url, folder, sandbox, upstream, shop, clock, time, settings: Vec::new() }
+        let keys = Keys::default();
+        Self { backend, store_url, folder, sandbox, upstream, shop, clock, keys, time, settings: Vec::new() }
     }
 
     pub fn clock(&self) -> Clock {
@@ -178,7 +183,7 @@ impl World {
             given("store.min_free_disk", "2MiB".to_owned()),
             given("store.stop_free_disk", "1MiB".to_owned()),
             given("secrets.master_key_file", self.path("master.key").display().to_string()),
-            given("upstream.allowed_base_urls", format!("[\"{}\"]", self.sandbox.base_url())),
+            given("upstream.sandbox_base_urls", format!("[\"{}\"]", self.sandbox.base_url())),
             given("deliveries.allow_addresses", "[\"127.0.0.0/8\"]".to_owned()),
             given("deliveries.jitter", "0.0".to_owned()),
         ]);
@@ -199,6 +204,14 @@ impl World {
             r#"
             [[platform]]
             slug = "{PLATFORM}"
+            [[platform.api_key]]
+            name = "test"
+            mode = "test"
+            key = "{}"
+            [[platform.api_key]]
+            name = "live"
+            mode = "live"
+            key = "{}"
             [[platform.account]]
             name = "main"
             base_url = "{}"
@@ -222,6 +235,8 @@ impl World {
             currency = "JPY"
             wallets = ["Wechat"]
             "#,
+            self.keys.test,
+            self.keys.live,
             self.sandbox.base_url()
         );
         toml::from_str(&text).expect("a description")

@@ -50,6 +50,7 @@ impl Stage {
     /// Let the neighbour and the other platform move in.
     pub async fn others_move_in(&self) {
         let base_url = self.world.sandbox.base_url();
+        let other_api_key = &self.world.keys.other;
         let text = format!(
             r#"
             [[platform]]
@@ -72,6 +73,10 @@ impl Stage {
             wallets = ["Alipay"]
             [[platform]]
             slug = "{OTHER_PLATFORM}"
+            [[platform.api_key]]
+            name = "test"
+            mode = "test"
+            key = "{other_api_key}"
             [[platform.account]]
             name = "main"
             base_url = "{base_url}"
@@ -114,6 +119,20 @@ impl Stage {
 
     pub fn merchant_id(&self) -> String {
         self.app().directory.merchant(PLATFORM, PARTNER_NO).expect("the merchant is there").id.clone()
+    }
+
+    pub fn neighbour_id(&self) -> String {
+        self.app().directory.merchant(PLATFORM, NEIGHBOUR_NO).expect("the neighbour is there").id.clone()
+    }
+
+    /// The other platform's merchant.
+    pub fn other_id(&self) -> String {
+        self.app().directory.merchant(OTHER_PLATFORM, PARTNER_NO).expect("the other is there").id.clone()
+    }
+
+    pub fn store_id(&self) -> String {
+        let merchant = self.app().directory.merchant(PLATFORM, PARTNER_NO).expect("the merchant is there");
+        merchant.stores[HKD_STORE].id.clone()
     }
 
     pub fn account_id(&self) -> String {

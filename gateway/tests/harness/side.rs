@@ -28,6 +28,63 @@ impl Side {
         .expect("the statement runs");
     }
 
+    /// Every row of every table as text; bytes as hex digits.
+    pub async fn everything(&mut self) -> String {
+        use sqlx::AssertSqlSafe;
+        let mut all = Vec::new();
+        match self {
+            Self::Sqlite(connection) => {
+                let tables: Vec<String> =
+                    sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
+                        .fetch_all(&mut *connection)
+                        .await
+                        .expect("the tables are known");
+                for table in tables {
+                    let columns: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+                        "SELECT name FROM pragma_table_info('{table}')"
+                    )))
+                    .fetch_all(&mut *connection)
+                    .await
+                    .expect("the columns are known");
+                    let shown = columns.iter().map(|column| {
+                        format!("CASE typeof(\"{column}\") WHEN 'blob' THEN lower(hex(\"{column}\")) ELSE coalesce(\"{column}\", '') END")
+                    });
+                    let shown = shown.collect::<Vec<_>>().join(" || ' ' || ");
+                    let rows: Vec<String> =
+                        sqlx::query_scalar(AssertSqlSafe(format!("SELECT {shown} FROM \"{table}\"")))
+                            .fetch_all(&mut *connection)
+                            .await
+                            .expect("the rows are read");
+                    all.extend(rows);
+                }
+            }
+            Self::Postgres(connection) => {
+                let tables: Vec<String> =
+                    sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
+                        .fetch_all(&mut *connection)
+                        .await
+                        .expect("the tables are known");
+                for table in tables {
+                    let rows: Vec<String> =
+                        sqlx::query_scalar(AssertSqlSafe(format!("SELECT t::text FROM {table} t")))
+                            .fetch_all(&mut *connection)
+                            .await
+                            .expect("the rows are read");
+                    all.extend(rows);
+                }
+            }
+        }
+        all.join("\n")
+    }
+
+    /// A statement that the store may refuse.
+    pub async fn try_run(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(connection) => connection.execute(statement).await.map(drop),
+            Self::Postgres(connection) => connection.execute(statement).await.map(drop),
+        }
+    }
+
     /// Let nobody else write an order until this is released. Reading goes on.
     pub async fn hold_orders(&mut self) {
         self.run("BEGIN IMMEDIATE", "BEGIN; LOCK TABLE orders IN EXCLUSIVE MODE").await;

@@ -180,7 +180,7 @@ stop_free_disk = "1MiB"
 master_key_file = "{home}/master.key"
 
 [upstream]
-allowed_base_urls = ["{upstream_url}"]
+sandbox_base_urls = ["{upstream_url}"]
 
 [deliveries]
 allow_addresses = ["127.0.0.0/8"]

@@ -54,7 +54,7 @@ impl Gateway {
         section(
             "upstream",
             &[
-                ("allowed_base_urls", &format!("[{upstream:?}]")),
+                ("sandbox_base_urls", &format!("[{upstream:?}]")),
                 ("timeout", "\"2s\""),
                 ("answer_grace", "\"500ms\""),
             ],

@@ -10,6 +10,7 @@
 //! | `duration_us` | until the answer was ready to be sent |
 //! | `received`, `sent` | bytes of the bodies; `sent` is missing for an answer of unknown length |
 //! | `cause` | why our side failed |
+//! | `reason` | why the client was refused, where it was told less |
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -57,7 +58,8 @@ impl RequestLine {
         if status >= 500 || cause.is_some() {
             tracing::error!(target: "request", id, method, route, status, code, duration_us, received, sent, cause);
         } else {
-            tracing::info!(target: "request", id, method, route, status, code, duration_us, received, sent);
+            let reason = remark.reason.as_deref();
+            tracing::info!(target: "request", id, method, route, status, code, duration_us, received, sent, reason);
         }
     }
 }

@@ -110,10 +110,15 @@ impl Rejection {
     }
 }
 
+/// What an RFC 9457 document calls its kind; stable.
+pub fn problem_type(code: &str) -> String {
+    format!("urn:scangate:problem:{code}")
+}
+
 /// An RFC 9457 document. `code` is for programs, `detail` for people.
 pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
     let document = json!({
-        "type": "about:blank",
+        "type": problem_type(code),
         "title": status.canonical_reason().unwrap_or("Error"),
         "status": status.as_u16(),
         "code": code,

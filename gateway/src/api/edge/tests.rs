@@ -15,13 +15,14 @@ use crate::telemetry::capture::Captured;
 
 const LONG: Duration = Duration::from_mins(1);
 const SHORT: Duration = Duration::from_millis(100);
-const LIMITS: Limits = Limits { max_body: 1000, body_timeout: LONG, request_timeout: LONG };
+const LIMITS: Limits =
+    Limits { max_body: 1000, larger_bodies: &[], body_timeout: LONG, request_timeout: LONG };
 const ID: &str = "01HZX3J8Q0T4W6Y8A0C2E4G6J8";
 
 fn signed(rejection: Rejection) -> Response {
     let mut response =
         Response::builder().content_type("application/json").body(format!("signed {rejection:?}"));
-    response.set_data(Remark { code: Some(5), cause: None });
+    response.set_data(Remark { code: Some(5), ..Remark::default() });
     response
 }
 

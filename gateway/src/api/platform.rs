@@ -1,0 +1,10 @@
+//! The resources by which a platform runs its merchants.
+
+pub mod accounts;
+pub mod api_keys;
+pub mod audit;
+pub mod export;
+pub mod merchants;
+pub mod onboarding;
+pub mod sign_keys;
+pub mod stores;

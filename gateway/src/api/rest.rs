@@ -1,0 +1,42 @@
+//! What all resources of the REST API under `/v1` share: who calls, bodies held against the contract, problems,
+//! pages, and changes that are made once.
+
+mod auth;
+mod body;
+mod fields;
+mod once;
+mod page;
+mod problem;
+mod reply;
+mod secret;
+
+use poem_openapi::Tags;
+
+pub use body::{Body, Schemas};
+pub use fields::{Settable, Timestamp};
+pub use once::{KEPT, Once, Planned, Running, change, prune};
+pub use page::{Page, PageQuery};
+pub use problem::{ChangeError, Problem};
+pub use reply::{Answer, Changed, Created, Found};
+pub use secret::ShownSecret;
+
+/// The resources' groups in the contract.
+#[derive(Tags)]
+pub enum Group {
+    /// A platform's merchants. Authenticate with `Authorization: Bearer` and an API key; a key sees and changes its
+    /// own tenant's data of its own mode (`sg_test_…` or `sg_live_…`), and nothing else exists for it.
+    ///
+    /// Errors are RFC 9457 documents with a stable `code`; wrong fields are listed with JSON pointers. Lists are
+    /// pages of at most 100, newest first: follow `Link: <…>; rel="next"`. Every POST takes an `Idempotency-Key`:
+    /// the same key with the same request gets the same answer for 24 hours, without its secrets.
+    Merchants,
+    /// Merchants' stores, each with its account and its store number at ScanForPay.
+    Stores,
+    /// What ScanForPay issued to a platform: partner numbers and sign keys. Stores share them.
+    Accounts,
+    /// Keys that open the REST API.
+    #[oai(rename = "API keys")]
+    ApiKeys,
+    /// Who changed what.
+    Audit,
+}

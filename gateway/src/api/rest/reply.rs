@@ -1,0 +1,113 @@
+//! Answers that succeed: what was found, what was changed, what was made.
+
+use std::marker::PhantomData;
+
+use http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::registry::{
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
+use poem_openapi::types::{ToJSON, Type};
+
+const JSON: &str = "application/json";
+
+/// A finished answer of a change.
+pub struct Answer {
+    pub status: StatusCode,
+    pub location: Option<String>,
+    /// JSON.
+    pub body: String,
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = Response::builder().status(self.status).content_type(JSON).body(self.body);
+        if let Some(location) = self.location.and_then(|location| HeaderValue::try_from(location).ok()) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+/// What was asked for.
+pub struct Found<T>(pub T);
+
+impl<T: ToJSON + Send> IntoResponse for Found<T> {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(JSON).body(self.0.to_json_string())
+    }
+}
+
+impl<T: Type> ApiResponse for Found<T> {
+    fn meta() -> MetaResponses {
+        answer::<T>(200, "As it stands.", Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// The answer to a change of what was there: a `T`.
+pub struct Changed<T>(Answer, PhantomData<T>);
+
+/// The answer to the making of a `T`, with its `Location`.
+pub struct Created<T>(Answer, PhantomData<T>);
+
+impl<T> From<Answer> for Changed<T> {
+    fn from(answer: Answer) -> Self {
+        Self(answer, PhantomData)
+    }
+}
+
+impl<T> From<Answer> for Created<T> {
+    fn from(answer: Answer) -> Self {
+        Self(answer, PhantomData)
+    }
+}
+
+impl<T: Send> IntoResponse for Changed<T> {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl<T: Send> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl<T: Type> ApiResponse for Changed<T> {
+    fn meta() -> MetaResponses {
+        answer::<T>(200, "Changed; as it stands now.", Vec::new())
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Type> ApiResponse for Created<T> {
+    fn meta() -> MetaResponses {
+        let location = MetaHeader {
+            name: "Location".into(),
+            description: Some("Where it is.".into()),
+            required: true,
+            deprecated: false,
+            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+        };
+        answer::<T>(201, "Made.", vec![location])
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+fn answer<T: Type>(status: u16, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponses {
+    let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
+    let response = MetaResponse { description, status: Some(status), status_range: None, content, headers };
+    MetaResponses { responses: vec![response] }
+}

@@ -1,0 +1,126 @@
+//! A platform's accounts: what ScanForPay issued to it. A live account is ScanForPay's own, a test account a
+//! sandbox's, as the operator's lists of base URLs say.
+
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::{Value, json};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::access::{Caller, Mode, is_id};
+use super::audit::{self, States, Subject};
+use super::change::{Plan, Refresh};
+use super::merchants::platform_of;
+use super::sign_keys::{self, Owner};
+use crate::app::App;
+use crate::entity::{account, sign_key};
+use crate::error::Error;
+
+/// What was issued, as a caller says it.
+#[derive(Clone)]
+pub struct Issued {
+    /// `None`: the partner number.
+    pub name: Option<String>,
+    /// `None`: the first that the operator allows.
+    pub base_url: Option<String>,
+    pub partner_no: String,
+    pub sign_key: Zeroizing<String>,
+}
+
+/// An account that is about to be.
+pub struct NewAccount {
+    pub row: account::Model,
+    pub key: sign_key::Model,
+}
+
+/// The caller's account of this id.
+pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<account::Model, Error> {
+    platform_of(caller)?;
+    if !is_id(id) {
+        return Err(Error::NotFound);
+    }
+    let found = account::Entity::of(&caller.tenant, caller.mode).filter(account::Column::Id.eq(id));
+    found.one(&app.store.read).await?.ok_or(Error::NotFound)
+}
+
+/// Plan an account by itself.
+pub async fn create(app: &App, caller: &Caller, issued: &Issued) -> Result<(Plan, NewAccount), Error> {
+    let made = prepare(app, caller, issued, "").await?;
+    let mut plan = Plan::new(entry(app, caller, &made)?);
+    add(&mut plan, &made);
+    Ok((plan, made))
+}
+
+/// The audit entry of an account that is made.
+pub fn entry(
+    app: &App,
+    caller: &Caller,
+    made: &NewAccount,
+) -> Result<crate::entity::audit_entry::Model, Error> {
+    let subject = Subject { kind: "account", id: &made.row.id, merchant_id: None };
+    let mut after = state(&made.row);
+    after["signKey"] = sign_keys::state(app, &made.key)?;
+    let states = States { before: None, after: Some(after) };
+    Ok(audit::entry(app, caller, "account.created", subject, states))
+}
+
+/// Check what was issued and make its rows. `at` is the pointer to it in the body.
+pub async fn prepare(app: &App, caller: &Caller, issued: &Issued, at: &str) -> Result<NewAccount, Error> {
+    let platform_id = platform_of(caller)?;
+    let base_url = base_url(app, caller.mode, issued.base_url.as_deref(), at)?;
+    let name = issued.name.clone().unwrap_or_else(|| issued.partner_no.clone());
+    let others = account::Entity::find().filter(account::Column::PlatformId.eq(platform_id));
+    if others.filter(account::Column::Name.eq(name.as_str())).one(&app.store.read).await?.is_some() {
+        let detail = "Another account of the platform has this name, live or test.";
+        return Err(Error::conflict("account_name_taken", format!("{at}/name"), detail));
+    }
+    let row = account::Model {
+        id: app.chance.id(),
+        platform_id: platform_id.to_owned(),
+        name,
+        base_url,
+        partner_no: issued.partner_no.clone(),
+        created_at: app.clock.now_ms(),
+        version: 1,
+        mode: caller.mode,
+    };
+    let key = sign_keys::row(app, Owner::Account(&row.id), 1, &issued.sign_key);
+    Ok(NewAccount { row, key })
+}
+
+/// Write a new account with a plan.
+pub fn add(plan: &mut Plan, made: &NewAccount) {
+    plan.unless_there_is(with_name(&made.row));
+    plan.insert::<account::Entity>(&made.row);
+    plan.insert::<sign_key::Entity>(&made.key);
+    plan.refresh(Refresh::Account(made.row.id.clone()));
+}
+
+/// One of the mode's base URLs, without a slash at its end.
+pub fn base_url(app: &App, mode: Mode, wanted: Option<&str>, at: &str) -> Result<String, Error> {
+    let upstream = &app.config.upstream;
+    let pointer = format!("{at}/baseUrl");
+    let bare = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
+    let Some(wanted) = wanted else {
+        let first = upstream.base_urls(mode).first().map(bare);
+        return first.ok_or_else(|| Error::invalid(&pointer, "the operator allows none in this mode"));
+    };
+    let url = Url::parse(wanted).ok().filter(|url| upstream.mode_of(url) == Some(mode));
+    url.as_ref()
+        .map(bare)
+        .ok_or_else(|| Error::invalid(&pointer, "is none that the operator allows in this mode"))
+}
+
+/// What the audit log keeps of an account.
+fn state(row: &account::Model) -> Value {
+    json!({ "name": row.name, "baseUrl": row.base_url, "partnerNo": row.partner_no, "mode": row.mode.as_str() })
+}
+
+fn with_name(row: &account::Model) -> SelectStatement {
+    Query::select()
+        .expr(Expr::val(1))
+        .from(account::Entity)
+        .and_where(Expr::col(account::Column::PlatformId).eq(row.platform_id.as_str()))
+        .and_where(Expr::col(account::Column::Name).eq(row.name.as_str()))
+        .to_owned()
+}

@@ -1,0 +1,71 @@
+//! Everybody in memory, and putting somebody in who was looked at anew without losing what this process has seen of
+//! them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::api_keys::{ApiKey, KeyHash};
+use super::{Account, Merchant, take_over};
+
+/// Everybody, as last looked at in the store.
+#[derive(Default)]
+pub(super) struct Everybody {
+    /// By id.
+    pub slugs: HashMap<String, String>,
+    /// By slug and partnerNo.
+    pub platforms: HashMap<String, HashMap<String, Arc<Merchant>>>,
+    pub merchants: HashMap<String, Arc<Merchant>>,
+    pub accounts: HashMap<String, Arc<Account>>,
+    pub api_keys: HashMap<KeyHash, Arc<ApiKey>>,
+}
+
+impl Everybody {
+    pub fn put_merchant(&mut self, merchant: Merchant) {
+        let Some(slug) = self.slugs.get(&merchant.platform_id).cloned() else { return };
+        if let Some(before) = self.merchants.get(&merchant.id) {
+            merchant.take_over(before);
+        }
+        let merchant = Arc::new(merchant);
+        self.platforms.entry(slug).or_default().insert(merchant.partner_no.clone(), Arc::clone(&merchant));
+        self.merchants.insert(merchant.id.clone(), merchant);
+    }
+
+    /// An account, and the merchants that have stores of it.
+    pub fn put_account(&mut self, account: Account) {
+        if let Some(before) = self.accounts.get(&account.id) {
+            take_over(&account.keys, &before.keys);
+        }
+        let account = Arc::new(account);
+        let concerned = self.merchants.values().filter_map(|merchant| merchant.with(&account));
+        for merchant in concerned.collect::<Vec<_>>() {
+            self.put_merchant(merchant);
+        }
+        self.accounts.insert(account.id.clone(), account);
+    }
+
+    pub fn put_api_key(&mut self, key: ApiKey) {
+        if let Some(before) = self.api_keys.get(&key.hash) {
+            key.last_use.take_over(&before.last_use);
+        }
+        self.api_keys.insert(key.hash, Arc::new(key));
+    }
+
+    /// Keep what this process has seen of those that were there before.
+    pub fn take_over(&self, before: &Self) {
+        for (id, merchant) in &self.merchants {
+            if let Some(before) = before.merchants.get(id) {
+                merchant.take_over(before);
+            }
+        }
+        for (id, account) in &self.accounts {
+            if let Some(before) = before.accounts.get(id) {
+                take_over(&account.keys, &before.keys);
+            }
+        }
+        for (hash, key) in &self.api_keys {
+            if let Some(before) = before.api_keys.get(hash) {
+                key.last_use.take_over(&before.last_use);
+            }
+        }
+    }
+}

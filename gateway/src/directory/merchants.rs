@@ -1,0 +1,192 @@
+//! A platform's merchants: making, changing, suspending and resuming them, each planned as one change.
+
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UpdateStatement};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::{Value, json};
+
+use super::access::{Caller, Tenant, is_id};
+use super::audit::{self, States, Subject};
+use super::change::{Plan, Refresh};
+use super::sign_keys::{self, Owner};
+use crate::app::App;
+use crate::chance;
+use crate::entity::{merchant, sign_key};
+use crate::error::Error;
+
+/// What may be changed of a merchant. `None`: left as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Patch {
+    pub name: Option<String>,
+    /// `Some(None)`: taken away.
+    pub reference: Option<Option<String>>,
+    pub is_suspended: Option<bool>,
+}
+
+/// A merchant that is about to be, and its first sign key.
+pub struct NewMerchant {
+    pub plan: Plan,
+    pub row: merchant::Model,
+    pub key: sign_key::Model,
+    /// Shown once and never again.
+    pub sign_key: String,
+}
+
+/// The platform of a caller that is one.
+pub fn platform_of(caller: &Caller) -> Result<&str, Error> {
+    match &caller.tenant {
+        Tenant::Platform { platform_id } => Ok(platform_id),
+        Tenant::Merchant { .. } => Err(Error::PlatformsOnly),
+    }
+}
+
+/// The caller's merchant of this id.
+pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<merchant::Model, Error> {
+    if !is_id(id) {
+        return Err(Error::NotFound);
+    }
+    let found = merchant::Entity::of(&caller.tenant, caller.mode).filter(merchant::Column::Id.eq(id));
+    found.one(&app.store.read).await?.ok_or(Error::NotFound)
+}
+
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    name: &str,
+    reference: Option<&str>,
+) -> Result<NewMerchant, Error> {
+    let platform_id = platform_of(caller)?;
+    let row = merchant::Model {
+        id: app.chance.id(),
+        platform_id: platform_id.to_owned(),
+        partner_no: new_partner_no(),
+        reference: reference.map(str::to_owned),
+        name: name.to_owned(),
+        mode: caller.mode,
+        status: "active".to_owned(),
+        freshness_ms: None,
+        freshness_mode: None,
+        created_at: app.clock.now_ms(),
+        version: 1,
+        offboarded_at: None,
+    };
+    let subject = Subject { kind: "merchant", id: &row.id, merchant_id: Some(&row.id) };
+    let sign_key = chance::sign_key();
+    let key = sign_keys::row(app, Owner::Merchant(&row.id), 1, &sign_key);
+    let mut after = state(&row);
+    after["signKey"] = sign_keys::state(app, &key)?;
+    let states = States { before: None, after: Some(after) };
+    let mut plan = Plan::new(audit::entry(app, caller, "merchant.created", subject, states));
+    if let Some(reference) = reference {
+        reference_is_free(app, &row, reference).await?;
+        plan.unless_there_is(with_reference(&row, reference));
+    }
+    plan.unless_there_is(one_where(platform_id, Expr::col(merchant::Column::PartnerNo).eq(&*row.partner_no)));
+    plan.insert::<merchant::Entity>(&row);
+    plan.insert::<sign_key::Entity>(&key);
+    plan.refresh(Refresh::Merchant(row.id.clone()));
+    Ok(NewMerchant { plan, row, key, sign_key })
+}
+
+/// Change a merchant of the caller's. Returns it as it will be; no plan where it is so already.
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    action: &'static str,
+    patch: &Patch,
+) -> Result<(Option<Plan>, merchant::Model), Error> {
+    platform_of(caller)?;
+    let before = find(app, caller, id).await?;
+    if before.offboarded_at.is_some() {
+        let detail = "The merchant has been offboarded.".to_owned();
+        return Err(Error::Conflict { code: "offboarded", detail, pointer: None });
+    }
+    let mut after = before.clone();
+    if let Some(name) = &patch.name {
+        after.name.clone_from(name);
+    }
+    if let Some(reference) = &patch.reference {
+        after.reference.clone_from(reference);
+    }
+    if let Some(is_suspended) = patch.is_suspended {
+        if is_suspended { "suspended" } else { "active" }.clone_into(&mut after.status);
+    }
+    if after == before {
+        return Ok((None, before));
+    }
+    after.version += 1;
+    let subject = Subject { kind: "merchant", id, merchant_id: Some(id) };
+    let states = States { before: Some(state(&before)), after: Some(state(&after)) };
+    let mut plan = Plan::new(audit::entry(app, caller, action, subject, states));
+    if let Some(reference) = after.reference.as_deref().filter(|_| after.reference != before.reference) {
+        reference_is_free(app, &after, reference).await?;
+        plan.unless_there_is(with_reference(&after, reference));
+    }
+    plan.while_there_is(this_version(&before));
+    plan.update(update(&before, &after));
+    plan.refresh(Refresh::Merchant(id.to_owned()));
+    Ok((Some(plan), after))
+}
+
+/// What the audit log keeps of a merchant.
+fn state(row: &merchant::Model) -> Value {
+    json!({
+        "partnerNo": row.partner_no, "reference": row.reference, "name": row.name,
+        "mode": row.mode.as_str(), "status": row.status,
+    })
+}
+
+fn update(before: &merchant::Model, after: &merchant::Model) -> UpdateStatement {
+    Query::update()
+        .table(merchant::Entity)
+        .value(merchant::Column::Name, after.name.as_str())
+        .value(merchant::Column::Reference, after.reference.clone())
+        .value(merchant::Column::Status, after.status.as_str())
+        .value(merchant::Column::Version, after.version)
+        .and_where(Expr::col(merchant::Column::Id).eq(before.id.as_str()))
+        .and_where(Expr::col(merchant::Column::Version).eq(before.version))
+        .to_owned()
+}
+
+/// 12 digits, of which 11 are chance: numbers of ours do not tell how many merchants there are.
+fn new_partner_no() -> String {
+    let chance = u64::from_le_bytes(chance::bytes());
+    format!("2{:011}", chance % 100_000_000_000)
+}
+
+pub fn reference_taken() -> Error {
+    let detail = "Another merchant of the platform has this reference, live or test.";
+    Error::conflict("reference_taken", "/reference", detail)
+}
+
+async fn reference_is_free(app: &App, row: &merchant::Model, reference: &str) -> Result<(), Error> {
+    let taken = merchant::Entity::find()
+        .filter(merchant::Column::PlatformId.eq(row.platform_id.as_str()))
+        .filter(merchant::Column::Reference.eq(reference))
+        .one(&app.store.read)
+        .await?;
+    match taken {
+        Some(_) => Err(reference_taken()),
+        None => Ok(()),
+    }
+}
+
+fn with_reference(row: &merchant::Model, reference: &str) -> SelectStatement {
+    let other = Expr::col(merchant::Column::Id).ne(row.id.as_str());
+    one_where(&row.platform_id, Expr::col(merchant::Column::Reference).eq(reference).and(other))
+}
+
+/// The row as it was read, if it stands so still.
+pub fn this_version(row: &merchant::Model) -> SelectStatement {
+    let version = Expr::col(merchant::Column::Version).eq(row.version);
+    one_where(&row.platform_id, Expr::col(merchant::Column::Id).eq(row.id.as_str()).and(version))
+}
+
+fn one_where(platform_id: &str, condition: Expr) -> SelectStatement {
+    Query::select()
+        .expr(Expr::val(1))
+        .from(merchant::Entity)
+        .and_where(Expr::col(merchant::Column::PlatformId).eq(platform_id))
+        .and_where(condition)
+        .to_owned()
+}

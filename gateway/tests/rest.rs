@@ -1,0 +1,20 @@
+//! The REST API under `/v1`: what all resources share, and each resource, on both stores.
+
+mod harness;
+
+mod rest {
+    mod accounts;
+    mod audit;
+    mod keys;
+    mod leaving;
+    mod merchants;
+    mod onboarding;
+    mod once;
+    mod pages;
+    mod scale;
+    mod secrets;
+    mod shapes;
+    mod sign_keys;
+    mod stores;
+    mod tenancy;
+}
