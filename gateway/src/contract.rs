@@ -13,6 +13,9 @@ const VERSION: &str = "3.1.1";
 const MEMBERS: [&str; 8] =
     ["openapi", "info", "servers", "tags", "paths", "webhooks", "components", "externalDocs"];
 
+/// What a shop's developer reads. Everything else is for platforms.
+const SHOP_TAGS: [&str; 2] = ["Signed API", "Notices"];
+
 /// poem-openapi spells every header in upper case, which loses these.
 const HEADER_SPELLINGS: [&str; 4] = ["ETag", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"];
 
@@ -34,6 +37,7 @@ pub fn document(spec_3_0: Value) -> Value {
         schema::convert(schema);
     }
     order_tags(&mut spec);
+    group_tags(&mut spec);
     in_reading_order(spec)
 }
 
@@ -213,6 +217,21 @@ fn order_tags(spec: &mut Map<String, Value>) {
         let place =
             |tag: &Value| named.iter().position(|name| tag["name"] == name.as_str()).unwrap_or(usize::MAX);
         tags.sort_by_key(place);
+    }
+}
+
+/// The extension by which viewers group tags, here by who reads them.
+fn group_tags(spec: &mut Map<String, Value>) {
+    let tags = spec.get("tags").and_then(Value::as_array).into_iter().flatten();
+    let names = tags.filter_map(|tag| tag["name"].as_str());
+    let (shop, platform): (Vec<&str>, Vec<&str>) = names.partition(|name| SHOP_TAGS.contains(name));
+    let groups: Vec<Value> = [("Shop developer", shop), ("Platform", platform)]
+        .into_iter()
+        .filter(|(_, tags)| !tags.is_empty())
+        .map(|(reader, tags)| json!({ "name": reader, "tags": tags }))
+        .collect();
+    if !groups.is_empty() {
+        spec.insert("x-tagGroups".into(), groups.into());
     }
 }
 

@@ -141,6 +141,16 @@ fn tags_come_in_the_order_of_the_operations() {
 }
 
 #[test]
+fn tags_are_grouped_by_their_readers() {
+    let groups = |tags: Value| document(json!({ "tags": tags }))["x-tagGroups"].take();
+    assert_eq!(
+        groups(json!([{ "name": "Signed API" }, { "name": "Other" }])),
+        json!([{ "name": "Shop developer", "tags": ["Signed API"] }, { "name": "Platform", "tags": ["Other"] }])
+    );
+    assert_eq!(groups(json!([])), Value::Null);
+}
+
+#[test]
 fn components_are_converted() {
     let spec = json!({ "components": { "schemas": { "Order": { "type": "object", "example": {} } } } });
     let order = document(spec)["components"]["schemas"]["Order"].take();
