@@ -1,5 +1,5 @@
 //! `demo.json`: what a script needs to use the demo, and what makes a second start the same demo. Beside it
-//! `demo.env`, the shop's part of it for a shell.
+//! `demo.env`, the shop's and the platform's part of it for a shell.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -132,7 +132,7 @@ impl DemoFile {
         write_secretly(&path.with_extension("env"), &self.environment())
     }
 
-    /// What the sample programs of `docs/samples` read. No value needs more than these quotes.
+    /// What the sample programs of `docs/samples` and the guide's examples read. No value needs more than these quotes.
     fn environment(&self) -> String {
         let store_no = self.stores.first().map(|store| store.store_no.as_str()).unwrap_or_default();
         let variables = [
@@ -141,6 +141,8 @@ impl DemoFile {
             ("SHOP_STORE_NO", store_no),
             ("SHOP_SIGN_KEY", &self.merchant.sign_key),
             ("SHOP_NOTIFY_URL", &self.shop.notify_url),
+            ("PLATFORM_URL", &self.gateway.base_url),
+            ("PLATFORM_API_KEY", &self.platform.api_key),
         ];
         let lines = variables.map(|(name, value)| format!("export {name}='{value}'"));
         lines.join("\n")

@@ -51,7 +51,10 @@ const PARTS: [Part; 4] = [
             chapter!("live", "live.md"),
         ],
     },
-    Part { reader: "Platform", chapters: &[chapter!("moving", "moving.md")] },
+    Part {
+        reader: "Platform",
+        chapters: &[chapter!("platform", "platform.md"), chapter!("moving", "moving.md")],
+    },
     Part {
         reader: "Operator",
         chapters: &[Chapter {
