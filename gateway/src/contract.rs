@@ -13,8 +13,11 @@ const VERSION: &str = "3.1.1";
 const MEMBERS: [&str; 8] =
     ["openapi", "info", "servers", "tags", "paths", "webhooks", "components", "externalDocs"];
 
-/// What a shop's developer reads. Everything else is for platforms.
-const SHOP_TAGS: [&str; 2] = ["Signed API", "Notices"];
+/// The tags that a shop's developer reads.
+const SHOP_TAGS: [&str; 1] = ["Signed API"];
+
+/// Who reads the tags, in the order in which they are shown. Viewers put the messages behind the last one.
+const READERS: [&str; 4] = ["Shop developer", "Platform", "Operator", "What you are sent"];
 
 /// poem-openapi spells every header in upper case, which loses these.
 const HEADER_SPELLINGS: [&str; 4] = ["ETag", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"];
@@ -223,15 +226,32 @@ fn order_tags(spec: &mut Map<String, Value>) {
 /// The extension by which viewers group tags, here by who reads them.
 fn group_tags(spec: &mut Map<String, Value>) {
     let tags = spec.get("tags").and_then(Value::as_array).into_iter().flatten();
-    let names = tags.filter_map(|tag| tag["name"].as_str());
-    let (shop, platform): (Vec<&str>, Vec<&str>) = names.partition(|name| SHOP_TAGS.contains(name));
-    let groups: Vec<Value> = [("Shop developer", shop), ("Platform", platform)]
-        .into_iter()
+    let names: Vec<&str> = tags.filter_map(|tag| tag["name"].as_str()).collect();
+    let groups: Vec<Value> = READERS
+        .iter()
+        .map(|reader| {
+            (reader, names.iter().filter(|tag| reader_of(spec, tag) == *reader).collect::<Vec<_>>())
+        })
         .filter(|(_, tags)| !tags.is_empty())
         .map(|(reader, tags)| json!({ "name": reader, "tags": tags }))
         .collect();
     if !groups.is_empty() {
         spec.insert("x-tagGroups".into(), groups.into());
+    }
+}
+
+fn reader_of(spec: &Map<String, Value>, tag: &str) -> &'static str {
+    let [shop, platform, operator, told] = READERS;
+    let has_tag = |operation: &Value| {
+        operation["tags"].as_array().is_some_and(|tags| tags.iter().any(|one| one == tag))
+    };
+    let mut paths = spec.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let path = paths.find(|(_, path)| path.as_object().is_some_and(|path| path.values().any(has_tag)));
+    match path {
+        _ if SHOP_TAGS.contains(&tag) => shop,
+        Some((path, _)) if path.starts_with("/ops/") => operator,
+        Some(_) => platform,
+        None => told,
     }
 }
 

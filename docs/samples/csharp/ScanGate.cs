@@ -5,7 +5,9 @@
 //   ScanGate.exe notice 9000   take notices at http://127.0.0.1:9000/notify
 //   ScanGate.exe sign FILE…    the signature of each file's bytes
 //
-// With Mono: mcs ScanGate.cs -r:System.Net.Http -r:System.Runtime.Serialization -r:System.Xml -r:System.Xml.Linq
+// With Mono, by which it is tested:
+//   mcs ScanGate.cs -r:System.Net.Http -r:System.Runtime.Serialization -r:System.Xml -r:System.Xml.Linq
+// With .NET: `dotnet new console`, this file in the place of Program.cs, and `dotnet run order p1`.
 //
 // Who you are is in the environment: SHOP_BASE_URL, SHOP_PARTNER_NO, SHOP_STORE_NO, SHOP_SIGN_KEY and, for orders
 // whose payment is to be told, SHOP_NOTIFY_URL.

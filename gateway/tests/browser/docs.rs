@@ -110,8 +110,8 @@ async fn the_reference_is_shown_whole_and_loads_nothing_from_elsewhere() {
         let start = tab.mark();
         tab.visit(&stage.node().url("/docs/reference")).await;
         // It is drawn by its script after the page has loaded, and unfolds itself to the last field.
-        let last = "innerText.match(/Sent to the order's[^]*buyerId/)";
-        tab.draws(&format!("document.body.{last}")).await;
+        let last = "/List changes[^]*Sent to the order's[^]*buyerId/.test(document.body.innerText)";
+        tab.draws(last).await;
         let text = tab.text().await;
         let fields = [
             "partnerOrderNo",
@@ -122,16 +122,17 @@ async fn the_reference_is_shown_whole_and_loads_nothing_from_elsewhere() {
             "respMsgId",
             "Retry-After",
         ];
-        for words in
-            ["Create an order: web QR code", "Query an order", "Response codes"].into_iter().chain(fields)
+        for words in ["Create an order: web QR code", "Query an order", "Response codes", "Create a merchant"]
+            .into_iter()
+            .chain(fields)
         {
             assert!(text.contains(words), "{words}");
         }
-        assert_eq!(
-            tab.evaluate("document.body.innerText.includes('Client Libraries')").await,
-            false,
-            "none of them signs"
-        );
+        for (words, why) in
+            [("Client Libraries", "none of them signs"), ("Auth Type", "nothing would be sent")]
+        {
+            assert!(!text.contains(words), "{words}: {why}");
+        }
         tab.assert_fits().await;
         assert_keeps_to_itself(&stage, &tab, start);
     }

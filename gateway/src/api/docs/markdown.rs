@@ -22,7 +22,8 @@ pub trait Surroundings {
 }
 
 pub fn render(text: &str, around: &mut impl Surroundings) -> Rendered {
-    let events: Vec<Event> = Parser::new_ext(text, Options::ENABLE_TABLES).collect();
+    let events: Vec<Event> =
+        Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_TASKLISTS).collect();
     let mut rendered = Rendered::default();
     let mut out = Vec::with_capacity(events.len());
     let mut linked = Vec::new(); // whether the links that are open lead somewhere
@@ -142,6 +143,15 @@ mod tests {
         assert_eq!(body("<!-- elsewhere -->\n"), "");
         assert_eq!(body("<div>\n"), "");
         assert_eq!(body("a <b>"), "<p>a &lt;b&gt;</p>\n");
+    }
+
+    #[test]
+    fn a_checklist_has_boxes() {
+        assert!(
+            body("- [ ] a\n").contains(r#"<input disabled="" type="checkbox"/>"#),
+            "{}",
+            body("- [ ] a\n")
+        );
     }
 
     #[test]

@@ -14,17 +14,22 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
 /// elsewhere, no proxy, no telemetry; and no form to try a call, which could not sign it.
 const SCALAR_CONFIGURATION: &str = r#"{"defaultOpenAllTags":true,"hideModels":true,"defaultHttpClient":{"targetKey":"http","clientKey":"http1.1"},"withDefaultFonts":false,"hideClientButton":true,"hideTestRequestButton":true,"proxyUrl":"","telemetry":false}"#;
 
-/// The last rule hides the choice of programming languages: none of the samples would sign.
+/// The last rules hide the choice of programming languages, none of which would sign, and the place to enter a
+/// credential, which nothing here would send.
 const STYLE: &str = "body { margin: 0; font-family: sans-serif } noscript { display: block; padding: 2rem }
 .to-guide { display: block; padding: .6rem 1.5rem; font-size: .9rem; color: inherit }
-.request-client-picker, .introduction-card-item:has(> .client-libraries-heading) { display: none !important }";
+.request-client-picker, .introduction-card-item:has(> .client-libraries-heading) { display: none !important }
+.introduction-card-item:has(> [class~='group/collapse']) { display: none !important }";
 
-/// Opens what Scalar folds, once, as it comes: the fields of every body are what the page is for.
-pub const OPENING: &str = r#"new MutationObserver(() => {
-  const headings = ".schema-card-title--compact, .headers-card-title, .parameter-item-trigger, .collapsible-section-trigger";
-  for (const heading of document.querySelectorAll(`:is(${headings})[aria-expanded="false"]:not([data-opened])`)) {
-    heading.dataset.opened = "";
-    heading.click();
+/// Opens what Scalar folds, once, as it comes: the fields of every body are what the page is for. Errors stay folded:
+/// all of them have one form.
+pub const OPENING: &str = r#"const headings = ".schema-card-title--compact, .headers-card-title, .parameter-item-trigger, .collapsible-section-trigger";
+const folded = `:is(:is(${headings})[aria-expanded="false"], .show-more):not([data-seen])`;
+const isError = (heading) => heading.matches(".parameter-item-trigger") && /^\s*([45]\d\d|default)\b/i.test(heading.textContent);
+new MutationObserver(() => {
+  for (const heading of document.querySelectorAll(folded)) {
+    heading.dataset.seen = "";
+    if (!isError(heading)) heading.click();
   }
 }).observe(document, { childList: true, subtree: true });
 "#;
