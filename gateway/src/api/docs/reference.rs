@@ -15,21 +15,36 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'
 const SCALAR_CONFIGURATION: &str = r#"{"defaultOpenAllTags":true,"hideModels":true,"defaultHttpClient":{"targetKey":"http","clientKey":"http1.1"},"withDefaultFonts":false,"hideClientButton":true,"hideTestRequestButton":true,"proxyUrl":"","telemetry":false}"#;
 
 /// The last rules hide the choice of programming languages, none of which would sign, and the place to enter a
-/// credential, which nothing here would send.
+/// credential, which nothing here would send; and on phones a button for mice, which sticks out behind long headings.
 const STYLE: &str = "body { margin: 0; font-family: sans-serif } noscript { display: block; padding: 2rem }
 .to-guide { display: block; padding: .6rem 1.5rem; font-size: .9rem; color: inherit }
 .request-client-picker, .introduction-card-item:has(> .client-libraries-heading) { display: none !important }
-.introduction-card-item:has(> [class~='group/collapse']) { display: none !important }";
+.introduction-card-item:has(> [class~='group/collapse']) { display: none !important }
+@media (max-width: 600px) { .anchor-copy { display: none !important } }";
 
 /// Opens what Scalar folds, once, as it comes: the fields of every body are what the page is for. Errors stay folded:
-/// all of them have one form.
+/// all of them have one form. Meanwhile a reader who has not begun to read is kept at the top, where the page would
+/// else follow what grows.
 pub const OPENING: &str = r#"const headings = ".schema-card-title--compact, .headers-card-title, .parameter-item-trigger, .collapsible-section-trigger";
 const folded = `:is(:is(${headings})[aria-expanded="false"], .show-more):not([data-seen])`;
 const isError = (heading) => heading.matches(".parameter-item-trigger") && /^\s*([45]\d\d|default)\b/i.test(heading.textContent);
+
+let reading = location.hash !== "";
+let settled;
+for (const act of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+  addEventListener(act, () => { reading = true; }, { once: true, passive: true, capture: true });
+}
+addEventListener("scroll", () => { if (!reading) scrollTo(0, 0); });
+
 new MutationObserver(() => {
-  for (const heading of document.querySelectorAll(folded)) {
+  const found = document.querySelectorAll(folded);
+  for (const heading of found) {
     heading.dataset.seen = "";
     if (!isError(heading)) heading.click();
+  }
+  if (found.length) {
+    clearTimeout(settled);
+    settled = setTimeout(() => { reading = true; }, 1000);
   }
 }).observe(document, { childList: true, subtree: true });
 "#;
