@@ -30,17 +30,12 @@ use platform::onboarding::OnboardingApi;
 use platform::sign_keys::SignKeysApi;
 use platform::stores::StoresApi;
 
-/// Routes beside those of the contract: pattern and methods.
-const PUBLIC: [(&str, &[Method]); 9] = [
+/// Routes beside those of the contract and of the documentation: pattern and methods.
+const PUBLIC: [(&str, &[Method]); 4] = [
     ("/callback/notify/{token}", &[Method::POST]),
     ("/callback/return/{token}", &[Method::GET, Method::POST]),
     ("/health/live", &[Method::GET]),
     ("/health/ready", &[Method::GET]),
-    ("/docs", &[Method::GET]),
-    ("/docs/open.js", &[Method::GET]),
-    ("/docs/scalar.js", &[Method::GET]),
-    ("/openapi.yaml", &[Method::GET]),
-    ("/openapi.json", &[Method::GET]),
 ];
 
 /// A thousand rows of onboarding take more than other bodies.
@@ -67,13 +62,15 @@ pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + us
         .at("/callback/return/:token", get(callback::come_back).post(callback::come_back))
         .at("/health/live", get(health::live))
         .at("/health/ready", get(health::ready));
-    let routes = docs::add_routes(table, &document).nest("/", service());
+    let library = docs::Library::about(&document);
+    let known = route_table(&document, library.paths());
+    let routes = library.add_to(table).nest("/", service());
     let bare = app.config.server.bare_platform.clone();
     routes
         .data(app.clone())
         .data(Arc::new(rest::Schemas::of(&document)))
         .before(move |request| std::future::ready(Ok(with_platform(request, &bare))))
-        .with(edge(app, route_table(&document)))
+        .with(edge(app, known))
 }
 
 /// What operators reach, on a listener of its own.
@@ -107,8 +104,8 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         .webhooks::<scanforpay::Webhooks>()
 }
 
-/// Every pattern with its methods: the contract's and those beside it.
-fn route_table(document: &Value) -> RouteTable {
+/// Every pattern with its methods: the contract's, those beside it, and the documentation's files.
+fn route_table<'a>(document: &'a Value, files: impl Iterator<Item = &'a str>) -> RouteTable {
     let contract = document["paths"].as_object().into_iter().flatten().flat_map(|(pattern, operations)| {
         let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
         methods.filter_map(move |method| Some((pattern.clone(), method.to_uppercase().parse().ok()?)))
@@ -116,7 +113,8 @@ fn route_table(document: &Value) -> RouteTable {
     let beside = PUBLIC
         .iter()
         .flat_map(|(pattern, methods)| methods.iter().map(|method| ((*pattern).to_owned(), method.clone())));
-    RouteTable::new(contract.chain(beside))
+    let files = files.map(|path| (path.to_owned(), Method::GET));
+    RouteTable::new(contract.chain(beside).chain(files))
 }
 
 /// `/api/…` is the one platform's that the operator named for it.

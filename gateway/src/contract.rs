@@ -13,6 +13,12 @@ const VERSION: &str = "3.1.1";
 const MEMBERS: [&str; 8] =
     ["openapi", "info", "servers", "tags", "paths", "webhooks", "components", "externalDocs"];
 
+/// The tags that a shop's developer reads.
+const SHOP_TAGS: [&str; 1] = ["Signed API"];
+
+/// Who reads the tags, in the order in which they are shown. Viewers put the messages behind the last one.
+const READERS: [&str; 4] = ["Shop developer", "Platform", "Operator", "What you are sent"];
+
 /// poem-openapi spells every header in upper case, which loses these.
 const HEADER_SPELLINGS: [&str; 4] = ["ETag", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"];
 
@@ -34,6 +40,7 @@ pub fn document(spec_3_0: Value) -> Value {
         schema::convert(schema);
     }
     order_tags(&mut spec);
+    group_tags(&mut spec);
     in_reading_order(spec)
 }
 
@@ -213,6 +220,38 @@ fn order_tags(spec: &mut Map<String, Value>) {
         let place =
             |tag: &Value| named.iter().position(|name| tag["name"] == name.as_str()).unwrap_or(usize::MAX);
         tags.sort_by_key(place);
+    }
+}
+
+/// The extension by which viewers group tags, here by who reads them.
+fn group_tags(spec: &mut Map<String, Value>) {
+    let tags = spec.get("tags").and_then(Value::as_array).into_iter().flatten();
+    let names: Vec<&str> = tags.filter_map(|tag| tag["name"].as_str()).collect();
+    let groups: Vec<Value> = READERS
+        .iter()
+        .map(|reader| {
+            (reader, names.iter().filter(|tag| reader_of(spec, tag) == *reader).collect::<Vec<_>>())
+        })
+        .filter(|(_, tags)| !tags.is_empty())
+        .map(|(reader, tags)| json!({ "name": reader, "tags": tags }))
+        .collect();
+    if !groups.is_empty() {
+        spec.insert("x-tagGroups".into(), groups.into());
+    }
+}
+
+fn reader_of(spec: &Map<String, Value>, tag: &str) -> &'static str {
+    let [shop, platform, operator, told] = READERS;
+    let has_tag = |operation: &Value| {
+        operation["tags"].as_array().is_some_and(|tags| tags.iter().any(|one| one == tag))
+    };
+    let mut paths = spec.get("paths").and_then(Value::as_object).into_iter().flatten();
+    let path = paths.find(|(_, path)| path.as_object().is_some_and(|path| path.values().any(has_tag)));
+    match path {
+        _ if SHOP_TAGS.contains(&tag) => shop,
+        Some((path, _)) if path.starts_with("/ops/") => operator,
+        Some(_) => platform,
+        None => told,
     }
 }
 

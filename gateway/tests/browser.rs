@@ -5,6 +5,8 @@ mod harness;
 
 #[path = "browser/chromium.rs"]
 mod chromium;
+#[path = "browser/docs.rs"]
+mod docs;
 #[path = "browser/tab.rs"]
 mod tab;
 
@@ -268,49 +270,6 @@ on_both!(
         );
     }
 );
-
-/// No store has a part in it.
-#[tokio::test]
-async fn the_reference_is_shown_whole_and_loads_nothing_from_elsewhere() {
-    let stage = Stage::set(Backend::Sqlite).await;
-    let chromium = Chromium::start();
-    for width in [DESK, PHONE] {
-        let tab = chromium.open_tab().await;
-        tab.set_width(width).await;
-        let start = tab.mark();
-        tab.visit(&stage.node().url("/docs")).await;
-        // It is drawn by its script after the page has loaded, and unfolds itself to the last field.
-        let last = "innerText.match(/Sent to the order's[^]*buyerId/)";
-        tab.draws(&format!("document.body.{last}")).await;
-        let text = tab.text().await;
-        let fields = [
-            "partnerOrderNo",
-            "goodsExtraAmount",
-            "returnUrl",
-            "payUrl",
-            "buyerId",
-            "respMsgId",
-            "Retry-After",
-        ];
-        for words in
-            ["Create an order: web QR code", "Query an order", "Response codes"].into_iter().chain(fields)
-        {
-            assert!(text.contains(words), "{words}");
-        }
-        assert_eq!(
-            tab.evaluate("document.body.innerText.includes('Client Libraries')").await,
-            false,
-            "none of them signs"
-        );
-        tab.assert_fits().await;
-        let elsewhere = tab.requested(start).into_iter().filter(|url| {
-            !url.starts_with(&stage.node().url("/")) && !url.starts_with("data:") && !url.starts_with("blob:")
-        });
-        assert_eq!(elsewhere.collect::<Vec<_>>(), [""; 0]);
-        assert_eq!(tab.troubles(), [""; 0]);
-    }
-    stage.strike().await;
-}
 
 /// The other tests find nothing wrong; here is something wrong to be found.
 #[tokio::test]

@@ -1,111 +1,102 @@
-//! The contract for readers: `/docs` shows it, `/openapi.yaml` and `/openapi.json` are it. Everything comes
-//! from this server; the page asks no other host for anything.
+//! What readers get: the guide at `/docs`, the reference behind it, the sample programs, and the contract itself as
+//! `/openapi.yaml` and `/openapi.json`. Everything comes from this server; no page asks another host for anything.
+
+mod guide;
+mod markdown;
+mod reference;
+mod samples;
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use poem::endpoint::make_sync;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Endpoint, Request, Response, Route, get};
-use poem_openapi::OpenApiService;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::contract;
 
-/// Scalar sets styles at run time and draws icons from data URLs; it is allowed that and nothing else.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; \
-    img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-    frame-ancestors 'none'";
+/// Files are served as they are and may do nothing at all.
+const NO_PAGE: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// Every section unfolded; models only where they are used; requests as the bytes that travel; no fonts from
-/// elsewhere, no proxy, no telemetry; and no form to try a call, which could not sign it.
-const SCALAR_CONFIGURATION: &str = r#"{"defaultOpenAllTags":true,"hideModels":true,"defaultHttpClient":{"targetKey":"http","clientKey":"http1.1"},"withDefaultFonts":false,"hideClientButton":true,"hideTestRequestButton":true,"proxyUrl":"","telemetry":false}"#;
+/// Everything there is to read, kept in memory.
+pub struct Library(Vec<File>);
 
-/// The second rule hides the choice of programming languages: none of the samples would sign.
-const STYLE: &str = "body { margin: 0 } noscript { display: block; padding: 2rem; font-family: sans-serif }
-.request-client-picker, .introduction-card-item:has(> .client-libraries-heading) { display: none !important }";
-
-/// Opens what Scalar folds, once, as it comes: the fields of every body are what the page is for.
-const OPENING: &str = r#"new MutationObserver(() => {
-  const headings = ".schema-card-title--compact, .headers-card-title, .parameter-item-trigger, .collapsible-section-trigger";
-  for (const heading of document.querySelectorAll(`:is(${headings})[aria-expanded="false"]:not([data-opened])`)) {
-    heading.dataset.opened = "";
-    heading.click();
-  }
-}).observe(document, { childList: true, subtree: true });
-"#;
-
-/// Add `/docs` with its scripts, `/openapi.yaml` and `/openapi.json`, all about `document`, to a table.
-pub fn add_routes(table: Route, document: &Value) -> Route {
-    let title = document["info"]["title"].as_str().unwrap_or("API");
-    let json = serde_json::to_string(document).expect("a JSON value serialises");
-    table
-        .at("/docs", get(file("text/html; charset=utf-8", page(title))))
-        .at("/docs/open.js", get(file("text/javascript; charset=utf-8", OPENING)))
-        .at("/docs/scalar.js", get(file("text/javascript; charset=utf-8", scalar())))
-        .at("/openapi.yaml", get(file("application/yaml", contract::yaml(document))))
-        .at("/openapi.json", get(file("application/json", json)))
+struct File {
+    path: String,
+    content_type: &'static str,
+    content_security_policy: &'static str,
+    content: Bytes,
 }
 
-/// Addresses in the page are relative, so that it also works below a reverse proxy's path.
-fn page(title: &str) -> String {
-    let title = escape(title);
-    let configuration = escape(SCALAR_CONFIGURATION);
-    format!(
-        r#"<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<noscript>This page needs scripts. The contract itself: <a href="openapi.yaml">openapi.yaml</a>,
-<a href="openapi.json">openapi.json</a>.</noscript>
-<script src="docs/open.js"></script>
-<script id="api-reference" data-url="openapi.json" data-configuration="{configuration}"></script>
-<script src="docs/scalar.js"></script>
-</body>
-</html>
-"#
-    )
+impl Library {
+    /// Guide, reference and contract; `document` is the contract.
+    pub fn about(document: &Value) -> Self {
+        let title = document["info"]["title"].as_str().unwrap_or("API");
+        let json = serde_json::to_string(document).expect("a JSON value serialises");
+        let mut files: Vec<File> = guide::pages(title)
+            .into_iter()
+            .map(|(path, page)| File::new(path, HTML, guide::CONTENT_SECURITY_POLICY, page))
+            .collect();
+        files.extend([
+            File::new("/docs/guide.css", "text/css; charset=utf-8", NO_PAGE, guide::STYLE),
+            File::new("/docs/guide.js", SCRIPT, NO_PAGE, guide::SCRIPT),
+            File::new("/docs/reference", HTML, reference::CONTENT_SECURITY_POLICY, reference::page(title)),
+            File::new("/docs/open.js", SCRIPT, NO_PAGE, reference::OPENING),
+            File::new("/docs/scalar.js", SCRIPT, NO_PAGE, reference::scalar()),
+            File::new("/openapi.yaml", "application/yaml", NO_PAGE, contract::yaml(document)),
+            File::new("/openapi.json", "application/json", NO_PAGE, json),
+        ]);
+        files.extend(samples::LANGUAGES.iter().map(|language| {
+            let path = format!("/docs/{}", language.address());
+            File::new(path, "text/plain; charset=utf-8", NO_PAGE, language.source)
+        }));
+        Self(files)
+    }
+
+    /// Where the files are; all of them answer GET.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|file| file.path.as_str())
+    }
+
+    /// Add every file to a table.
+    pub fn add_to(self, table: Route) -> Route {
+        self.0.into_iter().fold(table, |table, file| table.at(file.path.clone(), get(file.serve())))
+    }
 }
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// Scalar's bundle. poem-openapi carries it, but hands it out only inside a page of its own that fetches
-/// fonts from the network and breaks on a `</script>` in any description.
-fn scalar() -> Bytes {
-    const OPENING: &str = "<script charset=\"UTF-8\">";
-    let page = OpenApiService::new((), "", "").scalar_html();
-    let start = page.find(OPENING).expect("the page opens the bundle so") + OPENING.len();
-    let end = page.rfind("</script>").expect("the page closes the bundle so");
-    Bytes::copy_from_slice(&page.as_bytes()[start..end])
-}
+impl File {
+    fn new(
+        path: impl Into<String>,
+        content_type: &'static str,
+        content_security_policy: &'static str,
+        content: impl Into<Bytes>,
+    ) -> Self {
+        Self { path: path.into(), content_type, content_security_policy, content: content.into() }
+    }
 
-/// One file kept in memory. Browsers ask again each time, and get it only when it has changed.
-fn file(content_type: &'static str, content: impl Into<Bytes>) -> impl Endpoint<Output = Response> {
-    let content = content.into();
-    let tag = format!("\"{}\"", &HEXLOWER.encode(&Sha256::digest(&content))[..16]);
-    let tag = HeaderValue::try_from(tag).expect("hex digits in quotes are a header value");
-    make_sync(move |request: Request| {
-        let known = request.headers().get(header::IF_NONE_MATCH) == Some(&tag);
-        let response = Response::builder()
-            .header(header::ETAG, &tag)
-            .header(header::CACHE_CONTROL, "no-cache")
-            .header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)
-            .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
-            .header(header::REFERRER_POLICY, "no-referrer");
-        if known {
-            response.status(StatusCode::NOT_MODIFIED).finish()
-        } else {
-            response.content_type(content_type).body(content.clone())
-        }
-    })
+    /// Browsers ask again each time, and get it only when it has changed.
+    fn serve(self) -> impl Endpoint<Output = Response> {
+        let tag = format!("\"{}\"", &HEXLOWER.encode(&Sha256::digest(&self.content))[..16]);
+        let tag = HeaderValue::try_from(tag).expect("hex digits in quotes are a header value");
+        make_sync(move |request: Request| {
+            let known = request.headers().get(header::IF_NONE_MATCH) == Some(&tag);
+            let response = Response::builder()
+                .header(header::ETAG, &tag)
+                .header(header::CACHE_CONTROL, "no-cache")
+                .header(header::CONTENT_SECURITY_POLICY, self.content_security_policy)
+                .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+                .header(header::REFERRER_POLICY, "no-referrer");
+            if known {
+                response.status(StatusCode::NOT_MODIFIED).finish()
+            } else {
+                response.content_type(self.content_type).body(self.content.clone())
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +112,7 @@ mod tests {
 
     fn site() -> Route {
         let document = json!({ "openapi": "3.1.1", "info": { "title": "A <b> & \"c\"", "version": "1" } });
-        add_routes(Route::new(), &document)
+        Library::about(&document).add_to(Route::new())
     }
 
     async fn text(path: &'static str) -> (Response, String) {
@@ -131,12 +122,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_names_its_title_escaped_and_no_other_host() {
-        let (response, page) = text("/docs").await;
-        assert_eq!(response.content_type(), Some("text/html; charset=utf-8"));
-        assert_eq!(response.header(header::CONTENT_SECURITY_POLICY), Some(CONTENT_SECURITY_POLICY));
-        assert!(page.contains("<title>A &lt;b&gt; &amp; &quot;c&quot;</title>"), "{page}");
-        assert!(!page.contains("//"), "{page}");
+    async fn pages_name_their_title_escaped_and_no_other_host() {
+        for (path, policy) in [
+            ("/docs", guide::CONTENT_SECURITY_POLICY),
+            ("/docs/reference", reference::CONTENT_SECURITY_POLICY),
+        ] {
+            let (response, page) = text(path).await;
+            assert_eq!(response.content_type(), Some("text/html; charset=utf-8"));
+            assert_eq!(response.header(header::CONTENT_SECURITY_POLICY), Some(policy));
+            assert!(page.contains("A &lt;b&gt; &amp; &quot;c&quot;") && !page.contains("A <b>"), "{page}");
+            assert!(!page.contains("=\"http"), "{page}");
+        }
+    }
+
+    #[tokio::test]
+    async fn sample_programs_are_given_out_as_text() {
+        let (response, program) = text("/docs/samples/php/scangate.php").await;
+        assert_eq!(response.content_type(), Some("text/plain; charset=utf-8"));
+        assert!(program.starts_with("<?php"));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use poem_openapi::registry::{
     MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
 };
 use poem_openapi::types::Example;
-use poem_openapi::{ApiResponse, Enum, Object, Webhook, payload::Json};
+use poem_openapi::{ApiResponse, Enum, Object, Tags, Webhook, payload::Json};
 
 pub use envelope::{RequestEnvelope, RequestHeader, ResponseEnvelope, ResponseHeader};
 pub use text::{CODES, INTRODUCTION};
@@ -220,6 +220,12 @@ impl Example for OrderState {
     }
 }
 
+#[derive(Tags)]
+enum Group {
+    /// What the gateway sends, and what it wants to hear.
+    Notices,
+}
+
 /// What the gateway sends to merchants.
 pub type Webhooks = &'static dyn PaymentNotification;
 
@@ -236,7 +242,12 @@ pub trait PaymentNotification {
     /// Any other answer, or none within 10 seconds, and the message comes again: after 15 s, 15 s, 30 s, 3 min,
     /// 10 min, 20 min, three times 30 min, 60 min, three times 3 h and twice 6 h. Take repeats as what they are.
     /// Redirects are not followed.
-    #[oai(name = "paymentNotification", method = "post", operation_id = "paymentNotification")]
+    #[oai(
+        name = "paymentNotification",
+        method = "post",
+        operation_id = "paymentNotification",
+        tag = "Group::Notices"
+    )]
     fn paid(&self, message: Json<ResponseEnvelope<OrderState>>) -> Acknowledgement;
 }
 

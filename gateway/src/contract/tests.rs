@@ -141,6 +141,27 @@ fn tags_come_in_the_order_of_the_operations() {
 }
 
 #[test]
+fn tags_are_grouped_by_their_readers() {
+    let tagged = |tag: &str| json!({ "post": { "tags": [tag], "responses": {} } });
+    let names = ["Hooks", "Signed API", "Merchants", "People"];
+    let spec = json!({
+        "tags": names.map(|name| json!({ "name": name })),
+        "paths": { "/{platform}/a": tagged("Signed API"), "/v1/a": tagged("Merchants"), "/ops/v1/a": tagged("People") },
+        "webhooks": { "w": tagged("Hooks") },
+    });
+    assert_eq!(
+        document(spec)["x-tagGroups"],
+        json!([
+            { "name": "Shop developer", "tags": ["Signed API"] },
+            { "name": "Platform", "tags": ["Merchants"] },
+            { "name": "Operator", "tags": ["People"] },
+            { "name": "What you are sent", "tags": ["Hooks"] },
+        ])
+    );
+    assert_eq!(document(json!({ "tags": [] }))["x-tagGroups"], Value::Null);
+}
+
+#[test]
 fn components_are_converted() {
     let spec = json!({ "components": { "schemas": { "Order": { "type": "object", "example": {} } } } });
     let order = document(spec)["components"]["schemas"]["Order"].take();

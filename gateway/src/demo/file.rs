@@ -1,4 +1,5 @@
-//! `demo.json`: what a script needs to use the demo, and what makes a second start the same demo.
+//! `demo.json`: what a script needs to use the demo, and what makes a second start the same demo. Beside it
+//! `demo.env`, the shop's and the platform's part of it for a shell.
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -125,14 +126,37 @@ impl DemoFile {
         }
     }
 
+    /// Both files: `path` and, beside it, `demo.env`.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
-        let text = serde_json::to_string_pretty(self)?;
-        // Written beside and renamed: a script never reads half of it.
-        let beside = path.with_extension("json.new");
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut to = options.open(&beside).with_context(|| format!("writing {}", beside.display()))?;
-        writeln!(to, "{text}").with_context(|| format!("writing {}", beside.display()))?;
-        std::fs::rename(&beside, path).with_context(|| format!("writing {}", path.display()))
+        write_secretly(path, &serde_json::to_string_pretty(self)?)?;
+        write_secretly(&path.with_extension("env"), &self.environment())
     }
+
+    /// What the sample programs of `docs/samples` and the guide's examples read. No value needs more than these quotes.
+    fn environment(&self) -> String {
+        let store_no = self.stores.first().map(|store| store.store_no.as_str()).unwrap_or_default();
+        let variables = [
+            ("SHOP_BASE_URL", self.gateway.signed_base_url.as_str()),
+            ("SHOP_PARTNER_NO", &self.merchant.partner_no),
+            ("SHOP_STORE_NO", store_no),
+            ("SHOP_SIGN_KEY", &self.merchant.sign_key),
+            ("SHOP_NOTIFY_URL", &self.shop.notify_url),
+            ("PLATFORM_URL", &self.gateway.base_url),
+            ("PLATFORM_API_KEY", &self.platform.api_key),
+        ];
+        let lines = variables.map(|(name, value)| format!("export {name}='{value}'"));
+        lines.join("\n")
+    }
+}
+
+/// Mode 0600. Written beside and renamed: a script never reads half of it.
+fn write_secretly(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let beside = Path::new(&name);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut to = options.open(beside).with_context(|| format!("writing {}", beside.display()))?;
+    writeln!(to, "{text}").with_context(|| format!("writing {}", beside.display()))?;
+    std::fs::rename(beside, path).with_context(|| format!("writing {}", path.display()))
 }

@@ -29,8 +29,13 @@ async fn a_first_start_makes_everything_and_a_second_finds_it_again() {
     let folder = home.path().join("my data");
     let demo = Demo::start(&folder).await;
     assert_eq!(mode(&folder.join("demo.json")), 0o600);
+    assert_eq!(mode(&folder.join("demo.env")), 0o600);
     assert_eq!(mode(&folder.join("master.key")), 0o600);
     assert_eq!(demo.told("/merchant/sign_key").len(), 64);
+    let environment = format!("sh -c '. {:?}; echo $SHOP_BASE_URL $SHOP_SIGN_KEY'", folder.join("demo.env"));
+    let said = type_in(home.path(), &environment).await.succeeds();
+    let expected = format!("{} {}", demo.told("/gateway/signed_base_url"), demo.told("/merchant/sign_key"));
+    assert_eq!(said.trim(), expected, "demo.env says the same to a shell");
     assert!(!demo.told("/operator/password").is_empty());
     assert_eq!(demo.file.pointer("/stores/0/currency"), Some(&json!("HKD")));
     assert_eq!(demo.file.pointer("/stores/1/currency"), Some(&json!("JPY")));

@@ -20,6 +20,8 @@ use crate::contract;
 use crate::error::{Error, FieldProblem};
 
 const JSON: &str = "application/json";
+/// Below this every integer has a float of its own: 2^53.
+const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
 
 /// A body that keeps to the schema of `T`.
 pub struct Body<T> {
@@ -80,7 +82,9 @@ impl Schemas {
     /// JSON text as a value. Twice the same key, or nesting without end, is not for `serde_json` to judge.
     pub fn json(raw: &[u8]) -> Result<Value, Error> {
         Object::parse(raw).map_err(|error| Error::NotJson(error.to_string()))?;
-        serde_json::from_slice(raw).map_err(|error| Error::NotJson(error.to_string()))
+        let mut value = serde_json::from_slice(raw).map_err(|error| Error::NotJson(error.to_string()))?;
+        spell_integers(&mut value);
+        Ok(value)
     }
 
     /// A `T` from JSON text that keeps to its schema.
@@ -95,6 +99,21 @@ impl Schemas {
         let validator = &self.0[&*T::name()];
         let problems: Vec<FieldProblem> = validator.iter_errors(value).flat_map(|e| problems(&e)).collect();
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+}
+
+/// `2.0` is an integer to JSON Schema and none to serde: from here on it is `2`.
+fn spell_integers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < EXACT_INTEGERS);
+            if let Some(integer) = float.and_then(|float| format!("{float:.0}").parse::<i64>().ok()) {
+                *value = integer.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(spell_integers),
+        Value::Object(members) => members.values_mut().for_each(spell_integers),
+        _ => {}
     }
 }
 
@@ -186,6 +205,16 @@ mod tests {
     fn a_body_that_keeps_to_its_schema_is_read() {
         let sample = schemas().read::<Sample>(br#"{"name":"abc","count":1}"#).expect("is read");
         assert_eq!((sample.name.as_str(), sample.count), ("abc", Some(1)));
+    }
+
+    #[test]
+    fn an_integer_is_one_however_it_is_spelled() {
+        for (spelled, integer) in [("1.0", 1), ("12e1", 120), ("9007199254740991.0", 9_007_199_254_740_991)] {
+            let body = format!(r#"{{"name":"abc","count":{spelled}}}"#);
+            let sample = schemas().read::<Sample>(body.as_bytes()).expect("is read");
+            assert_eq!(sample.count, Some(integer), "{spelled}");
+        }
+        assert_eq!(told(r#"{"name":"abc","count":1.5}"#), [pair("/count", "must be of type integer")]);
     }
 
     #[test]
