@@ -20,6 +20,7 @@ use crate::directory::Directory;
 use crate::directory::vault::Vault;
 use crate::directory::{api_keys, sign_keys};
 use crate::disk::Disk;
+use crate::doctor::kept::Failures;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
 use crate::orders::query::Questions;
@@ -51,6 +52,8 @@ pub struct App {
     pub seen: SeenIds,
     /// Requests with an Idempotency-Key that are being answered.
     pub running: Running,
+    /// Requests that did not verify, for the merchants they claimed to be of.
+    pub failures: Failures,
     pub disk: Disk,
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
@@ -93,6 +96,7 @@ impl App {
             questions: Questions::default(),
             seen: SeenIds::default(),
             running: Running::default(),
+            failures: Failures::default(),
             tasks: TaskTracker::new(),
             config,
             clock,
