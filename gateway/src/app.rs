@@ -21,6 +21,7 @@ use crate::directory::vault::Vault;
 use crate::directory::{api_keys, sign_keys};
 use crate::disk::Disk;
 use crate::doctor::kept::Failures;
+use crate::doctor::turns::Turns;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
 use crate::orders::query::Questions;
@@ -54,6 +55,7 @@ pub struct App {
     pub running: Running,
     /// Requests that did not verify, for the merchants they claimed to be of.
     pub failures: Failures,
+    pub turns: Turns,
     pub disk: Disk,
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
@@ -97,6 +99,7 @@ impl App {
             seen: SeenIds::default(),
             running: Running::default(),
             failures: Failures::default(),
+            turns: Turns::default(),
             tasks: TaskTracker::new(),
             config,
             clock,

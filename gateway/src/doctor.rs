@@ -10,6 +10,7 @@ mod mistake;
 mod rewrite;
 mod search;
 mod texts;
+pub mod turns;
 
 use shared::envelope::{Envelope, EnvelopeError, Side};
 
@@ -117,6 +118,19 @@ pub enum Remark {
     NoPartnerNo,
     /// A sign key stands in the document. Whoever sees the document can sign with it.
     KeyInDocument,
+}
+
+impl Look {
+    /// Such as `the document is empty`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Empty => "the document is empty",
+            Self::Utf16 => "the document is in UTF-16; write it as UTF-8",
+            Self::Form => "the document is a form; send JSON with Content-Type application/json",
+            Self::HttpMessage => "this is a whole HTTP message; give its body only",
+            Self::Html => "this is a page of HTML",
+        }
+    }
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -10,8 +10,7 @@ use clap::Args;
 use super::Usage;
 use super::target::{SignKey, Target, key_given, key_in, read_demo};
 use crate::doctor::{
-    self, Case, Diagnosis, Explanation, Key, KeyRole, Look, MAX_DOCUMENT, Mistake, Remark, Unreadable,
-    Verdict,
+    self, Case, Diagnosis, Explanation, Key, KeyRole, MAX_DOCUMENT, Mistake, Remark, Unreadable, Verdict,
 };
 
 #[derive(Debug, Args)]
@@ -205,18 +204,6 @@ fn name_of(role: KeyRole) -> &'static str {
         KeyRole::Previous => "the previous key, which is taken until its end date only",
         KeyRole::Expired => "an expired key",
         KeyRole::OtherMode => "the key of the other kind, test or live",
-    }
-}
-
-impl Look {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Empty => "the document is empty",
-            Self::Utf16 => "the document is in UTF-16; write it as UTF-8",
-            Self::Form => "the document is a form; send JSON with Content-Type application/json",
-            Self::HttpMessage => "this is a whole HTTP message; give its body only",
-            Self::Html => "this is a page of HTML",
-        }
     }
 }
 
