@@ -13,6 +13,7 @@ pub mod docs;
 pub mod edge;
 pub mod freshness;
 pub mod health;
+pub mod merchant;
 pub mod platform;
 pub mod rest;
 pub mod scanforpay;
@@ -21,6 +22,10 @@ pub mod signed;
 use crate::app::App;
 use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable};
+use merchant::orders::OrdersApi;
+use merchant::signature::SignatureApi;
+use merchant::statement::StatementApi;
+use merchant::timeline::TimelineApi;
 use platform::accounts::AccountsApi;
 use platform::api_keys::ApiKeysApi;
 use platform::audit::AuditApi;
@@ -44,6 +49,10 @@ const LARGER_BODIES: &[(&str, usize)] = &[("/v1/onboarding", 2 * 1024 * 1024)];
 /// All that the contract is made of.
 type Apis = (
     signed::SignedApi,
+    OrdersApi,
+    TimelineApi,
+    StatementApi,
+    SignatureApi,
     MerchantsApi,
     SignKeysApi,
     OnboardingApi,
@@ -88,6 +97,10 @@ pub fn document() -> Value {
 fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
     let apis: Apis = (
         signed::SignedApi,
+        OrdersApi,
+        TimelineApi,
+        StatementApi,
+        SignatureApi,
         MerchantsApi,
         SignKeysApi,
         OnboardingApi,

@@ -20,6 +20,8 @@ use crate::directory::Directory;
 use crate::directory::vault::Vault;
 use crate::directory::{api_keys, sign_keys};
 use crate::disk::Disk;
+use crate::doctor::kept::Failures;
+use crate::doctor::turns::Turns;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
 use crate::orders::query::Questions;
@@ -51,6 +53,9 @@ pub struct App {
     pub seen: SeenIds,
     /// Requests with an Idempotency-Key that are being answered.
     pub running: Running,
+    /// Requests that did not verify, for the merchants they claimed to be of.
+    pub failures: Failures,
+    pub turns: Turns,
     pub disk: Disk,
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
@@ -93,6 +98,8 @@ impl App {
             questions: Questions::default(),
             seen: SeenIds::default(),
             running: Running::default(),
+            failures: Failures::default(),
+            turns: Turns::default(),
             tasks: TaskTracker::new(),
             config,
             clock,

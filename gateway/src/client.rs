@@ -1,6 +1,7 @@
-//! `scangate client`: signed orders and queries from the command line, for merchants' developers. It speaks the
+//! `scangate client`: signed orders and queries from the command line, and why a signature fails, for merchants' developers. It speaks the
 //! protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares nothing.
 
+mod diagnose;
 mod exchange;
 mod qr;
 mod report;
@@ -19,6 +20,7 @@ use shared::envelope::{Side, request_header, seal};
 use time::OffsetDateTime;
 use time::macros::{format_description, offset};
 
+use diagnose::DiagnoseArgs;
 use exchange::{Failure, Request};
 use report::{Answer, Subject};
 pub(crate) use target::quoted;
@@ -30,6 +32,8 @@ pub enum ClientCommand {
     Order(OrderArgs),
     /// Ask for an order's state
     Query(QueryArgs),
+    /// Say why a request's signature does not verify; nothing is sent
+    Diagnose(DiagnoseArgs),
 }
 
 #[derive(Debug, Args)]
@@ -126,20 +130,24 @@ struct Call {
     raw: bool,
 }
 
-/// Send the command's call and show what came back. Exit code 0 for a verified answer of code 1, 1 for any
-/// other answer, 2 where the command itself has to be put right.
+/// Send the command's call and show what came back. Exit code 0 for a verified answer of code 1 (or a diagnosed
+/// signature that is right), 1 for any other, 2 where the command itself has to be put right.
 pub async fn run(command: ClientCommand) -> anyhow::Result<ExitCode> {
     let moment = Moment::take()?;
     let prepared = match command {
         ClientCommand::Order(args) => order(args, &moment),
         ClientCommand::Query(args) => query(&args),
+        ClientCommand::Diagnose(args) => {
+            return match args.prepare() {
+                Ok(question) if diagnose::answer(&question, &mut io::stdout())? => Ok(ExitCode::SUCCESS),
+                Ok(_) => Ok(ExitCode::FAILURE),
+                Err(usage) => Ok(misused(&usage)),
+            };
+        }
     };
     let call = match prepared {
         Ok(call) => call,
-        Err(usage) => {
-            eprintln!("error: {usage}");
-            return Ok(ExitCode::from(2));
-        }
+        Err(usage) => return Ok(misused(&usage)),
     };
     let screen = qr::Screen::of_stdout();
     let mut out = io::stdout();
@@ -152,6 +160,11 @@ pub async fn run(command: ClientCommand) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn misused(usage: &Usage) -> ExitCode {
+    eprintln!("error: {usage}");
+    ExitCode::from(2)
 }
 
 /// Whether the answer was verified and says success.

@@ -139,6 +139,7 @@ fn shop_settings(file: &DemoFile) -> anyhow::Result<sandbox::shop::ShopSettings>
 /// What the demo's store lacks: everything, on the first start.
 async fn make(app: &App, file: &DemoFile, sandbox_url: &str) -> anyhow::Result<()> {
     let account = AccountDescription {
+        numbers_of: None,
         name: ACCOUNT.to_owned(),
         base_url: sandbox_url.to_owned(),
         partner_no: file.upstream.partner_no.clone(),

@@ -59,6 +59,8 @@ pub struct Account {
     pub id: String,
     pub base_url: Url,
     pub partner_no: String,
+    /// The merchant whose orders go upstream under its own numbers.
+    pub numbers_of: Option<String>,
     /// Current version first.
     pub keys: Vec<SignKey>,
 }
@@ -258,6 +260,17 @@ impl Directory {
     /// Any tenant's merchant, for callers that have its id from a row they own.
     pub fn merchant_by_id(&self, id: &str) -> Option<Arc<Merchant>> {
         self.look(|everybody| everybody.merchants.get(id).cloned())
+    }
+
+    /// Merchants of the same platform in the other mode, the oldest `most` of them.
+    pub fn merchants_of_other_mode(&self, merchant: &Merchant, most: usize) -> Vec<Arc<Merchant>> {
+        let is_other =
+            |other: &&Arc<Merchant>| other.platform_id == merchant.platform_id && other.mode != merchant.mode;
+        let mut others: Vec<_> =
+            self.look(|everybody| everybody.merchants.values().filter(is_other).cloned().collect());
+        others.sort_by(|one, other| one.id.cmp(&other.id));
+        others.truncate(most);
+        others
     }
 
     pub fn account(&self, id: &str) -> Option<Arc<Account>> {

@@ -1,6 +1,8 @@
 //! What a caller of the REST API is told when something fails: status, a stable code, and a text. The inside of a
 //! failure is its source, for our log.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use crate::directory::access::{Scope, Unproven};
@@ -61,6 +63,9 @@ pub enum Error {
     KeyReused,
     #[error("the request with this Idempotency-Key is being answered still")]
     KeyRunning,
+    /// The caller has done this often enough for now; after so long it may again.
+    #[error("this may be done only so often")]
+    TooOften(Duration),
     #[error("the gateway is busy, and nothing was changed")]
     Busy,
     /// The change was written or not.
@@ -89,6 +94,7 @@ impl Error {
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict { .. } | Self::KeyRunning => StatusCode::CONFLICT,
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::InDoubt => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -108,6 +114,7 @@ impl Error {
             Self::Conflict { code, .. } => code,
             Self::KeyReused => "idempotency_key_reused",
             Self::KeyRunning => "idempotency_key_running",
+            Self::TooOften(_) => "too_often",
             Self::Busy => "busy",
             Self::InDoubt => "in_doubt",
             Self::Failed(_) => "internal",
@@ -128,6 +135,9 @@ impl Error {
                 "The request with this Idempotency-Key is being answered still. Send it again in a moment."
                     .to_owned()
             }
+            Self::TooOften(wait) => {
+                format!("This may be done only so often. Try again in {} s.", whole_seconds(*wait))
+            }
             Self::Busy => "The gateway is busy and has changed nothing. Try again in a moment.".to_owned(),
             Self::InDoubt => {
                 "Whether the change was made is not known. Send the request again with the same \
@@ -138,6 +148,11 @@ impl Error {
             other => sentence(&other.to_string()),
         }
     }
+}
+
+/// Rounded up, so that the wait is over when it is said to be.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
 }
 
 /// The text as a sentence.

@@ -14,6 +14,7 @@ pub mod deliveries;
 pub mod demo;
 pub mod directory;
 pub mod disk;
+pub mod doctor;
 pub mod entity;
 pub mod error;
 pub mod ledger;

@@ -14,13 +14,16 @@ use crate::upstream::Said;
 
 pub mod content;
 pub mod fact;
+pub mod history;
 pub mod journal;
+pub mod list;
 pub mod notice;
 pub mod place;
 pub mod query;
 pub mod reconcile;
 mod repeat;
 pub mod settle;
+pub mod statement;
 pub mod tell;
 
 use fact::{Fact, Source, Told};

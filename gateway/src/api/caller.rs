@@ -36,7 +36,8 @@ pub fn verify<'a>(app: &App, platform: &str, document: &'a [u8]) -> Result<(Call
     let partner_no =
         envelope.header_text(&["partnerNo"]).filter(|text| text.chars().count() <= PARTNER_NO_LENGTH);
     let partner_no = partner_no.unwrap_or_default();
-    let Some((merchant, key)) = proven(app, platform, &partner_no, &envelope) else {
+    let merchant = app.directory.merchant(platform, &partner_no);
+    let Some((merchant, key)) = proven(app, merchant, &partner_no, &envelope, document) else {
         return Err(stranger(app, &partner_no));
     };
     let caller = Caller { merchant, key };
@@ -53,24 +54,27 @@ pub fn stranger(app: &App, partner_no: &str) -> Answered {
     sealed(app, partner_no, &key, Code::BAD_SIGNATURE, &said(Code::BAD_SIGNATURE, STRANGER))
 }
 
-/// The merchant and the key version that verifies. As much is hashed for a partnerNo that nobody has.
+/// The merchant and the key version that verifies. As much is hashed for a partnerNo that nobody has, and a
+/// document that fails is kept for nobody as it is for a merchant.
 fn proven(
     app: &App,
-    platform: &str,
+    merchant: Option<Arc<Merchant>>,
     partner_no: &str,
     envelope: &Envelope<'_>,
+    document: &[u8],
 ) -> Option<(Arc<Merchant>, SignKey)> {
     let now = app.clock.now_ms();
-    let merchant = app.directory.merchant(platform, partner_no);
     let keys = merchant.iter().flat_map(|merchant| merchant.keys.iter()).filter(|key| key.is_valid(now));
     let keys: Vec<&SignKey> = keys.take(2).collect();
     let decoy: Zeroizing<String> = app.vault.decoy_key(partner_no);
     // Always two, current and previous, so that the time taken does not tell who exists.
-    let verified = [0, 1].map(|place| {
-        let text: &str = keys.get(place).map_or(&decoy, |key| &key.text);
-        envelope.verifies(text) && place < keys.len()
-    });
-    let place = verified.iter().position(|verified| *verified)?;
+    let texts = [0, 1].map(|place| keys.get(place).map_or(decoy.as_str(), |key| key.text.as_str()));
+    let verified = [0, 1].map(|place| envelope.verifies(texts[place]) && place < keys.len());
+    let Some(place) = verified.iter().position(|verified| *verified) else {
+        let owner = merchant.as_ref().map_or("", |merchant| merchant.id.as_str());
+        app.failures.keep(owner, app.chance.id(), now, document, texts);
+        return None;
+    };
     let key = keys[place].clone();
     merchant.map(|merchant| (merchant, key))
 }

@@ -14,7 +14,7 @@ use poem_openapi::Tags;
 
 pub use body::{Body, Schemas};
 pub use fields::{Settable, Timestamp};
-pub use once::{KEPT, Once, Planned, Running, change, prune};
+pub use once::{KEPT, Once, Planned, Pointed, Running, change, point, prune};
 pub use page::{Page, PageQuery};
 pub use problem::{ChangeError, Problem};
 pub use reply::{Answer, Changed, Created, Found};
@@ -39,4 +39,8 @@ pub enum Group {
     ApiKeys,
     /// Who changed what.
     Audit,
+    /// A merchant's orders, how they came to stand as they do, and its statements.
+    Orders,
+    /// Why a signature does not verify.
+    Signature,
 }

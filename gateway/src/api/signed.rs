@@ -173,7 +173,7 @@ async fn create(app: &Arc<App>, product: &'static Product, platform: &str, docum
 
 /// What comes of `operation`, or `None` where a caller could not be answered in time any more: its own task goes on,
 /// and the caller still hears of doubt in an answer that is signed.
-async fn in_time<T>(app: &App, operation: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn in_time<T>(app: &App, operation: impl Future<Output = T>) -> Option<T> {
     let server = &app.config.server;
     let time = server.request_timeout.saturating_sub(server.body_timeout);
     tokio::time::timeout(time, operation).await.ok()

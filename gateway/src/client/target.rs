@@ -109,11 +109,7 @@ impl TargetArgs {
         let (Some(base), Some(partner_no)) = (&self.base, &self.partner_no) else {
             return Err(Usage("--base and --partner-no are needed, or --demo".to_owned()));
         };
-        let key = match (&self.key, &self.key_file) {
-            (Some(key), _) => key.clone(),
-            (None, Some(file)) => key_in(file)?,
-            (None, None) => key_from(environment())?,
-        };
+        let key = key_given(self.key.as_ref(), self.key_file.as_deref())?;
         Ok(Target { base: base.clone(), partner_no: partner_no.clone(), key, demo: None })
     }
 
@@ -197,7 +193,7 @@ pub(super) fn base(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn read_demo(folder: &Path) -> Result<Demo, Usage> {
+pub(super) fn read_demo(folder: &Path) -> Result<Demo, Usage> {
     let file = folder.join("demo.json");
     let text = std::fs::read_to_string(&file).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Usage(format!(
@@ -210,7 +206,16 @@ fn read_demo(folder: &Path) -> Result<Demo, Usage> {
         .map_err(|e| Usage(format!("{} is not what the demo writes: {e}", file.display())))
 }
 
-fn key_in(file: &Path) -> Result<SignKey, Usage> {
+/// From the command line, its file, or the environment.
+pub(super) fn key_given(key: Option<&SignKey>, file: Option<&Path>) -> Result<SignKey, Usage> {
+    match (key, file) {
+        (Some(key), _) => Ok(key.clone()),
+        (None, Some(file)) => key_in(file),
+        (None, None) => key_from(environment()),
+    }
+}
+
+pub(super) fn key_in(file: &Path) -> Result<SignKey, Usage> {
     let text = std::fs::read_to_string(file)
         .map_err(|e| Usage(format!("the key file {} cannot be read: {e}", file.display())))?;
     text.trim().parse().map_err(|e| Usage(format!("{}: {e}", file.display())))

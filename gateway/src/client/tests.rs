@@ -29,6 +29,7 @@ fn prepare(line: &str) -> Result<Call, String> {
     match parse(line).expect("the command line is right") {
         ClientCommand::Order(args) => order(args, &moment()),
         ClientCommand::Query(args) => query(&args),
+        ClientCommand::Diagnose(_) => panic!("a diagnosis is no call"),
     }
     .map_err(|usage| usage.to_string())
 }
@@ -296,4 +297,52 @@ fn a_code_larger_than_the_terminal_is_replaced_by_a_word_about_it() {
     assert!(out.contains("(the QR code needs "), "{out}");
     let (_, out) = shown(&answer(OPENED), &Subject::Query, None);
     assert!(!out.contains("QR code") && out.contains("/pay/5a42"));
+}
+
+/// Whether `document` is diagnosed as right, and what is printed.
+fn diagnosed(document: &str, extra: &str) -> (bool, String) {
+    let folder = demo_folder();
+    let file = folder.path().join("request.json");
+    std::fs::write(&file, document).expect("it can be written");
+    let line = format!("diagnose {} {extra}", file.display());
+    let ClientCommand::Diagnose(args) = parse(&line).expect("the command line is right") else {
+        panic!("another command");
+    };
+    let question = args.prepare().unwrap_or_else(|usage| panic!("{usage}"));
+    let mut out = Vec::new();
+    let right = diagnose::answer(&question, &mut out).expect("memory takes it");
+    (right, String::from_utf8(out).expect("text"))
+}
+
+#[test]
+fn a_wrong_signature_is_explained_with_what_to_do_and_a_right_one_confirmed() {
+    let header = shared::envelope::request_header("20001", "m1", moment().now);
+    let document = seal(Side::Request, &header, r#"{"url":"http://h"}"#, KEY);
+    let (right, out) = diagnosed(&document, &format!("--key {KEY}"));
+    assert!(right && out.contains("verdict    verified, with the current key"), "{out}");
+
+    let escaped = document.replace('/', "\\/");
+    let (right, out) = diagnosed(&escaped, &format!("--key {KEY} --partner-no 20002"));
+    assert!(!right);
+    for line in [
+        "verdict    NOT VERIFIED: one mistake explains it",
+        r"  mistake  slashes were hashed as / and sent as \/ (slashes_unescaped_when_signed)",
+        "  do       serialise once, sign that very string, and send that very string",
+        "mind       the header names another partnerNo, so another's keys are tried",
+    ] {
+        assert!(out.lines().any(|shown| shown == line), "{line} in {out}");
+    }
+    assert!(!out.contains(KEY) && !out.contains(&document[document.len() - 66..document.len() - 2]), "{out}");
+}
+
+#[test]
+fn the_demos_key_needs_no_server_and_a_document_that_cannot_be_had_is_a_usage_error() {
+    let folder = demo_folder();
+    let document = seal(Side::Request, "{}", "{}", KEY);
+    let (right, out) = diagnosed(&document, &format!("--demo --data {}", folder.path().display()));
+    assert!(right && out.contains("mind       the header names no partnerNo"), "{out}");
+    let ClientCommand::Diagnose(args) = parse("diagnose /nowhere --key k").expect("it parses") else {
+        panic!("another command");
+    };
+    assert!(args.prepare().map(drop).expect_err("no file").to_string().contains("/nowhere cannot be read"));
 }

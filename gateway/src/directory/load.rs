@@ -91,7 +91,7 @@ fn account_of(row: account::Model, keys: Vec<SignKey>) -> anyhow::Result<Account
     }
     let base_url =
         Url::parse(&row.base_url).with_context(|| format!("the base URL of account {}", row.name))?;
-    Ok(Account { id: row.id, base_url, partner_no: row.partner_no, keys })
+    Ok(Account { id: row.id, base_url, partner_no: row.partner_no, numbers_of: row.numbers_of, keys })
 }
 
 fn store_of(row: store::Model, account: Option<Arc<Account>>) -> anyhow::Result<Store> {

@@ -54,6 +54,8 @@ pub struct AccountDescription {
     pub base_url: String,
     pub partner_no: String,
     pub sign_key: String,
+    /// The merchant, by its partner number, whose orders go upstream under its own numbers.
+    pub numbers_of: Option<String>,
 }
 
 impl std::fmt::Debug for AccountDescription {
@@ -210,6 +212,16 @@ impl<'a> Workshop<'a> {
                 .await
                 .with_context(|| format!("merchant {}", merchant.partner_no))?;
         }
+        for (account, (_, id)) in description.account.iter().zip(&accounts) {
+            if let Some(partner_no) = &account.numbers_of {
+                ensure!(
+                    description.merchant.iter().any(|merchant| merchant.partner_no == *partner_no),
+                    "account {}: numbers_of names no merchant of this description",
+                    account.name
+                );
+                rows.push(send_numbers_of(id, &platform_id, partner_no));
+            }
+        }
         Ok(())
     }
 
@@ -266,6 +278,7 @@ impl<'a> Workshop<'a> {
             created_at: self.now,
             version: 1,
             mode,
+            numbers_of: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<account::Entity>(&[row]));
@@ -461,4 +474,21 @@ fn number(text: &str, name: &str) -> anyhow::Result<()> {
     let fits = (1..=15).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
     ensure!(fits, "{name} must be 1 to 15 characters without blanks");
     Ok(())
+}
+
+/// From now on an account's orders of this merchant go upstream under the merchant's numbers.
+fn send_numbers_of(account_id: &str, platform_id: &str, partner_no: &str) -> RowStatement {
+    use sea_orm::sea_query::{Expr, ExprTrait, Query};
+    let merchant = Query::select()
+        .column(merchant::Column::Id)
+        .from(merchant::Entity)
+        .and_where(Expr::col(merchant::Column::PlatformId).eq(platform_id))
+        .and_where(Expr::col(merchant::Column::PartnerNo).eq(partner_no))
+        .to_owned();
+    let update = Query::update()
+        .table(account::Entity)
+        .value(account::Column::NumbersOf, Expr::SubQuery(None, Box::new(merchant.into())))
+        .and_where(Expr::col(account::Column::Id).eq(account_id))
+        .to_owned();
+    RowStatement::Update(update)
 }

@@ -16,6 +16,7 @@ pub struct Model {
     pub created_at: i64,
     pub version: i64,
     pub mode: Mode,
+    pub numbers_of: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -21,3 +21,18 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// To tell of an order that its tenant's finder gave.
+    pub fn of_order(order_id: &str) -> Select<Self> {
+        use sea_orm::sea_query::Query;
+
+        use super::delivery;
+        let deliveries = Query::select()
+            .column(delivery::Column::Id)
+            .from(delivery::Entity)
+            .and_where(delivery::Column::OrderId.eq(order_id))
+            .to_owned();
+        Self::find().filter(Column::DeliveryId.in_subquery(deliveries))
+    }
+}

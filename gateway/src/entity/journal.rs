@@ -21,3 +21,10 @@ pub struct Model {
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// Of an order that its tenant's finder gave.
+    pub fn of_order(order_id: &str) -> Select<Self> {
+        Self::find().filter(Column::OrderId.eq(order_id))
+    }
+}

@@ -67,6 +67,11 @@ impl Entity {
             .filter(Column::UpstreamOrderNo.eq(upstream_order_no))
     }
 
+    /// All of the merchant's orders.
+    pub fn all_of(merchant_id: &str) -> Select<Self> {
+        Self::find().filter(Column::MerchantId.eq(merchant_id))
+    }
+
     /// Any tenant's order. For callers that hold the id from a row or token that already proved the tenant.
     pub fn by_id_across_tenants(id: &str) -> Select<Self> {
         Self::find().filter(Column::Id.eq(id))

@@ -38,4 +38,9 @@ impl Entity {
             .filter(Column::PlatformId.eq(tenant.platform_id()))
             .filter(Column::MerchantId.in_subquery(merchants.into_query()))
     }
+
+    /// The merchant's store under the number that it uses.
+    pub fn of_number(merchant_id: &str, store_no: &str) -> Select<Self> {
+        Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Column::StoreNo.eq(store_no))
+    }
 }

@@ -48,6 +48,7 @@ pub struct Model {
     pub pay_url: Option<String>,
     pub upstream_order_no: Option<String>,
     pub missed_at: Option<i64>,
+    pub own_number: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -55,7 +56,19 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
+impl Model {
+    /// The order number that the upstream was given.
+    pub fn sent_number(&self) -> &str {
+        self.own_number.as_deref().unwrap_or(&self.id)
+    }
+}
+
 impl Entity {
+    /// Of orders that their tenant's finder gave.
+    pub fn by_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Select<Self> {
+        Self::find().filter(Column::Id.is_in(ids))
+    }
+
     /// All submissions of an order, newest first.
     pub fn of_order(order_id: &str) -> Select<Self> {
         use sea_orm::QueryOrder;

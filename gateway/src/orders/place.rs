@@ -102,7 +102,12 @@ fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
     let now = app.clock.now_ms();
     let (content, store) = (&create.content, &create.store);
     let order_id = app.chance.id();
-    let (submission, tokens) = new_submission(app, create, &order_id, now);
+    let (mut submission, tokens) = new_submission(app, create, &order_id, now);
+    if store.account.numbers_of.as_ref() == Some(&create.merchant.id) {
+        // Payers see it on their bills. A later call for the order goes under a number of ours, as each must have
+        // one of its own.
+        submission.own_number = Some(content.number.clone());
+    }
     let order = order::Model {
         id: order_id,
         platform_id: create.merchant.platform_id.clone(),
@@ -175,6 +180,7 @@ pub(super) fn new_submission(
         pay_url: None,
         upstream_order_no: None,
         missed_at: None,
+        own_number: None,
         id,
     };
     (submission, tokens)
@@ -191,8 +197,12 @@ pub(super) async fn submit(
 ) -> Placed {
     let (store, product) = (&create.store, create.content.product);
     let (notify_url, return_url) = (app.notify_url(&tokens.notify), app.return_url(&tokens.r#return));
-    let body =
-        create.content.upstream_body(&store.upstream_store_no, &submission.id, &notify_url, &return_url);
+    let body = create.content.upstream_body(
+        &store.upstream_store_no,
+        submission.sent_number(),
+        &notify_url,
+        &return_url,
+    );
     let asked_at = app.clock.now_ms();
     let key = store.account.key(&submission.account_key_id).unwrap_or_else(|| store.account.current_key());
     let heard =
@@ -266,7 +276,7 @@ pub(super) fn refusal(code: i32, msg: &str, theirs: &[(&str, &str)]) -> Placed {
 /// Our numbers and the store's upstream ones, each with what the merchant knows in its place.
 fn theirs<'a>(create: &'a Create, submission: &'a submission::Model) -> [(&'a str, &'a str); 3] {
     [
-        (&submission.id, &create.content.number),
+        (submission.sent_number(), &create.content.number),
         (&create.store.upstream_store_no, &create.store.store_no),
         (&create.store.account.partner_no, &create.merchant.partner_no),
     ]

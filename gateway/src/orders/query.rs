@@ -171,7 +171,7 @@ async fn ask_one(app: &Arc<App>, order: &order::Model, submission: &submission::
     };
     let mut body = BodyText::default();
     body.text("storeNo", &submission.upstream_store_no);
-    body.text("partnerOrderNo", &submission.id);
+    body.text("partnerOrderNo", submission.sent_number());
     let asked_at = app.clock.now_ms();
     let timeout = app.config.upstream.query_timeout;
     let heard = app.upstream.ask(&account, QUERY_PATH, &body.finish(), timeout).await;

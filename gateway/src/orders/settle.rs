@@ -67,7 +67,7 @@ fn differences(submission: &submission::Model, fact: &Fact) -> Vec<(&'static str
     let checks = [
         ("code", code, json!(said.code), true),
         ("partnerNo", json!(submission.partner_no), json!(said.partner_no), true),
-        ("partnerOrderNo", json!(submission.id), json!(said.partner_order_no), whole),
+        ("partnerOrderNo", json!(submission.sent_number()), json!(said.partner_order_no), whole),
         ("orderAmount", json!(submission.amount), json!(said.amount), whole),
         ("currency", json!(submission.currency), json!(said.currency), whole),
     ];

@@ -121,6 +121,7 @@ impl Rig {
             pay_url: None,
             upstream_order_no: None,
             missed_at: None,
+            own_number: None,
         };
         let journal = entry(self.chance.id(), &id, "placed");
         NewOrder { order, submission, journal }

@@ -10,9 +10,9 @@ use gateway::directory::api_keys::new_key;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::Stage;
 use crate::harness::rest::operations;
 use crate::harness::web::Reply;
+use crate::harness::{HKD_STORE, Stage};
 use crate::on_both;
 
 /// An id that nothing has.
@@ -32,7 +32,18 @@ fn body(operation_id: &str) -> Value {
         "changeStore" => json!({ "wallets": ["Alipay"] }),
         "onboardMerchants" => json!({ "rows": [{ "name": "A" }] }),
         "createApiKey" => json!({ "name": "n", "scopes": ["orders:read"] }),
-        "offboardMerchant"
+        "placeOrder" => {
+            json!({ "product": "qrcode", "number": "walk-17", "storeNo": HKD_STORE, "wallet": "Alipay",
+            "currency": "HKD", "amount": 2100 })
+        }
+        "diagnoseSignature" => json!({ "document": "no envelope" }),
+        "listOrders"
+        | "getOrder"
+        | "getOrderTimeline"
+        | "getTimelineRaw"
+        | "getStatement"
+        | "listSignatureFailures"
+        | "offboardMerchant"
         | "exportMerchant"
         | "listAccounts"
         | "getAccount"
@@ -55,6 +66,17 @@ fn body(operation_id: &str) -> Value {
     }
 }
 
+/// What to put behind the path: routes of a merchant's own are told whose by a platform.
+fn query(pattern: &str) -> &'static str {
+    if pattern == "/v1/statement" {
+        "?merchant={merchantId}&day=2026-09-21&store=100010000000002"
+    } else if pattern.starts_with("/v1/orders") || pattern.starts_with("/v1/signature") {
+        "?merchant={merchantId}"
+    } else {
+        ""
+    }
+}
+
 /// Ids of things of the first platform's, by the names of path parameters.
 struct Ours {
     ids: BTreeMap<&'static str, String>,
@@ -64,18 +86,25 @@ impl Ours {
     async fn of(stage: &Stage) -> Self {
         let merchant = stage.merchant_id();
         let (api_key, _) = stage.api_key(&["orders:read"], Some(&merchant)).await;
+        let number = "walk-order-17".to_owned();
+        stage.open(&number).await;
+        let order = stage.row(&number).await;
+        let entry = stage.journal(&order.id).await.remove(0).id;
         let ids = [
             ("merchantId", merchant),
             ("apiKeyId", api_key),
             ("accountId", stage.account_id()),
             ("storeId", stage.store_id()),
+            ("number", number),
+            ("entryId", entry),
         ];
         Self { ids: BTreeMap::from(ids) }
     }
 
     /// The path with our ids in it, and with nobody's.
     fn paths(&self, pattern: &str) -> (String, String) {
-        let (mut ours, mut nobodys) = (pattern.to_owned(), pattern.to_owned());
+        let pattern = format!("{pattern}{}", query(pattern));
+        let (mut ours, mut nobodys) = (pattern.clone(), pattern.clone());
         for (name, id) in &self.ids {
             ours = ours.replace(&format!("{{{name}}}"), id);
             nobodys = nobodys.replace(&format!("{{{name}}}"), NOBODYS);
@@ -162,7 +191,7 @@ on_both!(what_belongs_to_others_is_like_what_does_not_exist, async |stage: &mut 
             let about = format!("{method} {path} as {who}: {} {}", reply.status, reply.text());
             if *who == "another merchant" && !scope_of(operation).is_for_merchants() {
                 assert_eq!(reply.status, 403, "{about}");
-            } else if pattern.contains('{') {
+            } else if pattern.contains('{') || query(pattern).contains('{') {
                 assert_eq!(reply.status, 404, "{about}");
                 let nobodys = call(stage, &method, &nobodys, Some(&bearer), body(id)).await;
                 assert_eq!((nobodys.status, nobodys.text()), (404, reply.text()), "{about}");

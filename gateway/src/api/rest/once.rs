@@ -11,7 +11,7 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef};
 use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use sea_orm::sea_query::Query;
+use sea_orm::sea_query::{OnConflict, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +21,7 @@ use crate::directory::access::Caller;
 use crate::directory::change::{Committed, Plan};
 use crate::entity::kept_answer;
 use crate::error::{Error, FieldProblem};
-use crate::ledger::{Lane, RowStatement};
+use crate::ledger::{Lane, RowStatement, insert_rows};
 
 pub const HEADER: &str = "Idempotency-Key";
 const MAX_KEY: usize = 255;
@@ -197,6 +197,41 @@ where
         }
     }
     Err(Error::Busy)
+}
+
+/// An `Idempotency-Key` that points to what the request makes.
+pub struct Pointed {
+    /// The key pointed there before this request.
+    pub is_repeat: bool,
+    /// Refuses repeats in this node until it is dropped.
+    _held: Option<Held>,
+}
+
+/// Have the key, if there is one, point to what is made outside of a plan and has a name of its own, `location`. It
+/// points there before it is made: should that fail, a repeat finds nothing there and makes it.
+pub async fn point(
+    app: &App,
+    caller: &Caller,
+    once: Once,
+    body: &[u8],
+    location: &str,
+) -> Result<Pointed, Error> {
+    let Some(key) = once.key else { return Ok(Pointed { is_repeat: false, _held: None }) };
+    let fingerprint = once.request.chain_update(body).finalize().to_vec();
+    let identity = Identity { owner: owner(caller), key, fingerprint };
+    let held = Some(app.running.begin(&identity.owner, &identity.key)?);
+    if identity.kept(app).await?.is_some() {
+        return Ok(Pointed { is_repeat: true, _held: held });
+    }
+    let row = identity.row(app, StatusCode::CREATED, Some(location.to_owned()), String::new());
+    let mut insert = insert_rows::<kept_answer::Entity>(&[row]);
+    if let RowStatement::Insert(insert) = &mut insert {
+        insert.on_conflict(OnConflict::new().do_nothing().to_owned());
+    }
+    app.ledger.room(Lane::Bulk, "idempotency")?.rows(vec![insert]).await?;
+    // Another node may have been quicker, with another request even.
+    identity.kept(app).await?;
+    Ok(Pointed { is_repeat: false, _held: held })
 }
 
 /// Forget answers that were kept long enough.

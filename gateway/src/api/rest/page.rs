@@ -58,6 +58,21 @@ impl PageQuery {
         Ok(Self { limit: limit.into(), after, uri: uri.clone() })
     }
 
+    /// How many rows are asked for.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// The id behind which the page begins.
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_ref().map(|Cursor(id)| id.as_str())
+    }
+
+    /// A page of rows found otherwise, and the id behind which the next one begins.
+    pub fn page<T>(self, rows: Vec<T>, next: Option<String>) -> Page<T> {
+        Page { rows, next: next.map(|id| self.link(&Cursor(id))) }
+    }
+
     /// The rows of the page, newest first by their ids.
     pub async fn rows<E: EntityTrait, T>(
         self,

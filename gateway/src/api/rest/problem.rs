@@ -9,7 +9,7 @@ use poem_openapi::types::{ToJSON, Type};
 use poem_openapi::{ApiResponse, Object};
 
 use crate::api::edge::{Remark, problem_type};
-use crate::error::{Error, Place};
+use crate::error::{Error, Place, whole_seconds};
 
 /// What went wrong, as RFC 9457 has it.
 #[derive(Object, Debug, Clone)]
@@ -81,6 +81,9 @@ impl From<Error> for poem::Error {
             Error::Unauthorized(_) => {
                 headers
                     .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scangate\""));
+            }
+            Error::TooOften(wait) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
             }
             Error::Busy | Error::InDoubt | Error::KeyRunning => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -1,0 +1,166 @@
+//! An order as the REST API shows it.
+
+use poem_openapi::types::Example;
+use poem_openapi::{Enum, Object};
+use shared::order::OrderStatus;
+
+use crate::api::rest::Timestamp;
+use crate::api::scanforpay::Wallet;
+use crate::directory::Merchant;
+use crate::entity::order;
+
+/// Where an order stands.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[oai(rename = "OrderStatus", rename_all = "snake_case")]
+pub enum Status {
+    /// ScanForPay is being asked to open it.
+    Submitting,
+    /// Whether it was opened is not known yet.
+    Unknown,
+    /// Open; the payer has not paid yet.
+    Awaiting,
+    /// ScanForPay did not open it.
+    Refused,
+    Failed,
+    /// A payment is not expected any more.
+    Closed,
+    Paid,
+    PartiallyRefunded,
+    Refunded,
+}
+
+impl From<OrderStatus> for Status {
+    fn from(status: OrderStatus) -> Self {
+        match status {
+            OrderStatus::Submitting => Self::Submitting,
+            OrderStatus::Unknown => Self::Unknown,
+            OrderStatus::Awaiting => Self::Awaiting,
+            OrderStatus::Refused => Self::Refused,
+            OrderStatus::Failed => Self::Failed,
+            OrderStatus::Closed => Self::Closed,
+            OrderStatus::Paid => Self::Paid,
+            OrderStatus::PartiallyRefunded => Self::PartiallyRefunded,
+            OrderStatus::Refunded => Self::Refunded,
+        }
+    }
+}
+
+impl From<Status> for OrderStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Submitting => Self::Submitting,
+            Status::Unknown => Self::Unknown,
+            Status::Awaiting => Self::Awaiting,
+            Status::Refused => Self::Refused,
+            Status::Failed => Self::Failed,
+            Status::Closed => Self::Closed,
+            Status::Paid => Self::Paid,
+            Status::PartiallyRefunded => Self::PartiallyRefunded,
+            Status::Refunded => Self::Refunded,
+        }
+    }
+}
+
+impl From<Wallet> for shared::wallet::Wallet {
+    fn from(wallet: Wallet) -> Self {
+        match wallet {
+            Wallet::Wechat => Self::Wechat,
+            Wallet::Alipay => Self::Alipay,
+            Wallet::AlipayHK => Self::AlipayHK,
+        }
+    }
+}
+
+/// One payment. Amounts are integers in the currency's smallest unit: 2100 is 21.00 HKD, and 2100 JPY.
+#[derive(Object, Debug, Clone)]
+#[oai(rename_all = "camelCase", example, skip_serializing_if_is_none)]
+pub struct Order {
+    /// The merchant's own order number.
+    pub number: String,
+    /// The number that ScanForPay knows it by, as long as it has given none of its own. Payers see it on their bills.
+    pub sent_number: String,
+    /// ScanForPay's order number.
+    pub order_no: Option<String>,
+    pub merchant_id: String,
+    pub store_no: Option<String>,
+    /// The way to pay, such as `qrcode`.
+    pub product: String,
+    /// The wallet that it was paid with, or is to be.
+    pub wallet: Option<String>,
+    /// ISO 4217.
+    pub currency: String,
+    pub amount: i64,
+    pub paid_amount: i64,
+    pub refunded_amount: i64,
+    pub title: Option<String>,
+    pub status: Status,
+    /// It was paid after it had been given up.
+    pub late: bool,
+    /// Where the payer pays; while it can be paid.
+    pub pay_url: Option<String>,
+    /// When the payer paid, as ScanForPay said it: RFC 3339.
+    pub pay_time: Option<String>,
+    /// The payer's account, masked.
+    pub buyer: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Until then a payment is expected.
+    pub expires_at: Timestamp,
+}
+
+impl Example for Order {
+    fn example() -> Self {
+        Self {
+            number: "p20180725180605466813".into(),
+            sent_number: "01KXVZ5B8M3Q0V6T9YJ2C4E7GH".into(),
+            order_no: Some("2018072518061200000017".into()),
+            merchant_id: "01KXVZ5B8M3Q0V6T9YJ2C4E7GJ".into(),
+            store_no: Some("100010000000002".into()),
+            product: "qrcode".into(),
+            wallet: Some("Alipay".into()),
+            currency: "HKD".into(),
+            amount: 2100,
+            paid_amount: 2100,
+            refunded_amount: 0,
+            title: Some("Consume".into()),
+            status: Status::Paid,
+            late: false,
+            pay_url: None,
+            pay_time: Some("2018-07-25T18:07:31+08:00".into()),
+            buyer: Some("138****0000".into()),
+            created_at: Timestamp::of(1_532_513_165_250),
+            updated_at: Timestamp::of(1_532_513_251_000),
+            expires_at: Timestamp::of(1_532_599_565_250),
+        }
+    }
+}
+
+impl Order {
+    /// `sent_number` is the one that the order's submission was sent under.
+    pub fn of(merchant: &Merchant, row: order::Model, sent_number: &str) -> Self {
+        let store = merchant.stores.values().find(|store| store.id == row.store_id);
+        let status = row.status();
+        Self {
+            sent_number: sent_number.to_owned(),
+            order_no: row.upstream_order_no,
+            merchant_id: row.merchant_id,
+            store_no: store.map(|store| store.store_no.clone()),
+            product: row.product,
+            wallet: row.paid_wallet.or(row.wallet),
+            currency: row.currency,
+            amount: row.amount,
+            paid_amount: row.paid,
+            refunded_amount: row.refunded,
+            title: row.title,
+            status: status.into(),
+            late: row.late,
+            pay_url: row.pay_url.filter(|_| status == OrderStatus::Awaiting),
+            pay_time: row.pay_time,
+            buyer: row.buyer,
+            created_at: Timestamp::of(row.created_at),
+            updated_at: Timestamp::of(row.updated_at),
+            expires_at: Timestamp::of(row.expires_at),
+            number: row.number,
+        }
+    }
+}

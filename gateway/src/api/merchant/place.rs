@@ -1,0 +1,327 @@
+//! Placing an order over REST: the same content rules and the same operation as the signed API's.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use poem::{IntoResponse, Response};
+use poem_openapi::registry::{
+    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
+};
+use poem_openapi::types::{Example, ToJSON, Type};
+use poem_openapi::{ApiResponse, Enum, Object};
+use shared::code::Code;
+use shared::json::Object as Json;
+use shared::order::OrderStatus;
+
+use super::order::Order;
+use super::orders::{found, shown};
+use crate::api::rest::{Answer, Body, Once, point};
+use crate::api::scanforpay::Wallet;
+use crate::api::signed::in_time;
+use crate::app::App;
+use crate::directory::Merchant;
+use crate::directory::access::Caller;
+use crate::entity::order;
+use crate::error::{Error, FieldProblem};
+use crate::orders::content::{BodyText, Content, FieldError};
+use crate::orders::place::{Create, store_for};
+use crate::orders::{self, Placed};
+use crate::product::{Product, QRCODE};
+
+/// The way to pay.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[oai(rename = "Product", rename_all = "snake_case")]
+pub enum ProductName {
+    /// A page with a QR code.
+    Qrcode,
+}
+
+impl ProductName {
+    fn product(self) -> &'static Product {
+        match self {
+            Self::Qrcode => &QRCODE,
+        }
+    }
+}
+
+/// An order to be placed. Amounts are integers in the currency's smallest unit.
+#[derive(Object, Debug)]
+#[oai(rename_all = "camelCase", example, skip_serializing_if_is_none)]
+pub struct NewOrder {
+    pub product: ProductName,
+    /// The merchant's own order number, unique within the merchant.
+    #[oai(validator(min_length = 1, max_length = 32))]
+    pub number: String,
+    #[oai(validator(min_length = 1, max_length = 15))]
+    pub store_no: String,
+    /// The wallet to pay with; the store must take it.
+    pub wallet: Wallet,
+    /// ISO 4217; must be the store's.
+    #[oai(validator(pattern = "^[A-Z]{3}$"))]
+    pub currency: String,
+    #[oai(validator(minimum(value = "1"), maximum(value = "9007199254740992")))]
+    pub amount: i64,
+    /// The part of `amount` that is goods.
+    #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740992")))]
+    pub goods_amount: Option<i64>,
+    /// The part of `amount` that is extras.
+    #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740992")))]
+    pub goods_extra_amount: Option<i64>,
+    /// Shown to the payer.
+    #[oai(validator(min_length = 1, max_length = 100))]
+    pub title: Option<String>,
+    /// The merchant's cashier.
+    #[oai(validator(min_length = 1, max_length = 20))]
+    pub operator_id: Option<String>,
+    /// The merchant's till.
+    #[oai(validator(min_length = 1, max_length = 20))]
+    pub terminal_no: Option<String>,
+    /// Where the payment is notified, in ScanForPay's form and signed with the merchant's sign key. Only public
+    /// addresses.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub notify_url: Option<String>,
+    /// Where the payer's browser goes afterwards.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub return_url: Option<String>,
+}
+
+impl Example for NewOrder {
+    fn example() -> Self {
+        Self {
+            product: ProductName::Qrcode,
+            number: "p20180725180605466813".into(),
+            store_no: "100010000000002".into(),
+            wallet: Wallet::Alipay,
+            currency: "HKD".into(),
+            amount: 2100,
+            goods_amount: None,
+            goods_extra_amount: None,
+            title: Some("Consume".into()),
+            operator_id: None,
+            terminal_no: None,
+            notify_url: Some("https://shop.example/notify".into()),
+            return_url: Some("https://shop.example/return".into()),
+        }
+    }
+}
+
+/// The protocol's name of a field, and ours.
+const FIELDS: [(&str, &str); 12] = [
+    ("storeNo", "/storeNo"),
+    ("partnerOrderNo", "/number"),
+    ("wallet", "/wallet"),
+    ("currency", "/currency"),
+    ("orderAmount", "/amount"),
+    ("goodsAmount", "/goodsAmount"),
+    ("goodsExtraAmount", "/goodsExtraAmount"),
+    ("orderTitle", "/title"),
+    ("operatorId", "/operatorId"),
+    ("terminalNo", "/terminalNo"),
+    ("notifyUrl", "/notifyUrl"),
+    ("returnUrl", "/returnUrl"),
+];
+
+/// The order as it stands, and whether it is known to be open.
+pub struct PlacedOrder(Answer);
+
+impl IntoResponse for PlacedOrder {
+    fn into_response(self) -> Response {
+        self.0.into_response()
+    }
+}
+
+impl ApiResponse for PlacedOrder {
+    fn meta() -> MetaResponses {
+        let answer = |status, description| MetaResponse {
+            description,
+            status: Some(status),
+            status_range: None,
+            content: vec![MetaMediaType { content_type: "application/json", schema: Order::schema_ref() }],
+            headers: vec![MetaHeader {
+                name: "Location".into(),
+                description: Some("Where it is.".into()),
+                required: true,
+                deprecated: false,
+                schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+            }],
+        };
+        MetaResponses {
+            responses: vec![
+                answer(201, "The order as it stands; it was opened."),
+                answer(202, "Whether it was opened is not known yet."),
+            ],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        Order::register(registry);
+    }
+}
+
+pub(super) async fn place(
+    app: &Arc<App>,
+    caller: &Caller,
+    merchant: &Arc<Merchant>,
+    once: Once,
+    body: Body<NewOrder>,
+) -> Result<PlacedOrder, Error> {
+    let create = create(app, merchant, &body)?;
+    let number = create.content.number.clone();
+    let location = location(&number);
+    // A platform may send the same body for two merchants.
+    let request = [merchant.id.as_bytes(), &body.raw].concat();
+    let pointed = point(app, caller, once, &request, &location).await?;
+    if pointed.is_repeat
+        && let Some(order) = order::Entity::of(&merchant.id, &number).one(&app.store.read).await?
+    {
+        return stands(app, merchant, order, location).await;
+    }
+    match in_time(app, orders::place::place(app, create)).await.unwrap_or(Placed::Doubt) {
+        Placed::Opened { .. } => reply(app, merchant, &number, location, StatusCode::CREATED).await,
+        Placed::Doubt => reply(app, merchant, &number, location, StatusCode::ACCEPTED).await,
+        Placed::Refused { code, msg } => Err(refused(code, &msg)),
+        Placed::Conflict { code, msg } => Err(Error::Conflict {
+            code: match Code(code) {
+                Code::CREATED_TWICE => "number_taken",
+                Code::ORDER_CLOSED => "order_closed",
+                _ => "wrong_state",
+            },
+            detail: msg.to_owned(),
+            pointer: Some("/number"),
+        }),
+        Placed::Busy => Err(Error::Busy),
+    }
+}
+
+/// What a repeat is told of the order that its key points to.
+async fn stands(
+    app: &Arc<App>,
+    merchant: &Merchant,
+    order: order::Model,
+    location: String,
+) -> Result<PlacedOrder, Error> {
+    let status = match order.status() {
+        // Its key runs until the answer is due, and no longer: it may never come.
+        OrderStatus::Submitting if app.clock.now_ms() < order.answer_due_at => return Err(Error::KeyRunning),
+        OrderStatus::Submitting | OrderStatus::Unknown => StatusCode::ACCEPTED,
+        OrderStatus::Refused => {
+            let code = order.code.and_then(|code| i32::try_from(code).ok()).unwrap_or(Code::FAILURE.0);
+            return Err(refused(code, Code(code).meaning().unwrap_or_default()));
+        }
+        _ => StatusCode::CREATED,
+    };
+    answered(app, merchant, order, location, status).await
+}
+
+fn refused(code: i32, msg: &str) -> Error {
+    Error::Conflict {
+        code: "refused",
+        detail: format!("ScanForPay refused it (code {code}): {msg}"),
+        pointer: None,
+    }
+}
+
+async fn reply(
+    app: &Arc<App>,
+    merchant: &Merchant,
+    number: &str,
+    location: String,
+    status: StatusCode,
+) -> Result<PlacedOrder, Error> {
+    // What was not told is not known to be there either.
+    let order = match found(app, merchant, number).await {
+        Err(Error::NotFound) => return Err(Error::InDoubt),
+        found => found?,
+    };
+    answered(app, merchant, order, location, status).await
+}
+
+async fn answered(
+    app: &Arc<App>,
+    merchant: &Merchant,
+    order: order::Model,
+    location: String,
+    status: StatusCode,
+) -> Result<PlacedOrder, Error> {
+    let order = shown(app, merchant, vec![order]).await?.into_iter().next().ok_or(Error::NotFound)?;
+    Ok(PlacedOrder(Answer { status, location: Some(location), body: order.to_json_string() }))
+}
+
+/// The create that the body asks for, by the very rules of the signed API.
+fn create(app: &App, merchant: &Arc<Merchant>, body: &Body<NewOrder>) -> Result<Create, Error> {
+    if merchant.suspended {
+        return Err(Error::Conflict {
+            code: "merchant_suspended",
+            detail: "this merchant is suspended; ask the platform".to_owned(),
+            pointer: None,
+        });
+    }
+    let text = protocol_body(&body.value);
+    let parsed = Json::parse(text.as_bytes()).map_err(|error| Error::NotJson(error.to_string()))?;
+    let content =
+        Content::read(body.value.product.product(), &parsed, &app.policy).map_err(|e| field_error(&e))?;
+    let store = store_for(merchant, &content).map_err(|e| field_error(&e))?;
+    // No sign key verified this: the paid message is signed with the one that the merchant is known to use.
+    let key = merchant.last_used_key().unwrap_or_else(|| merchant.current_key());
+    Ok(Create {
+        merchant: merchant.clone(),
+        store,
+        key_id: key.id.clone(),
+        content,
+        raw: String::from_utf8_lossy(&body.raw).into_owned(),
+    })
+}
+
+/// The order in the signed API's words.
+fn protocol_body(order: &NewOrder) -> String {
+    let mut body = BodyText::default();
+    body.text("storeNo", &order.store_no);
+    body.text("partnerOrderNo", &order.number);
+    body.text("wallet", shared::wallet::Wallet::from(order.wallet).as_str());
+    body.text("currency", &order.currency);
+    body.number("orderAmount", order.amount);
+    body.number_if("goodsAmount", order.goods_amount);
+    body.number_if("goodsExtraAmount", order.goods_extra_amount);
+    body.text_if("orderTitle", order.title.as_deref());
+    body.text_if("operatorId", order.operator_id.as_deref());
+    body.text_if("terminalNo", order.terminal_no.as_deref());
+    body.text_if("notifyUrl", order.notify_url.as_deref());
+    body.text_if("returnUrl", order.return_url.as_deref());
+    body.finish()
+}
+
+fn field_error(error: &FieldError) -> Error {
+    let pointer = FIELDS.iter().find(|(theirs, _)| *theirs == error.field).map_or("", |(_, ours)| ours);
+    if error.code == Code::NOT_AUTHORISED {
+        let detail = error.reason.clone().into_owned();
+        return Error::Conflict { code: "store_disabled", detail, pointer: Some("/storeNo") };
+    }
+    Error::Invalid(vec![FieldProblem::body(pointer, error.reason.clone())])
+}
+
+/// Any text may be a number: what a path may not hold is escaped.
+fn location(number: &str) -> String {
+    let mut url = url::Url::parse("http://h/v1/orders").expect("is a URL");
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.push(number);
+    }
+    url.path().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_a_path_whatever_the_number() {
+        assert_eq!(location("p1"), "/v1/orders/p1");
+        assert_eq!(location("a/b ?咖#%"), "/v1/orders/a%2Fb%20%3F%E5%92%96%23%25");
+    }
+
+    #[test]
+    fn every_field_of_the_product_has_a_pointer() {
+        for field in QRCODE.fields {
+            assert!(FIELDS.iter().any(|(name, _)| *name == field.name), "{}", field.name);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The statement of a store's day: the payments that were booked on it. Booked is a payment when the gateway learned
+//! of it, so that a day that is over never changes. Days are the store's own (`docs/MONEY.md`, Expiry).
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, QueryFilter, QueryOrder, QuerySelect};
+use ulid::Ulid;
+
+use crate::entity::{event, order, store, submission};
+
+/// Payments read at a time. No snapshot is held between two reads: it would keep the write-ahead log from shrinking.
+pub const PAGE: u64 = 500;
+/// How much later than the event itself its id may be.
+const SLACK_MS: i64 = 60 * 60 * 1000;
+
+/// A day of a store.
+#[derive(Clone)]
+pub struct Day {
+    merchant_id: String,
+    store: store::Model,
+    zone: TimeZone,
+    /// Unix milliseconds.
+    span: Range<i64>,
+}
+
+/// A payment booked on the day.
+pub struct Line {
+    /// RFC 3339 in the store's time zone.
+    pub booked_at: String,
+    pub order: order::Model,
+    /// The number under which the upstream knows it.
+    pub sent_number: String,
+}
+
+impl Day {
+    /// `None` where the store's time zone is none that is known.
+    pub fn of(merchant_id: &str, store: store::Model, date: Date) -> Option<Self> {
+        let zone = TimeZone::get(&store.time_zone).ok()?;
+        let start =
+            |date: Date| date.to_zoned(zone.clone()).ok().map(|start| start.timestamp().as_millisecond());
+        let span = start(date)?..start(date.tomorrow().ok()?)?;
+        Some(Self { merchant_id: merchant_id.to_owned(), store, zone, span })
+    }
+
+    pub fn store_no(&self) -> &str {
+        &self.store.store_no
+    }
+
+    /// The lines of one page, and the id behind which the next page begins, unless this is the last one.
+    pub async fn page(
+        &self,
+        read: &DatabaseConnection,
+        after: Option<&str>,
+    ) -> Result<(Vec<Line>, Option<String>), DbErr> {
+        let id_at = |ms: i64| Ulid::from_parts(u64::try_from(ms).unwrap_or_default(), 0).to_string();
+        let mut events = event::Entity::of(&self.merchant_id)
+            .filter(event::Column::Id.gte(id_at(self.span.start)))
+            .filter(event::Column::Id.lt(id_at(self.span.end + SLACK_MS)))
+            .filter(event::Column::CreatedAt.gte(self.span.start))
+            .filter(event::Column::CreatedAt.lt(self.span.end))
+            .filter(event::Column::Kind.eq("order.paid"));
+        if let Some(after) = after {
+            events = events.filter(event::Column::Id.gt(after));
+        }
+        let events = events.order_by_asc(event::Column::Id).limit(PAGE).all(read).await?;
+        let next =
+            if events.len() as u64 == PAGE { events.last().map(|event| event.id.clone()) } else { None };
+        let ids = || events.iter().map(|event| event.order_id.as_str());
+        let orders = order::Entity::all_of(&self.merchant_id)
+            .filter(order::Column::StoreId.eq(self.store.id.as_str()))
+            .filter(order::Column::Id.is_in(ids()))
+            .all(read)
+            .await?;
+        let submissions = orders.iter().map(|order| order.submission_id.as_str());
+        let submissions = submission::Entity::by_ids(submissions).all(read).await?;
+        let sent: HashMap<&str, &str> =
+            submissions.iter().map(|row| (row.id.as_str(), row.sent_number())).collect();
+        let mut orders: HashMap<String, order::Model> =
+            orders.into_iter().map(|order| (order.id.clone(), order)).collect();
+        let lines = events.iter().filter_map(|event| {
+            let order = orders.remove(&event.order_id)?;
+            let sent_number = (*sent.get(order.submission_id.as_str()).unwrap_or(&"")).to_owned();
+            Some(Line { booked_at: self.written(event.created_at), order, sent_number })
+        });
+        Ok((lines.collect(), next))
+    }
+
+    fn written(&self, ms: i64) -> String {
+        let time = jiff::Timestamp::from_millisecond(ms).unwrap_or_default();
+        time.to_zoned(self.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(zone: &str, date: Date) -> Day {
+        let store = store::Model {
+            id: "s".into(),
+            platform_id: "p".into(),
+            merchant_id: "m".into(),
+            account_id: "a".into(),
+            store_no: "1".into(),
+            upstream_store_no: "2".into(),
+            currency: "HKD".into(),
+            wallets: "Alipay".into(),
+            time_zone: zone.into(),
+            late_payment: "tell".into(),
+            status: "active".into(),
+            created_at: 0,
+            version: 1,
+        };
+        Day::of("m", store, date).expect("a known zone")
+    }
+
+    #[test]
+    fn a_day_is_the_stores_own_and_as_long_as_it_is_there() {
+        let hours = |day: &Day| (day.span.end - day.span.start) / 3_600_000;
+        let hong_kong = day("Asia/Hong_Kong", Date::constant(2026, 9, 21));
+        assert_eq!(hong_kong.span.start, 1_789_920_000_000, "16:00 in UTC the day before");
+        assert_eq!(hours(&hong_kong), 24);
+        assert_eq!(hong_kong.written(hong_kong.span.start), "2026-09-21T00:00:00+08:00");
+        assert_eq!(hours(&day("Europe/Berlin", Date::constant(2026, 3, 29))), 23);
+        assert_eq!(hours(&day("Europe/Berlin", Date::constant(2026, 10, 25))), 25);
+    }
+}
