@@ -14,14 +14,16 @@ pub mod edge;
 pub mod freshness;
 pub mod health;
 pub mod merchant;
+pub mod ops;
 pub mod platform;
 pub mod rest;
 pub mod scanforpay;
 pub mod signed;
+pub mod token;
 
 use crate::app::App;
 use crate::contract;
-use edge::{Edge, Limits, Rejection, RouteTable};
+use edge::{Edge, Limits, Rejection, RouteTable, address};
 use merchant::orders::OrdersApi;
 use merchant::signature::SignatureApi;
 use merchant::statement::StatementApi;
@@ -34,6 +36,7 @@ use platform::merchants::MerchantsApi;
 use platform::onboarding::OnboardingApi;
 use platform::sign_keys::SignKeysApi;
 use platform::stores::StoresApi;
+use token::TokenApi;
 
 /// Routes beside those of the contract and of the documentation: pattern and methods.
 const PUBLIC: [(&str, &[Method]); 4] = [
@@ -42,6 +45,9 @@ const PUBLIC: [(&str, &[Method]); 4] = [
     ("/health/live", &[Method::GET]),
     ("/health/ready", &[Method::GET]),
 ];
+
+/// Routes beside those of the operators' document.
+const OPERATORS: [&str; 2] = ["/health", "/ops/openapi.json"];
 
 /// A thousand rows of onboarding take more than other bodies.
 const LARGER_BODIES: &[(&str, usize)] = &[("/v1/onboarding", 2 * 1024 * 1024)];
@@ -53,6 +59,7 @@ type Apis = (
     TimelineApi,
     StatementApi,
     SignatureApi,
+    TokenApi,
     MerchantsApi,
     SignKeysApi,
     OnboardingApi,
@@ -79,13 +86,23 @@ pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + us
         .data(app.clone())
         .data(Arc::new(rest::Schemas::of(&document)))
         .before(move |request| std::future::ready(Ok(with_platform(request, &bare))))
+        .before(address::find(&app.config.server))
         .with(edge(app, known))
 }
 
 /// What operators reach, on a listener of its own.
-pub fn ops(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
-    let table = RouteTable::new([("/health", Method::GET)]);
-    Route::new().at("/health", get(health::detail)).data(app.clone()).with(edge(app, table))
+pub fn operators(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
+    let document = ops::document();
+    let table = OPERATORS.iter().map(|pattern| ((*pattern).to_owned(), Method::GET));
+    let table = RouteTable::new(contract_routes(&document).chain(table));
+    Route::new()
+        .at("/health", get(health::detail))
+        .at("/ops/openapi.json", get(ops::openapi))
+        .nest("/", ops::service())
+        .data(app.clone())
+        .data(Arc::new(rest::Schemas::of(&document)))
+        .before(address::find(&app.config.server))
+        .with(plain_edge(app, table))
 }
 
 /// The contract as OpenAPI 3.1.
@@ -101,6 +118,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         TimelineApi,
         StatementApi,
         SignatureApi,
+        TokenApi,
         MerchantsApi,
         SignKeysApi,
         OnboardingApi,
@@ -119,15 +137,18 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
 
 /// Every pattern with its methods: the contract's, those beside it, and the documentation's files.
 fn route_table<'a>(document: &'a Value, files: impl Iterator<Item = &'a str>) -> RouteTable {
-    let contract = document["paths"].as_object().into_iter().flatten().flat_map(|(pattern, operations)| {
-        let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
-        methods.filter_map(move |method| Some((pattern.clone(), method.to_uppercase().parse().ok()?)))
-    });
     let beside = PUBLIC
         .iter()
         .flat_map(|(pattern, methods)| methods.iter().map(|method| ((*pattern).to_owned(), method.clone())));
     let files = files.map(|path| (path.to_owned(), Method::GET));
-    RouteTable::new(contract.chain(beside).chain(files))
+    RouteTable::new(contract_routes(document).chain(beside).chain(files))
+}
+
+fn contract_routes(document: &Value) -> impl Iterator<Item = (String, Method)> {
+    document["paths"].as_object().into_iter().flatten().flat_map(|(pattern, operations)| {
+        let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
+        methods.filter_map(move |method| Some((pattern.clone(), method.to_uppercase().parse().ok()?)))
+    })
 }
 
 /// `/api/…` is the one platform's that the operator named for it.
@@ -146,6 +167,13 @@ fn edge(app: &Arc<App>, routes: RouteTable) -> Edge {
     let (ids, app) = (app.chance.clone(), app.clone());
     let limits = Limits { larger_bodies: LARGER_BODIES, ..Limits::from(&app.config.server) };
     Edge::new(limits, routes, move || ids.id(), move |rejection| refused(&app, rejection))
+}
+
+/// Of a listener that has no signed API.
+fn plain_edge(app: &Arc<App>, routes: RouteTable) -> Edge {
+    let ids = app.chance.clone();
+    let limits = Limits::from(&app.config.server);
+    Edge::new(limits, routes, move || ids.id(), |rejection| rejection.problem(None))
 }
 
 /// The signed API's answer to what no handler has seen.

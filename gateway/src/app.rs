@@ -16,9 +16,11 @@ use crate::config::{Config, StoreUrl};
 use crate::deliveries::Deliveries;
 use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
-use crate::directory::Directory;
+use crate::directory::operators::password::Passwords;
+use crate::directory::strangers::Strangers;
+use crate::directory::tokens::Tokens;
 use crate::directory::vault::Vault;
-use crate::directory::{api_keys, sign_keys};
+use crate::directory::{Directory, api_keys, operators, sign_keys, tokens};
 use crate::disk::Disk;
 use crate::doctor::kept::Failures;
 use crate::doctor::turns::Turns;
@@ -43,6 +45,9 @@ pub struct App {
     pub ledger: Ledger,
     pub vault: Vault,
     pub directory: Directory,
+    pub tokens: Tokens,
+    pub passwords: Passwords,
+    pub strangers: Strangers,
     pub upstream: Upstream,
     /// For URLs of tenants' choosing.
     pub outgoing: Outgoing,
@@ -83,6 +88,8 @@ impl App {
         let vault = vault(&config, &store).await?;
         let directory =
             Directory::load(&store.read, &vault).await.context("loading merchants and their keys")?;
+        let issuer = issuer(&config);
+        let tokens = Tokens::load(issuer, &store.read, &vault).await?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
         let (deliveries, fresh) = Deliveries::new(chance.id(), config.deliveries.lease, config.store.queue);
         let app = Arc::new(Self {
@@ -108,9 +115,13 @@ impl App {
             ledger,
             vault,
             directory,
+            tokens,
+            passwords: Passwords::default(),
+            strangers: Strangers::default(),
             policy,
             deliveries,
         });
+        tokens::begin(&app).await?;
         let worker = Worker::new(app.clone(), fresh);
         Ok(Opened { app, worker, writers })
     }
@@ -132,6 +143,12 @@ impl App {
         millis(self.config.upstream.timeout + self.config.upstream.answer_grace)
     }
 
+    /// See everybody, and what became of tokens, as the store has them now.
+    pub async fn reload(&self) -> anyhow::Result<()> {
+        self.directory.reload(&self.store.read, &self.vault).await?;
+        self.tokens.reload(&self.store.read, &self.vault).await
+    }
+
     /// What is done every few seconds until `stop`.
     pub async fn keep_house(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(ROUND)).await.is_some() {
@@ -148,8 +165,24 @@ impl App {
             if let Err(error) = rest::prune(&self).await {
                 tracing::warn!(%error, "kept answers could not be pruned");
             }
+            self.keep_access().await;
         }
     }
+
+    async fn keep_access(&self) {
+        if let Err(error) = tokens::sweep(self).await {
+            tracing::warn!(error = %format!("{error:#}"), "the keys of tokens could not be looked after");
+        }
+        if let Err(error) = operators::sweep(self).await {
+            tracing::warn!(error = %format!("{error:#}"), "failed logins could not be looked after");
+        }
+    }
+}
+
+/// Who has made a token: this gateway, by the name all its nodes have.
+fn issuer(config: &Config) -> &str {
+    let base = config.server.public_base();
+    if base.is_empty() { "scangate" } else { base }
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -191,7 +224,8 @@ pub async fn vault(config: &Config, store: &Store) -> anyhow::Result<Vault> {
         .master_key_file
         .as_deref()
         .context("neither secrets.master_key nor secrets.master_key_file is set; set one of them")?;
-    let sealed = crate::entity::sign_key::Entity::find().count(&store.read).await?;
+    let sealed = crate::entity::sign_key::Entity::find().count(&store.read).await?
+        + crate::entity::token_key::Entity::find().count(&store.read).await?;
     Vault::from_file(file, sealed == 0)
 }
 

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
 use crate::app;
 use crate::config::{Config, StoreUrl};
-use crate::entity::sign_key;
+use crate::entity::{sign_key, token_key};
 use crate::store::{Access, Opening, Store, sqlite_damage};
 
 fn sqlite_path(config: &Config) -> anyhow::Result<&Path> {
@@ -56,6 +56,9 @@ pub async fn verify(config: &Config, file: &Path) -> anyhow::Result<()> {
     let store = Store::open(&opening).await?;
     let vault = app::vault(config, &store).await?;
     for key in sign_key::Entity::find().all(&store.read).await.context("reading the sign keys")? {
+        vault.open(&key.id, &key.sealed)?;
+    }
+    for key in token_key::Entity::find().all(&store.read).await.context("reading the keys of tokens")? {
         vault.open(&key.id, &key.sealed)?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! is in `load`, which values go together is in `check`.
 
 mod check;
+mod hops;
 mod load;
 #[cfg(test)]
 mod tests;
@@ -20,8 +21,9 @@ use url::Url;
 
 use crate::directory::access::Mode;
 
+pub use self::hops::{ForwardedHeader, MAX_HOPS, TrustedHops};
 pub use self::load::{DEFAULTS, Given, Sources};
-pub use self::values::{Secret, StoreUrl};
+pub use self::values::{Secret, StoreUrl, network};
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +51,8 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// A platform's slug, or empty.
     pub bare_platform: String,
+    pub trusted_hops: TrustedHops,
+    pub forwarded_header: ForwardedHeader,
     pub max_connections: usize,
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,

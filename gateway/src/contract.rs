@@ -50,7 +50,7 @@ pub fn yaml(document: &Value) -> String {
 }
 
 /// Unknown fields are refused in every body that is held against its schema: all but the signed API's, which passes
-/// them on.
+/// them on, and forms, in which OAuth 2 wants them ignored.
 fn close_bodies(spec: &mut Map<String, Value>) {
     for name in bodies_of(spec) {
         let schemas = spec.get_mut("components").and_then(|parts| parts.get_mut("schemas"));
@@ -70,8 +70,10 @@ pub fn bodies(document: &Value) -> Vec<String> {
 
 fn bodies_of(spec: &Map<String, Value>) -> Vec<String> {
     let paths = spec.get("paths").and_then(Value::as_object).into_iter().flatten();
-    let rest = paths.filter(|(path, _)| path.starts_with("/v1/")).filter_map(|(_, path)| path.as_object());
+    let rest = paths.filter(|(path, _)| path.starts_with("/v1/") || path.starts_with("/ops/"));
+    let rest = rest.filter_map(|(_, path)| path.as_object());
     let taken = rest.flat_map(Map::values).filter_map(|operation| operation.get("requestBody"));
+    let taken = taken.filter(|body| body["content"].get("application/x-www-form-urlencoded").is_none());
     let mut open: Vec<String> = taken.flat_map(references).collect();
     let mut found: Vec<String> = Vec::new();
     while let Some(name) = open.pop() {

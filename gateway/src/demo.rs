@@ -16,6 +16,7 @@ use crate::client;
 use crate::clock::Clock;
 use crate::config::{Config, Given, Sources};
 use crate::directory::access::Mode;
+use crate::directory::operators::Role;
 use crate::directory::setup::{
     AccountDescription, ApiKeyDescription, Description, MerchantDescription, OperatorDescription,
     PlatformDescription, StoreDescription, Workshop,
@@ -160,6 +161,7 @@ async fn make(app: &App, file: &DemoFile, sandbox_url: &str) -> anyhow::Result<(
         partner_no: file.merchant.partner_no.clone(),
         mode: Mode::Test,
         sign_key: Some(file.merchant.sign_key.clone()),
+        allowed_addresses: Vec::new(),
         store: store.collect(),
     };
     let platform = PlatformDescription {
@@ -173,12 +175,16 @@ async fn make(app: &App, file: &DemoFile, sandbox_url: &str) -> anyhow::Result<(
             key: Some(file.platform.api_key.clone()),
         }],
     };
-    let operator =
-        OperatorDescription { name: file.operator.name.clone(), password: file.operator.password.clone() };
+    let operator = OperatorDescription {
+        name: file.operator.name.clone(),
+        password: file.operator.password.clone(),
+        role: Role::Admin,
+        platform: None,
+    };
     let description = Description { platform: vec![platform], operator: vec![operator] };
     Workshop::of(app).make(&description).await?;
     move_account(app, sandbox_url).await?;
-    app.directory.reload(&app.store.read, &app.vault).await
+    app.reload().await
 }
 
 /// The sandbox may listen elsewhere than at the last start.

@@ -2,10 +2,12 @@
 //! memory whole, so that an order costs no look-up in the store.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use sea_orm::{ColumnTrait, DatabaseConnection};
 use shared::money::Currency;
 use shared::wallet::Wallet;
@@ -16,18 +18,24 @@ use crate::entity::api_key;
 
 pub mod access;
 pub mod accounts;
+pub mod acts;
 pub mod api_keys;
 pub mod audit;
 pub mod change;
 mod everybody;
 mod load;
 pub mod merchants;
+pub mod networks;
 pub mod offboard;
 pub mod onboarding;
+pub mod operators;
+pub mod platforms;
 pub mod proof;
 pub mod setup;
 pub mod sign_keys;
 pub mod stores;
+pub mod strangers;
+pub mod tokens;
 pub mod usage;
 pub mod vault;
 
@@ -118,6 +126,8 @@ pub struct Merchant {
     /// `None`: the gateway's own.
     pub freshness_window: Option<Duration>,
     pub freshness: Option<Freshness>,
+    /// Where its signed requests may come from; empty: from everywhere.
+    pub allowed_addresses: Vec<IpNet>,
     /// Current version first.
     pub keys: Vec<SignKey>,
     pub stores: HashMap<String, Arc<Store>>,
@@ -126,6 +136,12 @@ pub struct Merchant {
 }
 
 impl Merchant {
+    /// Whether signed requests are taken from this address.
+    pub fn admits(&self, address: IpAddr) -> bool {
+        self.allowed_addresses.is_empty()
+            || self.allowed_addresses.iter().any(|network| network.contains(&address))
+    }
+
     pub fn key(&self, id: &str) -> Option<&SignKey> {
         self.keys.iter().find(|key| key.id == id)
     }
@@ -172,6 +188,7 @@ impl Merchant {
             suspended: self.suspended,
             freshness_window: self.freshness_window,
             freshness: self.freshness,
+            allowed_addresses: self.allowed_addresses.clone(),
             keys: self.keys.clone(),
             stores: stores.collect(),
             last_key: AtomicUsize::new(self.last_key.load(Ordering::Relaxed)),
@@ -279,6 +296,11 @@ impl Directory {
 
     pub fn api_key(&self, hash: &KeyHash) -> Option<Arc<ApiKey>> {
         self.look(|everybody| everybody.api_keys.get(hash).cloned())
+    }
+
+    /// The same by its id, for tokens that stand for it.
+    pub fn api_key_by_id(&self, id: &str) -> Option<Arc<ApiKey>> {
+        self.look(|everybody| everybody.api_keys.get(everybody.key_hashes.get(id)?).cloned())
     }
 
     /// API keys whose last use has to be written by now, `most` of them.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::directory::access::{Scope, Unproven};
+use crate::directory::operators::Role;
 use crate::ledger::LedgerError;
 
 /// One field of a request that is wrong, and why.
@@ -44,6 +45,16 @@ pub enum Error {
     /// What merchants' credentials are never good for, whatever their scopes.
     #[error("only a platform's credential is good for this")]
     PlatformsOnly,
+    /// Name or password of somebody who wants to log in. Which of them is not told.
+    #[error("the name or the password is wrong")]
+    LoginRefused,
+    /// This name or this address has failed too often, and is heard again after so long.
+    #[error("there were too many failures")]
+    TooManyFailures(Duration),
+    #[error("this takes the role {}", .0.as_str())]
+    RoleMissing(Role),
+    #[error("this is not for operators who are bound to one platform, except within it")]
+    BoundToPlatform,
     /// It does not exist, or is another tenant's.
     #[error("there is nothing of this id")]
     NotFound,
@@ -87,8 +98,11 @@ impl Error {
 
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::PlatformsOnly => StatusCode::FORBIDDEN,
+            Self::Unauthorized(_) | Self::LoginRefused => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) | Self::PlatformsOnly | Self::RoleMissing(_) | Self::BoundToPlatform => {
+                StatusCode::FORBIDDEN
+            }
+            Self::TooManyFailures(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::NotJson(_) | Self::NotCsv(_) => StatusCode::BAD_REQUEST,
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -106,6 +120,10 @@ impl Error {
             Self::Unauthorized(_) => "unauthorized",
             Self::Forbidden(_) => "scope_missing",
             Self::PlatformsOnly => "platforms_only",
+            Self::LoginRefused => "login_refused",
+            Self::TooManyFailures(_) => "too_many_failures",
+            Self::RoleMissing(_) => "role_missing",
+            Self::BoundToPlatform => "bound_to_platform",
             Self::NotFound => "not_found",
             Self::NotJson(_) => "not_json",
             Self::NotCsv(_) => "not_csv",
@@ -125,7 +143,11 @@ impl Error {
     pub fn detail(&self) -> String {
         match self {
             Self::Unauthorized(_) => {
-                "Send a valid API key in the header `Authorization: Bearer …`.".to_owned()
+                "Send a valid API key or token in the header `Authorization: Bearer …`.".to_owned()
+            }
+            Self::TooManyFailures(_) => {
+                "There were too many failures under this name or from this address. Try again later."
+                    .to_owned()
             }
             Self::NotFound => "There is nothing of this id.".to_owned(),
             Self::KeyReused => "This Idempotency-Key was used before with another request. \

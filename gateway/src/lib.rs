@@ -10,6 +10,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod contract;
+pub mod control;
 pub mod deliveries;
 pub mod demo;
 pub mod directory;

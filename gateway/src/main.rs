@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use gateway::app::{self, App, Opened};
+use gateway::app;
 use gateway::client::{self, ClientCommand};
 use gateway::clock::Clock;
 use gateway::config::Config;
-use gateway::directory::setup::{Description, Workshop};
-use gateway::store::{Access, Opening, Store};
+use gateway::control::operator::OperatorCommand;
+use gateway::control::{self, Outcome};
+use gateway::directory::setup;
 use gateway::{api, backup, contract, demo, lifecycle, server, telemetry};
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +60,10 @@ enum Command {
         #[arg(long)]
         verify: bool,
     },
-    /// The master key, without which no sign key in the store can be read again
+    /// The people at the console
+    #[command(subcommand)]
+    Operator(OperatorCommand),
+    /// The master key, without which no sign key in the store can be read again, and the keys of tokens
     #[command(subcommand)]
     Key(KeyCommand),
 }
@@ -68,6 +72,8 @@ enum Command {
 enum KeyCommand {
     /// Print the master key, to be kept in escrow away from the store's backups
     Export,
+    /// Sign tokens with a new key; tokens made with the old one stay good until they end
+    RotateToken,
 }
 
 #[tokio::main]
@@ -98,20 +104,27 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             demo::run(&args, stop).await?;
         }
         Command::Client(command) => return client::run(command).await,
-        Command::Apply { file: description } => apply(file, &description).await?,
+        Command::Apply { file: description } => {
+            let toml = read_description(&description)?;
+            give(Config::load(file)?, control::Command::Apply { toml }).await?;
+        }
         Command::Config { defaults: true } => print(gateway::config::DEFAULTS),
         Command::Config { defaults: false } => print(&Config::load(file)?.effective_toml()),
         Command::Openapi => print(&contract::yaml(&api::document())),
-        Command::Migrate => {
-            let config = Config::load(file)?;
-            Store::open(&opening(&config)).await?;
-            print("the schema is up to date\n");
-        }
+        Command::Migrate => give(Config::load(file)?, control::Command::Migrate).await?,
         Command::Backup { file: target } => {
             backup::backup(&Config::load(file)?, &target).await?;
             print(&format!("written and checked: {}\n", target.display()));
         }
         Command::Restore { file: source, verify } => restore(&Config::load(file)?, &source, verify).await?,
+        Command::Operator(command) => {
+            let given = command.read()?;
+            let outcome = control::run(Config::load(file)?, given.command).await?;
+            print(&control::operator::told(&outcome, &given.done));
+        }
+        Command::Key(KeyCommand::RotateToken) => {
+            give(Config::load(file)?, control::Command::RotateTokenKey).await?;
+        }
         Command::Key(KeyCommand::Export) => export_key(&Config::load(file)?)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -120,10 +133,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 #[expect(clippy::print_stdout, reason = "the answer to the command")]
 fn print(text: &str) {
     print!("{text}");
-}
-
-fn opening(config: &Config) -> Opening {
-    Opening { url: config.store.url.clone(), readers: config.store.readers, access: Access::Own }
 }
 
 async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
@@ -147,33 +156,21 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn apply(file: Option<&Path>, description: &Path) -> anyhow::Result<()> {
-    let config = Config::load(file)?;
-    let described = read_description(description)?;
-    let Opened { app, worker, writers } = App::open(config, Clock::system(), Vec::new()).await?;
-    drop(worker);
-    let made = Workshop::of(&app).make(&described).await;
-    // The made keys are shown whatever comes of closing.
-    drop(app.store.read.close_by_ref().await);
-    writers.finish().await;
-    print(&format!("{}\n", serde_json::to_string_pretty(&made?)?));
+/// Carry a command out and print what it says.
+async fn give(config: Config, command: control::Command) -> anyhow::Result<()> {
+    match control::run(config, command).await? {
+        Outcome::Made(made) => print(&format!("{}\n", serde_json::to_string_pretty(&made)?)),
+        Outcome::Schema(_) => print("the schema is up to date\n"),
+        Outcome::TokenKey(id) => print(&format!("tokens are signed with the key {id}\n")),
+        Outcome::Done | Outcome::Operators(_) => {}
+    }
     Ok(())
 }
 
-/// Its errors name a line and do not show it: the line may hold a sign key.
-fn read_description(file: &Path) -> anyhow::Result<Description> {
+fn read_description(file: &Path) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    toml::from_str(&text).map_err(|error| {
-        let before = &text[..error.span().map_or(0, |span| span.start)];
-        let (number, start) = (before.matches('\n').count() + 1, before.rfind('\n').map_or(0, |end| end + 1));
-        let line = text[start..].trim_start();
-        let what = if ["sign_key", "password"].iter().any(|secret| line.starts_with(secret)) {
-            "this is not text in quotes"
-        } else {
-            error.message()
-        };
-        anyhow::anyhow!("{} line {number}: {what}", file.display())
-    })
+    setup::read(&text).map_err(|error| anyhow::anyhow!("{} {error}", file.display()))?;
+    Ok(text)
 }
 
 async fn restore(config: &Config, source: &Path, verify: bool) -> anyhow::Result<()> {

@@ -11,6 +11,7 @@ use crate::api;
 use crate::app::{App, Opened};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::control::Control;
 use crate::ledger::Writers;
 use crate::lifecycle::{self, Settings};
 
@@ -33,13 +34,15 @@ pub async fn start(
 ) -> anyhow::Result<Running> {
     let own = vec![public.local_addr()?, ops.local_addr()?];
     let Opened { app, worker, writers } = App::open(config, clock, own).await?;
+    let control = Control::bind(app.store.path.as_deref())?;
     let settings = Settings::from(&app.config.server);
     let listeners = vec![
         tokio::spawn(lifecycle::serve(public, api::public(&app), settings, stop.clone())),
-        tokio::spawn(lifecycle::serve(ops, api::ops(&app), settings, stop.clone())),
+        tokio::spawn(lifecycle::serve(ops, api::operators(&app), settings, stop.clone())),
     ];
-    let beside =
+    let mut beside =
         vec![tokio::spawn(worker.run(stop.clone())), tokio::spawn(app.clone().keep_house(stop.clone()))];
+    beside.extend(control.map(|control| tokio::spawn(control.run(app.clone(), stop.clone()))));
     Ok(Running { app, stop, listeners, beside, writers })
 }
 

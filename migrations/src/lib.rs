@@ -6,6 +6,7 @@ use sea_orm_migration::sea_orm::DbBackend;
 
 mod m0001_first;
 mod m0002_rest;
+mod m0003_access;
 mod m0005_merchant;
 
 pub struct Migrator;
@@ -15,6 +16,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_first::Migration),
             Box::new(m0002_rest::Migration),
+            Box::new(m0003_access::Migration),
             Box::new(m0005_merchant::Migration),
         ]
     }

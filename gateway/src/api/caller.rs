@@ -1,6 +1,7 @@
 //! Who calls the signed API: found by platform and partnerNo, proven by the signature. Until it is proven every
 //! caller gets the same answer for the same work, signed with a key that is nobody's.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +29,13 @@ pub struct Caller {
     pub key: SignKey,
 }
 
-/// The caller of `document` and the document read, or the answer that says why not.
-pub fn verify<'a>(app: &App, platform: &str, document: &'a [u8]) -> Result<(Caller, Envelope<'a>), Answered> {
+/// The caller of `document` and the document read, or the answer that says why not. `address` is where it came from.
+pub fn verify<'a>(
+    app: &App,
+    platform: &str,
+    document: &'a [u8],
+    address: IpAddr,
+) -> Result<(Caller, Envelope<'a>), Answered> {
     let Some(envelope) = read(document) else {
         return Err(stranger(app, ""));
     };
@@ -41,6 +47,8 @@ pub fn verify<'a>(app: &App, platform: &str, document: &'a [u8]) -> Result<(Call
         return Err(stranger(app, &partner_no));
     };
     let caller = Caller { merchant, key };
+    // Before the header, whose message id it would else use up.
+    caller.check_address(app, address)?;
     caller.check_header(app, &envelope)?;
     // Only now: an old request that somebody recorded tells nothing about the key in use.
     caller.merchant.used_key(&caller.key.id);
@@ -80,6 +88,14 @@ fn proven(
 }
 
 impl Caller {
+    fn check_address(&self, app: &App, address: IpAddr) -> Result<(), Answered> {
+        if self.merchant.admits(address) {
+            return Ok(());
+        }
+        let msg = format!("requests from the address {address} are not allowed for this merchant");
+        Err(self.say(app, Code::NOT_AUTHORISED, &msg))
+    }
+
     /// Version, sign type, time and message id, now that the caller may be told what is wrong with them.
     fn check_header(&self, app: &App, envelope: &Envelope<'_>) -> Result<(), Answered> {
         let text = |keys: &[&str]| envelope.header_text(keys);

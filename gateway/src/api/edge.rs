@@ -2,6 +2,7 @@
 //! headers that browsers want, and one shape for everything that is refused without a handler's doing. Routes of
 //! the signed API are refused in its own shape, which the signed API supplies.
 
+pub mod address;
 mod body;
 mod line;
 mod rejection;

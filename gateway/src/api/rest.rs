@@ -12,11 +12,12 @@ mod secret;
 
 use poem_openapi::Tags;
 
+pub(super) use auth::bearer;
 pub use body::{Body, Schemas};
 pub use fields::{Settable, Timestamp};
 pub use once::{KEPT, Once, Planned, Pointed, Running, change, point, prune};
 pub use page::{Page, PageQuery};
-pub use problem::{ChangeError, Problem};
+pub use problem::{ChangeError, Problem, any_other, whole_seconds};
 pub use reply::{Answer, Changed, Created, Found};
 pub use secret::ShownSecret;
 

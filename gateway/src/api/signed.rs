@@ -2,6 +2,7 @@
 //! parsed → operation → signed answer; HTTP status 200 for all that could be answered.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use shared::json::Object;
 
 use super::caller::{Caller, verify};
 use super::edge::Remark;
+use super::edge::address::client_address;
 use super::scanforpay::{OrderState, PayQuery, PlaceQrcode, Placed, RequestEnvelope, ResponseEnvelope};
 use crate::app::App;
 use crate::orders::content::{BodyText, Content, FieldError, text_if_present};
@@ -29,6 +31,7 @@ use crate::product::{Product, QRCODE};
 /// A request's bytes as they came; `T` is what the contract says of its body.
 pub struct Signed<T> {
     document: Bytes,
+    address: IpAddr,
     body: PhantomData<T>,
 }
 
@@ -46,12 +49,12 @@ impl<'a, T: ParseFromJSON + ToJSON + Example + Send> ApiExtractor<'a> for Signed
     }
 
     async fn from_request(
-        _request: &'a Request,
+        request: &'a Request,
         body: &mut RequestBody,
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         let document = body.take()?.into_bytes().await?;
-        Ok(Self { document, body: PhantomData })
+        Ok(Self { document, address: client_address(request), body: PhantomData })
     }
 }
 
@@ -126,7 +129,7 @@ impl SignedApi {
         platform: Path<String>,
         request: Signed<PlaceQrcode>,
     ) -> SignedReply<Placed> {
-        create(app.0, &QRCODE, &platform.0, &request.document).await.into()
+        create(app.0, &QRCODE, &platform.0, &request.document, request.address).await.into()
     }
 
     /// Query an order
@@ -142,12 +145,18 @@ impl SignedApi {
         platform: Path<String>,
         request: Signed<PayQuery>,
     ) -> SignedReply<OrderState> {
-        ask(app.0, &platform.0, &request.document).await.into()
+        ask(app.0, &platform.0, &request.document, request.address).await.into()
     }
 }
 
-async fn create(app: &Arc<App>, product: &'static Product, platform: &str, document: &[u8]) -> Answered {
-    let (caller, envelope) = match verify(app, platform, document) {
+async fn create(
+    app: &Arc<App>,
+    product: &'static Product,
+    platform: &str,
+    document: &[u8],
+    address: IpAddr,
+) -> Answered {
+    let (caller, envelope) = match verify(app, platform, document, address) {
         Ok(verified) => verified,
         Err(answered) => return answered,
     };
@@ -199,8 +208,8 @@ fn placed_answer(app: &App, caller: &Caller, placed: orders::Placed) -> Answered
     }
 }
 
-async fn ask(app: &Arc<App>, platform: &str, document: &[u8]) -> Answered {
-    let (caller, envelope) = match verify(app, platform, document) {
+async fn ask(app: &Arc<App>, platform: &str, document: &[u8], address: IpAddr) -> Answered {
+    let (caller, envelope) = match verify(app, platform, document, address) {
         Ok(verified) => verified,
         Err(answered) => return answered,
     };

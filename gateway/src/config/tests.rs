@@ -406,3 +406,28 @@ fn an_account_may_name_an_allowed_base_url_with_or_without_a_slash() {
     let both = "[upstream]\nsandbox_base_urls = [\"https://pay.scanforpay.com\"]";
     assert_eq!(Setup::new(both, &[]).paths(), ["upstream.sandbox_base_urls"]);
 }
+
+#[test]
+fn trusted_hops_are_a_count_or_networks_in_the_file_and_in_the_environment() {
+    let hops = |text: &str| Setup::new(&format!("[server]\ntrusted_hops = {text}"), &[]);
+    let by_environment = |text: &str| Setup::new("", &[("SCANGATE_SERVER__TRUSTED_HOPS", text)]);
+    let networks = TrustedHops::Networks(vec![
+        "10.1.0.0/16".parse().expect("a network"),
+        "192.0.2.1/32".parse().expect("a network"),
+    ]);
+    assert_eq!(Config::default().server.trusted_hops, TrustedHops::Count(0));
+    assert_eq!(Config::default().server.forwarded_header, ForwardedHeader::XForwardedFor);
+    for setup in [hops("16"), by_environment("16")] {
+        assert_eq!(setup.config().server.trusted_hops, TrustedHops::Count(16));
+    }
+    for setup in [hops("[\"10.1.0.0/16\", \"192.0.2.1\"]"), by_environment("10.1.0.0/16, 192.0.2.1")] {
+        let config = setup.config();
+        assert_eq!(config.server.trusted_hops, networks);
+        assert!(config.effective_toml().contains(r#"trusted_hops = ["10.1.0.0/16", "192.0.2.1"]"#));
+    }
+    for wrong in ["17", "-1", "\"proxy\"", "[\"10.1.0.0/33\"]", "true"] {
+        assert_eq!(hops(wrong).paths(), ["server.trusted_hops"], "{wrong}");
+    }
+    let header = Setup::new("[server]\nforwarded_header = \"X-Real-IP\"", &[]);
+    assert_eq!(header.paths(), ["server.forwarded_header"]);
+}

@@ -291,13 +291,16 @@ list_of_texts!(
     /// Networks such as `"10.1.0.0/16"`; an address alone is a network of one.
     networks,
     ipnet::IpNet,
-    |text| text
-        .parse()
-        .or_else(|_| text.parse::<std::net::IpAddr>().map(Into::into))
-        .map_err(|_| "is not an address or network such as \"10.1.0.0/16\"".to_owned()),
+    network,
     |network| if network.prefix_len() == network.max_prefix_len() {
         network.addr().to_string()
     } else {
         network.to_string()
     }
 );
+
+pub fn network(text: &str) -> Result<ipnet::IpNet, String> {
+    text.parse()
+        .or_else(|_| text.parse::<std::net::IpAddr>().map(Into::into))
+        .map_err(|_| "is not an address or network such as \"10.1.0.0/16\"".to_owned())
+}

@@ -7,6 +7,7 @@ use poem_openapi::Enum;
 use sea_orm::{DeriveActiveEnum, EnumIter};
 use serde::{Deserialize, Serialize};
 
+use super::tokens::TokenError;
 use crate::error::Error;
 
 /// Real money, or a sandbox. Merchants, accounts and keys are one or the other, and see only their own kind.
@@ -194,7 +195,7 @@ pub fn is_id(text: &str) -> bool {
 pub enum Credential {
     /// The key's id.
     ApiKey(String),
-    /// The token's id.
+    /// A token; the id is that of the key it stands for.
     Token(String),
 }
 
@@ -248,6 +249,8 @@ pub enum Unproven {
     Expired,
     #[error("a key used from an address it is not for")]
     Elsewhere,
+    #[error("a token: {0}")]
+    Token(TokenError),
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ pub(super) struct Everybody {
     pub merchants: HashMap<String, Arc<Merchant>>,
     pub accounts: HashMap<String, Arc<Account>>,
     pub api_keys: HashMap<KeyHash, Arc<ApiKey>>,
+    /// By their ids.
+    pub key_hashes: HashMap<String, KeyHash>,
 }
 
 impl Everybody {
@@ -47,6 +49,7 @@ impl Everybody {
         if let Some(before) = self.api_keys.get(&key.hash) {
             key.last_use.take_over(&before.last_use);
         }
+        self.key_hashes.insert(key.id.clone(), key.hash);
         self.api_keys.insert(key.hash, Arc::new(key));
     }
 

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::api_keys::ApiKey;
 use super::everybody::Everybody;
+use super::networks;
 use super::usage::LastUse;
 use super::vault::Vault;
 use super::{Account, Freshness, Merchant, SignKey, Store};
@@ -129,6 +130,8 @@ fn merchant_of(
         suspended: row.status == "suspended",
         freshness_window: row.freshness_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis),
         freshness,
+        allowed_addresses: networks::read(row.allowed_addresses.as_deref())
+            .with_context(|| format!("the addresses of merchant {}", row.partner_no))?,
         id: row.id,
         platform_id: row.platform_id,
         partner_no: row.partner_no,

@@ -1,5 +1,6 @@
 //! A platform's merchants: making, changing, suspending and resuming them, each planned as one change.
 
+use ipnet::IpNet;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UpdateStatement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use super::access::{Caller, Tenant, is_id};
 use super::audit::{self, States, Subject};
 use super::change::{Plan, Refresh};
+use super::networks;
 use super::sign_keys::{self, Owner};
 use crate::app::App;
 use crate::chance;
@@ -20,6 +22,8 @@ pub struct Patch {
     /// `Some(None)`: taken away.
     pub reference: Option<Option<String>>,
     pub is_suspended: Option<bool>,
+    /// Where its signed requests are taken from; an empty list: from everywhere.
+    pub allowed_addresses: Option<Vec<IpNet>>,
 }
 
 /// A merchant that is about to be, and its first sign key.
@@ -68,6 +72,7 @@ pub async fn create(
         created_at: app.clock.now_ms(),
         version: 1,
         offboarded_at: None,
+        allowed_addresses: None,
     };
     let subject = Subject { kind: "merchant", id: &row.id, merchant_id: Some(&row.id) };
     let sign_key = chance::sign_key();
@@ -111,6 +116,9 @@ pub async fn change(
     if let Some(is_suspended) = patch.is_suspended {
         if is_suspended { "suspended" } else { "active" }.clone_into(&mut after.status);
     }
+    if let Some(allowed) = &patch.allowed_addresses {
+        after.allowed_addresses = networks::write(allowed);
+    }
     if after == before {
         return Ok((None, before));
     }
@@ -132,7 +140,7 @@ pub async fn change(
 fn state(row: &merchant::Model) -> Value {
     json!({
         "partnerNo": row.partner_no, "reference": row.reference, "name": row.name,
-        "mode": row.mode.as_str(), "status": row.status,
+        "mode": row.mode.as_str(), "status": row.status, "allowAddresses": row.allowed_addresses,
     })
 }
 
@@ -142,6 +150,7 @@ fn update(before: &merchant::Model, after: &merchant::Model) -> UpdateStatement 
         .value(merchant::Column::Name, after.name.as_str())
         .value(merchant::Column::Reference, after.reference.clone())
         .value(merchant::Column::Status, after.status.as_str())
+        .value(merchant::Column::AllowedAddresses, after.allowed_addresses.clone())
         .value(merchant::Column::Version, after.version)
         .and_where(Expr::col(merchant::Column::Id).eq(before.id.as_str()))
         .and_where(Expr::col(merchant::Column::Version).eq(before.version))

@@ -2,24 +2,31 @@
 //! Used by `scangate apply` and by the demo's first start. What is there already is left as it is.
 
 mod api_keys;
+mod operators;
+mod read;
 
 use anyhow::{Context, bail, ensure};
-use argon2::password_hash::PasswordHasher;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use shared::money::Currency;
 use shared::wallet::Wallet;
 use url::Url;
 
 use super::access::Mode;
+use super::acts::{self, Act, Actor};
 use super::change::count;
+use super::networks;
+use super::operators::password::Passwords;
 use super::vault::Vault;
 use crate::app::App;
 use crate::chance::{self, Chance};
 use crate::config;
-use crate::entity::{account, merchant, operator, platform, sign_key, store};
+use crate::entity::{account, merchant, platform, sign_key, store};
 use crate::ledger::{Lane, Ledger, RowStatement, insert_rows};
 pub use api_keys::{ApiKeyDescription, MadeApiKey};
+pub use operators::OperatorDescription;
+pub use read::read;
 
 /// A sign key brought along must have at least this many characters' worth of bits.
 const SHORTEST_KEY: usize = 16;
@@ -47,6 +54,13 @@ pub struct PlatformDescription {
     pub api_key: Vec<ApiKeyDescription>,
 }
 
+impl PlatformDescription {
+    /// Nothing but the platform itself.
+    pub fn bare(slug: String, name: Option<String>) -> Self {
+        Self { slug, name, account: Vec::new(), merchant: Vec::new(), api_key: Vec::new() }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountDescription {
@@ -72,6 +86,9 @@ pub struct MerchantDescription {
     pub mode: Mode,
     /// Absent: made, and shown once.
     pub sign_key: Option<String>,
+    /// Addresses and networks from which its signed requests are taken; absent or empty: from everywhere.
+    #[serde(default)]
+    pub allowed_addresses: Vec<String>,
     #[serde(default)]
     pub store: Vec<StoreDescription>,
 }
@@ -98,21 +115,8 @@ fn hong_kong() -> String {
     "Asia/Hong_Kong".into()
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OperatorDescription {
-    pub name: String,
-    pub password: String,
-}
-
-impl std::fmt::Debug for OperatorDescription {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OperatorDescription").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
 /// What was made. The only place a made sign key is ever shown.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Made {
     pub platforms: Vec<String>,
     pub accounts: Vec<String>,
@@ -122,11 +126,28 @@ pub struct Made {
     pub operators: Vec<String>,
 }
 
-#[derive(Serialize)]
+impl Made {
+    fn is_nothing(&self) -> bool {
+        let names = [&self.platforms, &self.accounts, &self.stores, &self.operators];
+        names.iter().all(|names| names.is_empty()) && self.merchants.is_empty() && self.api_keys.is_empty()
+    }
+
+    /// What was made, without its secrets.
+    fn summary(&self) -> Value {
+        let merchants: Vec<&str> = self.merchants.iter().map(|made| made.partner_no.as_str()).collect();
+        let api_keys: Vec<&str> = self.api_keys.iter().map(|made| made.name.as_str()).collect();
+        json!({
+            "platforms": self.platforms, "accounts": self.accounts, "merchants": merchants,
+            "apiKeys": api_keys, "stores": self.stores, "operators": self.operators,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
 pub struct MadeMerchant {
     pub platform: String,
     pub partner_no: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sign_key: Option<String>,
 }
 
@@ -136,17 +157,26 @@ pub struct Workshop<'a> {
     ledger: &'a Ledger,
     vault: &'a Vault,
     chance: &'a Chance,
+    passwords: &'a Passwords,
+    by: Actor,
     now: i64,
     upstream: &'a config::Upstream,
 }
 
 impl<'a> Workshop<'a> {
+    /// For whoever runs a command on this machine.
     pub fn of(app: &'a App) -> Self {
+        Self::by(app, Actor::Command)
+    }
+
+    pub fn by(app: &'a App, by: Actor) -> Self {
         Self {
             read: &app.store.read,
             ledger: &app.ledger,
             vault: &app.vault,
             chance: &app.chance,
+            passwords: &app.passwords,
+            by,
             now: app.clock.now_ms(),
             upstream: &app.config.upstream,
         }
@@ -156,13 +186,22 @@ impl<'a> Workshop<'a> {
     pub async fn make(&self, description: &Description) -> anyhow::Result<Made> {
         let mut made = Made::default();
         let mut rows = Vec::new();
+        let mut platforms = Vec::new();
         for platform in &description.platform {
-            self.platform(platform, &mut made, &mut rows)
+            let id = self
+                .platform(platform, &mut made, &mut rows)
                 .await
                 .with_context(|| format!("platform {}", platform.slug))?;
+            platforms.push((platform.slug.as_str(), id));
         }
         for operator in &description.operator {
-            self.operator(operator, &mut made, &mut rows).await?;
+            self.operator(operator, &platforms, &mut made, &mut rows)
+                .await
+                .with_context(|| format!("operator {}", operator.name))?;
+        }
+        if !made.is_nothing() {
+            let act = Act { action: "directory.made", after: Some(made.summary()), ..Act::default() };
+            rows.push(acts::entry(&self.by, act, self.chance, self.now));
         }
         if !rows.is_empty() {
             self.ledger.room(Lane::Bulk, "directory")?.rows(rows).await?;
@@ -175,17 +214,9 @@ impl<'a> Workshop<'a> {
         description: &PlatformDescription,
         made: &mut Made,
         rows: &mut Vec<RowStatement>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<String> {
         let slug = &description.slug;
-        ensure!(
-            (1..=40).contains(&slug.len())
-                && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
-            "the slug must be 1 to 40 of a-z, 0-9 and -"
-        );
-        ensure!(
-            !["api", "callback", "docs", "health", "v1"].contains(&slug.as_str()),
-            "the slug {slug} is a route of the gateway itself"
-        );
+        check_slug(slug)?;
         let found = platform::Entity::find().filter(platform::Column::Slug.eq(slug)).one(self.read).await?;
         let mut api_keys = description.api_key.clone();
         if found.is_none() && api_keys.is_empty() {
@@ -222,7 +253,7 @@ impl<'a> Workshop<'a> {
                 rows.push(send_numbers_of(id, &platform_id, partner_no));
             }
         }
-        Ok(())
+        Ok(platform_id)
     }
 
     fn new_platform(
@@ -303,6 +334,7 @@ impl<'a> Workshop<'a> {
                 "sign_key must have at least 128 bits: {SHORTEST_KEY} characters or more"
             );
         }
+        let allowed = networks::parse(&description.allowed_addresses).context("allowed_addresses")?;
         let found = merchant::Entity::find()
             .filter(merchant::Column::PlatformId.eq(platform_id))
             .filter(merchant::Column::PartnerNo.eq(&description.partner_no))
@@ -310,7 +342,7 @@ impl<'a> Workshop<'a> {
             .await?;
         let merchant_id = match found {
             Some(row) => row.id,
-            None => self.new_merchant(slug, platform_id, description, made, rows),
+            None => self.new_merchant(slug, platform_id, description, networks::write(&allowed), made, rows),
         };
         for store in &description.store {
             let Some((_, (account_id, mode))) = accounts.iter().find(|(name, _)| *name == store.account)
@@ -336,6 +368,7 @@ impl<'a> Workshop<'a> {
         slug: &str,
         platform_id: &str,
         description: &MerchantDescription,
+        allowed_addresses: Option<String>,
         made: &mut Made,
         rows: &mut Vec<RowStatement>,
     ) -> String {
@@ -352,6 +385,7 @@ impl<'a> Workshop<'a> {
             created_at: self.now,
             version: 1,
             offboarded_at: None,
+            allowed_addresses,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<merchant::Entity>(&[row]));
@@ -437,36 +471,6 @@ impl<'a> Workshop<'a> {
             last_used_at: None,
         }])
     }
-
-    async fn operator(
-        &self,
-        description: &OperatorDescription,
-        made: &mut Made,
-        rows: &mut Vec<RowStatement>,
-    ) -> anyhow::Result<()> {
-        let found = operator::Entity::find()
-            .filter(operator::Column::Name.eq(&description.name))
-            .one(self.read)
-            .await?;
-        if found.is_some() {
-            return Ok(());
-        }
-        let hash =
-            argon2::Argon2::default().hash_password(description.password.as_bytes()).map_err(|error| {
-                anyhow::anyhow!("hashing the password of operator {}: {error}", description.name)
-            })?;
-        rows.push(insert_rows::<operator::Entity>(&[operator::Model {
-            id: self.chance.id(),
-            name: description.name.clone(),
-            password_hash: hash.to_string(),
-            role: "admin".into(),
-            platform_id: None,
-            created_at: self.now,
-            disabled_at: None,
-        }]));
-        made.operators.push(description.name.clone());
-        Ok(())
-    }
 }
 
 /// Numbers as ScanForPay issues them: up to 15 characters without blanks.
@@ -491,4 +495,18 @@ fn send_numbers_of(account_id: &str, platform_id: &str, partner_no: &str) -> Row
         .and_where(Expr::col(account::Column::Id).eq(account_id))
         .to_owned();
     RowStatement::Update(update)
+}
+
+/// A platform's short name, which is part of its routes.
+pub fn check_slug(slug: &str) -> anyhow::Result<()> {
+    ensure!(
+        (1..=40).contains(&slug.len())
+            && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+        "the slug must be 1 to 40 of a-z, 0-9 and -"
+    );
+    ensure!(
+        !["api", "callback", "docs", "health", "v1"].contains(&slug),
+        "the slug {slug} is a route of the gateway itself"
+    );
+    Ok(())
 }

@@ -20,6 +20,7 @@ pub struct Model {
     pub created_at: i64,
     pub version: i64,
     pub offboarded_at: Option<i64>,
+    pub allowed_addresses: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,8 @@
 //! The binary as a person or a script runs it: in a folder of its own, with no settings but those given.
 
-use std::io::{BufRead, BufReader, Read};
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -52,6 +54,16 @@ fn command(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Comm
 pub async fn run(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
     let mut command = command(folder, arguments, settings);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("scangate starts");
+    wait(child).await
+}
+
+/// Run it to its end with `input` on its standard input.
+pub async fn run_with(folder: &Path, arguments: &[&str], settings: &[(&str, &str)], input: &str) -> Ended {
+    let mut command = command(folder, arguments, settings);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("scangate starts");
+    // It may have ended already, without reading any of it.
+    let _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
     wait(child).await
 }
 

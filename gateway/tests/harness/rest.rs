@@ -104,6 +104,11 @@ pub fn operations() -> Vec<(&'static str, Method, &'static Value)> {
     operations.collect()
 }
 
+/// Those that take a credential.
+pub fn guarded() -> Vec<(&'static str, Method, &'static Value)> {
+    operations().into_iter().filter(|(.., operation)| operation["security"][0].is_object()).collect()
+}
+
 fn is_at(pattern: &str, path: &str) -> bool {
     let path = path.split('?').next().unwrap_or_default();
     let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());

@@ -116,7 +116,7 @@ on_both!(a_graceful_stop_lets_creates_come_to_their_end, async |stage: &mut Stag
         idle.read_to_end(&mut Vec::new()).await.expect("the connection ends");
         gate.open();
     };
-    soon(async { tokio::join!(stage.restart(), once_stopping) }).await;
+    Box::pin(soon(async { tokio::join!(stage.restart(), once_stopping) })).await;
     assert_eq!(create.await.expect("no panic"), Some(1), "the client got its answer");
     let order = stage.row("p1").await;
     assert_eq!(order.status, "awaiting");

@@ -10,7 +10,7 @@ use gateway::directory::api_keys::new_key;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::rest::operations;
+use crate::harness::rest::guarded;
 use crate::harness::web::Reply;
 use crate::harness::{HKD_STORE, Stage};
 use crate::on_both;
@@ -155,7 +155,7 @@ on_both!(nobody_and_bad_keys_get_one_answer_from_every_route, async |stage: &mut
         Some(format!("Bearer {expired}")),
     ];
     let mut answers = Vec::new();
-    for (pattern, method, operation) in operations() {
+    for (pattern, method, operation) in guarded() {
         let (path, _) = ours.paths(pattern);
         let id = operation["operationId"].as_str().expect("an id");
         for authorization in &bad {
@@ -182,7 +182,7 @@ on_both!(what_belongs_to_others_is_like_what_does_not_exist, async |stage: &mut 
         ("another merchant", neighbour),
         ("the other mode", stage.world.keys.live.clone()),
     ];
-    for (pattern, method, operation) in operations() {
+    for (pattern, method, operation) in guarded() {
         let (path, nobodys) = ours.paths(pattern);
         let id = operation["operationId"].as_str().expect("an id");
         for (who, key) in &strangers {
@@ -207,7 +207,7 @@ on_both!(what_belongs_to_others_is_like_what_does_not_exist, async |stage: &mut 
 
 on_both!(a_key_without_the_scope_is_told_which_it_lacks, async |stage: &mut Stage| {
     let ours = Ours::of(stage).await;
-    for (pattern, method, operation) in operations() {
+    for (pattern, method, operation) in guarded() {
         let (path, _) = ours.paths(pattern);
         let id = operation["operationId"].as_str().expect("an id");
         let scope = scope_of(operation);

@@ -17,6 +17,7 @@ use crate::api::rest::{
 use crate::app::App;
 use crate::directory::access::{Caller, Mode, Scope};
 use crate::directory::merchants::{self, Patch};
+use crate::directory::networks;
 use crate::entity::merchant;
 use crate::error::Error;
 
@@ -34,7 +35,7 @@ pub struct New {
 
 /// What is to be changed of a merchant; what is absent stays.
 #[derive(Object, Debug)]
-#[oai(rename = "MerchantPatch", example, skip_serializing_if_is_none)]
+#[oai(rename = "MerchantPatch", rename_all = "camelCase", example, skip_serializing_if_is_none)]
 pub struct Change {
     /// Its name, for people.
     #[oai(validator(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f]*$"))]
@@ -42,6 +43,10 @@ pub struct Change {
     /// Your own name for it, unique among your merchants. `null` takes it away.
     #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
     pub reference: Settable<String>,
+    /// Addresses and networks, such as `192.0.2.0/24`, from which its signed requests are taken; an empty list: from
+    /// everywhere.
+    #[oai(validator(max_items = 64))]
+    pub allow_addresses: Option<Vec<String>>,
 }
 
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +71,8 @@ pub struct Merchant {
     pub name: String,
     pub mode: Mode,
     pub status: Status,
+    /// Networks from which its signed requests are taken; none: from everywhere.
+    pub allow_addresses: Vec<String>,
     pub created_at: Timestamp,
 }
 
@@ -87,7 +94,11 @@ impl Example for New {
 
 impl Example for Change {
     fn example() -> Self {
-        Self { name: Some("Tea House Central".into()), reference: Settable(Some(Some("shop-18".into()))) }
+        Self {
+            name: Some("Tea House Central".into()),
+            reference: Settable(Some(Some("shop-18".into()))),
+            allow_addresses: Some(vec!["192.0.2.0/24".into()]),
+        }
     }
 }
 
@@ -100,6 +111,7 @@ impl Example for Merchant {
             name: "Tea House".into(),
             mode: Mode::Test,
             status: Status::Active,
+            allow_addresses: vec!["192.0.2.0/24".into()],
             created_at: Timestamp::of(1_790_000_000_000),
         }
     }
@@ -118,6 +130,12 @@ impl From<&merchant::Model> for Merchant {
                 "suspended" => Status::Suspended,
                 _ => Status::Active,
             },
+            allow_addresses: row
+                .allowed_addresses
+                .iter()
+                .flat_map(|list| list.split(','))
+                .map(str::to_owned)
+                .collect(),
             created_at: Timestamp::of(row.created_at),
         }
     }
@@ -221,8 +239,12 @@ impl MerchantsApi {
         #[oai(name = "merchantId")] merchant_id: Path<String>,
         body: Body<Change>,
     ) -> Result<Changed<Merchant>, ChangeError> {
-        let Change { name, reference: Settable(reference) } = &body.value;
-        let patch = Patch { name: name.clone(), reference: reference.clone(), is_suspended: None };
+        let Change { name, reference: Settable(reference), allow_addresses } = &body.value;
+        let allowed_addresses = allow_addresses.as_deref().map(networks::parse).transpose();
+        let allowed_addresses =
+            allowed_addresses.map_err(|error| Error::invalid("/allowAddresses", error.to_string()))?;
+        let patch =
+            Patch { name: name.clone(), reference: reference.clone(), allowed_addresses, ..Patch::default() };
         changed(app.0, &caller, once, &merchant_id, &body.raw, ("merchant.changed", patch)).await
     }
 

@@ -1,6 +1,6 @@
-//! Who calls: `Authorization: Bearer` and an API key. Every reason not to know a caller is answered alike.
+//! Who calls: `Authorization: Bearer` and an API key, or a token that stands for one. Every reason not to know a caller is answered alike.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header;
@@ -8,15 +8,17 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaOAuthScope, MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthScopes};
 
+use crate::api::edge::address::client_address;
 use crate::app::App;
-use crate::directory::access::{Caller, Scope, Unproven};
+use crate::directory::access::{Caller, Credential, Scope, Scopes, Unproven};
 use crate::directory::api_keys;
+use crate::directory::tokens::Audience;
 use crate::error::Error;
 
 const SCHEME: &str = "apiKey";
 
 const DESCRIPTION: &str = "An API key: `Authorization: Bearer sg_test_…` or `sg_live_…`. It is shown once, when it is \
-    made. Missing, mistyped, unknown, revoked, expired and tampered keys all get the same 401; a key that is good but \
+    made. A token of `POST /v1/token` goes in its place, for 15 minutes. Missing, mistyped, unknown, revoked, expired and tampered keys all get the same 401; a key that is good but \
     lacks the scope gets 403; what belongs to another tenant gets 404 like what does not exist.";
 
 impl<'a> ApiExtractor<'a> for Caller {
@@ -48,7 +50,7 @@ impl<'a> ApiExtractor<'a> for Caller {
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         let app: &Arc<App> = request.data().expect("every route of /v1 is given the app");
-        let caller = bearer(request).and_then(|credential| proven(app, credential, address(request)));
+        let caller = bearer(request).and_then(|credential| proven(app, credential, client_address(request)));
         caller.map_err(|reason| Error::Unauthorized(reason).into())
     }
 }
@@ -64,7 +66,7 @@ impl OAuthScopes for Scope {
 }
 
 /// What stands behind `Authorization: Bearer`.
-fn bearer(request: &Request) -> Result<&str, Unproven> {
+pub fn bearer(request: &Request) -> Result<&str, Unproven> {
     let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
     let header = headers.next().ok_or(Unproven::Missing)?.to_str().map_err(|_| Unproven::Foreign)?;
     if headers.next().is_some() {
@@ -74,16 +76,23 @@ fn bearer(request: &Request) -> Result<&str, Unproven> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(credential.trim()) } else { Err(Unproven::Foreign) }
 }
 
-/// The caller that a credential proves.
-fn proven(app: &App, credential: &str, address: IpAddr) -> Result<Caller, Unproven> {
-    let hash = api_keys::hash_of(credential)?;
-    let key = app.directory.api_key(&hash).ok_or(Unproven::Unknown)?;
-    key.proves(address, app.clock.now_ms())
+/// A token proves what the API key proves that it stands for, with the scopes it was given.
+fn proven_by_token(app: &App, token: &str, address: IpAddr, now: i64) -> Result<Caller, Unproven> {
+    let claims = app.tokens.check(token, Audience::Api, now).map_err(Unproven::Token)?;
+    let key = app.directory.api_key_by_id(&claims.sub).ok_or(Unproven::Unknown)?;
+    let caller = key.proves(address, now)?;
+    let scopes = Scopes::parse(&claims.scope).iter().filter(|scope| caller.scopes.has(*scope)).collect();
+    Ok(Caller { scopes, credential: Credential::Token(claims.sub), ..caller })
 }
 
-/// Where a request came from: the other end of its connection.
-fn address(request: &Request) -> IpAddr {
-    let address = request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip);
-    // Connections of this process to itself have no address.
-    address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+/// The caller that a credential proves.
+fn proven(app: &App, credential: &str, address: IpAddr) -> Result<Caller, Unproven> {
+    let now = app.clock.now_ms();
+    // No API key has a dot, and every token two.
+    if credential.contains('.') {
+        return proven_by_token(app, credential, address, now);
+    }
+    let hash = api_keys::hash_of(credential)?;
+    let key = app.directory.api_key(&hash).ok_or(Unproven::Unknown)?;
+    key.proves(address, now)
 }

@@ -1,5 +1,7 @@
 //! Errors as RFC 9457 documents, and what the contract says of them.
 
+use std::time::Duration;
+
 use http::{HeaderValue, header};
 use poem::Response;
 use poem_openapi::registry::{
@@ -78,7 +80,7 @@ impl From<Error> for poem::Error {
             .body(Problem::of(&error).to_json_string());
         let headers = response.headers_mut();
         match error {
-            Error::Unauthorized(_) => {
+            Error::Unauthorized(_) | Error::LoginRefused => {
                 headers
                     .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scangate\""));
             }
@@ -87,6 +89,9 @@ impl From<Error> for poem::Error {
             }
             Error::Busy | Error::InDoubt | Error::KeyRunning => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Error::TooManyFailures(wait) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
             }
             _ => {}
         }
@@ -98,6 +103,11 @@ impl From<Error> for poem::Error {
         }
         told
     }
+}
+
+/// Never fewer than it takes.
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// The answers of an operation that only looks.
@@ -161,7 +171,12 @@ impl ApiResponse for ChangeError {
 
 fn responses(told: &[(u16, &'static str)]) -> MetaResponses {
     let told = told.iter().map(|(status, description)| response(Some(*status), description));
-    MetaResponses { responses: told.chain([response(None, "Any other error.")]).collect() }
+    MetaResponses { responses: told.chain([any_other()]).collect() }
+}
+
+/// What may come of any call, such as 429 or 503.
+pub fn any_other() -> MetaResponse {
+    response(None, "Any other error.")
 }
 
 fn response(status: Option<u16>, description: &'static str) -> MetaResponse {

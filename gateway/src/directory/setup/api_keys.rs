@@ -26,12 +26,12 @@ impl std::fmt::Debug for ApiKeyDescription {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub struct MadeApiKey {
     pub platform: String,
     pub name: String,
     pub mode: Mode,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
 

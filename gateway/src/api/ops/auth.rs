@@ -1,0 +1,86 @@
+//! Which operator calls: `Authorization: Bearer` and the token that logging in has given. Who that is, with what role
+//! and scope, is looked up anew at each call, so that a change takes effect at once.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use poem::{Request, RequestBody};
+use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+
+use crate::api::edge::address::client_address;
+use crate::api::rest::bearer;
+use crate::app::App;
+use crate::directory::access::Unproven;
+use crate::directory::acts::Actor;
+use crate::directory::operators::{self, Operator, Role};
+use crate::directory::tokens::{Audience, Claims};
+use crate::error::Error;
+
+const SCHEME: &str = "operator";
+
+const DESCRIPTION: &str = "The token that `POST /ops/v1/login` gives, good for 15 minutes: `Authorization: Bearer …`. \
+    Missing, expired, revoked and tampered ones all get the same 401; a role that may not do it gets 403; what is not \
+    in the operator's scope gets 404 like what does not exist.";
+
+/// An operator whose token was proven.
+pub struct LoggedIn {
+    pub operator: Operator,
+    pub claims: Claims,
+    pub address: IpAddr,
+}
+
+impl LoggedIn {
+    pub fn must_be(&self, role: Role) -> Result<(), Error> {
+        if self.operator.role >= role { Ok(()) } else { Err(Error::RoleMissing(role)) }
+    }
+
+    /// As what this operator changes is noted.
+    pub fn actor(&self) -> Actor {
+        Actor::Operator { id: self.operator.id.clone(), address: self.address }
+    }
+
+    /// For what concerns more than one platform.
+    pub fn must_see_all(&self) -> Result<(), Error> {
+        if self.operator.platform.is_none() { Ok(()) } else { Err(Error::BoundToPlatform) }
+    }
+}
+
+impl<'a> ApiExtractor<'a> for LoggedIn {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        let scheme = MetaSecurityScheme {
+            ty: "http",
+            description: Some(DESCRIPTION),
+            name: None,
+            key_in: None,
+            scheme: Some("bearer"),
+            bearer_format: Some("JWT"),
+            flows: None,
+            openid_connect_url: None,
+        };
+        registry.create_security_scheme(SCHEME, scheme);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<Self::ParamType>,
+    ) -> poem::Result<Self> {
+        let app: &Arc<App> = request.data().expect("every route of /ops is given the app");
+        let token = bearer(request).map_err(Error::Unauthorized)?;
+        let checked = app.tokens.check(token, Audience::Operators, app.clock.now_ms());
+        let claims = checked.map_err(|reason| Error::Unauthorized(Unproven::Token(reason)))?;
+        match operators::find(app, &claims.sub).await.map_err(Error::Failed)? {
+            Some(operator) => Ok(Self { operator, claims, address: client_address(request) }),
+            None => Err(Error::Unauthorized(Unproven::Unknown).into()),
+        }
+    }
+}

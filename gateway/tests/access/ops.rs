@@ -1,0 +1,374 @@
+//! `/ops/v1`: who may do what there, and that it is nowhere else.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use data_encoding::BASE64URL_NOPAD;
+use gateway::directory::acts::Actor;
+use gateway::directory::operators::lockout::FREE_FAILURES;
+use gateway::directory::operators::{NewOperator, Role, add, disable};
+use gateway::directory::tokens::{Audience, Grant, LIFETIME};
+use gateway::{api, lifecycle};
+use http::Method;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::people::OTHER_PLATFORM;
+use crate::harness::web::{Reply, exchange};
+use crate::harness::{PLATFORM, Stage};
+use crate::on_both;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// The operators' listener of the stage's gateway.
+struct Ops {
+    address: SocketAddr,
+    stop: CancellationToken,
+}
+
+impl Ops {
+    async fn of(stage: &Stage) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let (address, stop) = (listener.local_addr().expect("an address"), CancellationToken::new());
+        let settings = lifecycle::Settings::from(&stage.app().config.server);
+        tokio::spawn(lifecycle::serve(listener, api::operators(stage.app()), settings, stop.clone()));
+        Self { address, stop }
+    }
+
+    async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Value) -> Reply {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut headers: Vec<(&str, &str)> =
+            bearer.iter().map(|bearer| ("authorization", &**bearer)).collect();
+        let body = if body.is_null() { Bytes::new() } else { body.to_string().into() };
+        if !body.is_empty() {
+            headers.push(("content-type", "application/json"));
+        }
+        exchange(method, &format!("http://{}{path}", self.address), &headers, body).await
+    }
+
+    async fn get(&self, path: &str, token: &str) -> Reply {
+        self.call(Method::GET, path, Some(token), Value::Null).await
+    }
+
+    async fn post(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.call(Method::POST, path, Some(token), body).await
+    }
+
+    async fn try_login(&self, name: &str, password: &str) -> Reply {
+        let body = json!({ "name": name, "password": password });
+        self.call(Method::POST, "/ops/v1/login", None, body).await
+    }
+
+    /// The token of an operator who logs in.
+    async fn login(&self, name: &str) -> String {
+        let reply = self.try_login(name, PASSWORD).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()["token"].as_str().expect("a token").to_owned()
+    }
+}
+
+impl Drop for Ops {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn someone(stage: &Stage, name: &str, role: Role, platform: Option<&str>) {
+    let new = NewOperator {
+        name: name.to_owned(),
+        password: PASSWORD.to_owned(),
+        role,
+        platform: platform.map(str::to_owned),
+    };
+    add(stage.app(), new, &Actor::Command).await.expect("added");
+}
+
+fn code(reply: &Reply) -> (u16, String) {
+    (reply.status, reply.json()["code"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Every operation that takes a token.
+fn guarded() -> Vec<(String, Method)> {
+    let document = api::ops::document();
+    let paths = document["paths"].as_object().expect("there are paths").clone();
+    let operations = paths.into_iter().flat_map(|(path, operations)| {
+        let operations = operations.as_object().expect("an object by method").clone();
+        operations.into_iter().map(move |(method, operation)| (path.clone(), method, operation))
+    });
+    let guarded = operations.filter(|(.., operation)| operation["security"][0].is_object());
+    guarded
+        .map(|(path, method, _)| {
+            (path.replace("{name}", "anna"), method.to_uppercase().parse().expect("a method"))
+        })
+        .collect()
+}
+
+fn body(path: &str, method: &Method) -> Value {
+    match (method.as_str(), path) {
+        ("POST", "/ops/v1/operators") => json!({ "name": "new", "password": PASSWORD, "role": "viewer" }),
+        ("POST", "/ops/v1/platforms") => json!({ "slug": "new" }),
+        _ => Value::Null,
+    }
+}
+
+on_both!(whoever_logs_in_is_told_who_that_is_until_logging_out, async |stage: &mut Stage| {
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    someone(stage, "ben", Role::Viewer, Some(PLATFORM)).await;
+    let reply = ops.try_login("ben", PASSWORD).await;
+    let session = reply.json();
+    assert_eq!(session["operator"], json!({ "name": "ben", "role": "viewer", "platform": PLATFORM }));
+    assert_eq!(session["expiresIn"], LIFETIME.as_secs());
+    let token = session["token"].as_str().expect("a token");
+    let claims = BASE64URL_NOPAD.decode(token.split('.').nth(1).expect("three parts").as_bytes());
+    let claims: Value = serde_json::from_slice(&claims.expect("base64url")).expect("JSON");
+    assert_eq!((&claims["role"], &claims["scope"]), (&json!("viewer"), &json!("platform:demo")));
+    assert_eq!(ops.get("/ops/v1/me", token).await.json(), session["operator"]);
+    assert_eq!(
+        ops.get("/ops/v1/me", &ops.login("anna").await).await.json(),
+        json!({ "name": "anna", "role": "admin" })
+    );
+
+    assert_eq!(ops.post("/ops/v1/logout", token, Value::Null).await.status, 200);
+    assert_eq!(code(&ops.get("/ops/v1/me", token).await), (401, "unauthorized".to_owned()));
+    let again = ops.login("ben").await;
+    assert_eq!(ops.get("/ops/v1/me", &again).await.status, 200);
+});
+
+on_both!(no_route_takes_a_token_that_is_no_good_and_all_are_answered_alike, async |stage: &mut Stage| {
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    someone(stage, "ben", Role::Admin, None).await;
+    let app = stage.app();
+    let expired = ops.login("anna").await;
+    stage.advance(LIFETIME);
+    let revoked = ops.login("anna").await;
+    ops.post("/ops/v1/logout", &revoked, Value::Null).await;
+    let disabled = ops.login("ben").await;
+    disable(app, "ben", None, &Actor::Command).await.expect("disabled");
+    let good = ops.login("anna").await;
+    let parts: Vec<&str> = good.split('.').collect();
+    let none = BASE64URL_NOPAD.encode(br#"{"alg":"none","typ":"JWT"}"#);
+    let claims = BASE64URL_NOPAD.decode(parts[1].as_bytes()).expect("base64url");
+    let claims = String::from_utf8(claims).expect("text").replace("admin", "viewer");
+    let api_token = Grant {
+        audience: Audience::Api,
+        credential: "key".to_owned(),
+        scope: "orders:read".to_owned(),
+        role: Some("admin".to_owned()),
+    };
+    let api_token = app.tokens.make(api_token, &app.chance, app.clock.now_ms()).expect("made").0;
+    let bad = [
+        None,
+        Some(String::new()),
+        Some(expired),
+        Some(revoked),
+        Some(disabled),
+        Some(format!("{none}.{}.", parts[1])),
+        Some(format!("{}.{}.{}", parts[0], BASE64URL_NOPAD.encode(claims.as_bytes()), parts[2])),
+        Some(api_token),
+        Some(stage.world.keys.test.clone()),
+    ];
+    let mut answers = Vec::new();
+    assert_eq!(guarded().len(), 8);
+    for (path, method) in guarded() {
+        for token in &bad {
+            let reply = ops.call(method.clone(), &path, token.as_deref(), body(&path, &method)).await;
+            assert_eq!(reply.status, 401, "{method} {path} with {token:?}");
+            assert!(reply.header("www-authenticate").is_some());
+            answers.push(reply.text().to_owned());
+        }
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!(ops.get("/ops/v1/me", &good).await.status, 200);
+});
+
+on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    someone(stage, "bound", Role::Admin, Some(PLATFORM)).await;
+    someone(stage, "clerk", Role::Operator, None).await;
+    someone(stage, "viewer", Role::Viewer, None).await;
+    for name in ["clerk", "viewer"] {
+        let token = ops.login(name).await;
+        for (path, method) in guarded().into_iter().filter(|(path, _)| path != "/ops/v1/logout") {
+            let reply = ops.call(method.clone(), &path, Some(&token), body(&path, &method)).await;
+            match path.as_str() {
+                "/ops/v1/me" => assert_eq!(reply.status, 200, "{name} {method} {path}"),
+                "/ops/v1/platforms" if method == Method::GET => assert_eq!(reply.status, 200),
+                _ => assert_eq!(code(&reply), (403, "role_missing".to_owned()), "{name} {method} {path}"),
+            }
+        }
+    }
+    let names = |reply: &Reply, member: &str| -> Vec<String> {
+        let items = reply.json()["data"].as_array().expect("a list").clone();
+        items.iter().map(|item| item[member].as_str().expect("a name").to_owned()).collect()
+    };
+    let anna = ops.login("anna").await;
+    let bound = ops.login("bound").await;
+    let platforms = ops.get("/ops/v1/platforms", &anna).await;
+    assert_eq!(names(&platforms, "slug"), [OTHER_PLATFORM, PLATFORM]);
+    assert_eq!(names(&ops.get("/ops/v1/platforms", &bound).await, "slug"), [PLATFORM]);
+    let page = ops.get("/ops/v1/platforms?limit=1", &anna).await;
+    let next =
+        page.header("link").and_then(|link| link.strip_prefix('<')?.split_once('>')).expect("a next page").0;
+    assert_eq!(names(&page, "slug"), [OTHER_PLATFORM]);
+    assert_eq!(names(&ops.get(next, &anna).await, "slug"), [PLATFORM]);
+    let operators = ops.get("/ops/v1/operators", &anna).await;
+    assert_eq!(names(&operators, "name"), ["viewer", "clerk", "bound", "anna"]);
+    assert_eq!(names(&ops.get("/ops/v1/operators", &bound).await, "name"), ["bound"]);
+
+    let new = |name: &str, platform: Value| json!({ "name": name, "password": PASSWORD, "role": "viewer", "platform": platform });
+    for platform in [json!(OTHER_PLATFORM), json!("nowhere")] {
+        let reply = ops.post("/ops/v1/operators", &bound, new("x", platform)).await;
+        assert_eq!(code(&reply), (403, "bound_to_platform".to_owned()));
+    }
+    assert_eq!(ops.post("/ops/v1/operators", &bound, new("ours", json!(PLATFORM))).await.status, 200);
+    assert_eq!(code(&ops.post("/ops/v1/platforms", &bound, json!({ "slug": "x" })).await).0, 403);
+    let of_others = ops.post("/ops/v1/operators/viewer/disable", &bound, Value::Null).await;
+    let of_nobody = ops.post("/ops/v1/operators/nobody/disable", &bound, Value::Null).await;
+    assert_eq!((of_others.status, of_others.text()), (404, of_nobody.text()));
+    assert_eq!(ops.post("/ops/v1/operators/ours/disable", &bound, Value::Null).await.status, 200);
+    assert_eq!(
+        code(&ops.post("/ops/v1/operators/anna/disable", &anna, Value::Null).await),
+        (409, "own_operator".to_owned())
+    );
+});
+
+on_both!(a_platform_that_an_admin_makes_can_be_used_at_once, async |stage: &mut Stage| {
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    let anna = ops.login("anna").await;
+    let made = ops.post("/ops/v1/platforms", &anna, json!({ "slug": "acme", "name": "Acme" })).await;
+    assert_eq!(made.status, 200, "{}", made.text());
+    let made = made.json();
+    assert_eq!((&made["slug"], &made["name"]), (&json!("acme"), &json!("Acme")));
+    let key = made["apiKey"].as_str().expect("it is shown");
+    assert_eq!(stage.get_as(key, "/v1/merchants").await.json()["data"], json!([]));
+    let again = ops.post("/ops/v1/platforms", &anna, json!({ "slug": "acme" })).await;
+    assert_eq!(code(&again), (409, "slug_taken".to_owned()));
+    for (body, status) in [
+        (json!({ "slug": "docs" }), 422),
+        (json!({ "slug": "Acme" }), 422),
+        (json!({ "slug": "x".repeat(41) }), 422),
+        (json!({ "slug": "x", "nmae": "X" }), 422),
+        (json!({}), 422),
+        (json!([]), 400),
+    ] {
+        let reply = ops.post("/ops/v1/platforms", &anna, body.clone()).await;
+        assert_eq!(reply.status, status, "{body}: {}", reply.text());
+    }
+});
+
+on_both!(operators_are_added_and_disabled_over_the_api, async |stage: &mut Stage| {
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    let anna = ops.login("anna").await;
+    let ben = json!({ "name": "ben", "password": PASSWORD, "role": "operator" });
+    let reply = ops.post("/ops/v1/operators", &anna, ben.clone()).await;
+    assert_eq!((reply.status, reply.json()), (200, json!({ "name": "ben", "role": "operator" })));
+    assert_eq!(code(&ops.post("/ops/v1/operators", &anna, ben).await), (409, "name_taken".to_owned()));
+    for wrong in [
+        json!({ "name": "x", "password": "short", "role": "viewer" }),
+        json!({ "name": "x y", "password": PASSWORD, "role": "viewer" }),
+        json!({ "name": "x", "password": PASSWORD, "role": "root" }),
+        json!({ "name": "x", "password": PASSWORD, "role": "viewer", "platform": "nowhere" }),
+    ] {
+        let reply = ops.post("/ops/v1/operators", &anna, wrong.clone()).await;
+        assert_eq!(reply.status, 422, "{wrong}");
+        assert!(!reply.text().contains(PASSWORD) && !reply.text().contains("short\""), "{}", reply.text());
+    }
+    let token = ops.login("ben").await;
+    stage.advance(Duration::from_millis(1));
+    assert_eq!(ops.post("/ops/v1/operators/ben/disable", &anna, Value::Null).await.status, 200);
+    assert_eq!(ops.get("/ops/v1/me", &token).await.status, 401);
+    assert_eq!(ops.try_login("ben", PASSWORD).await.status, 401);
+});
+
+on_both!(what_operators_and_commands_change_is_kept_without_secrets, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    someone(stage, "bound", Role::Admin, Some(PLATFORM)).await;
+    let (anna, bound) = (ops.login("anna").await, ops.login("bound").await);
+    let ben = json!({ "name": "ben", "password": PASSWORD, "role": "viewer", "platform": PLATFORM });
+    ops.post("/ops/v1/operators", &bound, ben).await;
+    ops.post("/ops/v1/operators/ben/disable", &anna, Value::Null).await;
+    let made = ops.post("/ops/v1/platforms", &anna, json!({ "slug": "acme" })).await.json();
+    let reply = ops.get("/ops/v1/audit", &anna).await;
+    let all = reply.json()["data"].as_array().expect("a list").clone();
+    let actions: Vec<&str> = all.iter().map(|act| act["action"].as_str().expect("an action")).collect();
+    let expected = [
+        "directory.made",
+        "operator.disabled",
+        "operator.added",
+        "operator.added",
+        "operator.added",
+        "directory.made",
+    ];
+    assert_eq!(actions[..6], expected);
+    assert_eq!((&all[0]["after"]["platforms"], &all[0]["address"]), (&json!(["acme"]), &json!("127.0.0.1")));
+    assert_eq!(all[2]["after"], json!({ "name": "ben", "role": "viewer", "scope": "platform:demo" }));
+    assert!(
+        all[3].get("operatorId").is_none() && all[3].get("address").is_none(),
+        "by a command: {}",
+        all[3]
+    );
+    for secret in [PASSWORD, "argon2", made["apiKey"].as_str().expect("shown")] {
+        assert!(!reply.text().contains(secret), "{secret} is in {}", reply.text());
+    }
+    let own = ops.get("/ops/v1/audit", &bound).await.json()["data"].clone();
+    let own: Vec<&str> =
+        own.as_array().expect("a list").iter().filter_map(|act| act["action"].as_str()).collect();
+    assert_eq!(own, ["operator.disabled", "operator.added", "operator.added"]);
+});
+
+on_both!(who_guesses_a_password_is_told_to_wait_whether_the_name_exists_or_not, async |stage: &mut Stage| {
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    let mut told = Vec::new();
+    for name in ["anna", "nobody"] {
+        for _ in 0..FREE_FAILURES {
+            let reply = ops.try_login(name, "another password").await;
+            assert_eq!(code(&reply), (401, "login_refused".to_owned()));
+            told.push(reply.text().to_owned());
+        }
+        let locked = ops.try_login(name, PASSWORD).await;
+        assert_eq!(code(&locked), (429, "too_many_failures".to_owned()));
+        assert_eq!(locked.header("retry-after"), Some("30"));
+    }
+    told.dedup();
+    assert_eq!(told.len(), 1);
+});
+
+on_both!(each_listener_has_its_own_routes_and_neither_the_others, async |stage: &mut Stage| {
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    let anna = ops.login("anna").await;
+    for path in ["/ops/v1/me", "/ops/v1/platforms", "/ops/openapi.json", "/health"] {
+        assert_eq!(ops.get(path, &anna).await.status, 200, "{path}");
+        let bearer = format!("Bearer {anna}");
+        let public =
+            exchange(Method::GET, &stage.node().url(path), &[("authorization", &bearer)], Bytes::new()).await;
+        assert_eq!(public.status, 404, "{path}");
+    }
+    let get = |path: &'static str| ops.get(path, &stage.world.keys.test);
+    for path in ["/v1/merchants", "/docs", "/openapi.json", "/demo/api/common/payQuery"] {
+        assert_eq!(get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(
+        ops.call(Method::DELETE, "/ops/v1/me", Some(&anna), Value::Null).await.header("allow"),
+        Some("GET, HEAD")
+    );
+    let document = get("/ops/openapi.json").await.json();
+    assert_eq!((document["openapi"].as_str(), &document), (Some("3.1.1"), &api::ops::document()));
+    assert_eq!(
+        stage.get_as(&anna, "/v1/merchants").await.status,
+        401,
+        "an operator's token is none for tenants"
+    );
+});
