@@ -7,6 +7,7 @@ use poem::{Endpoint, EndpointExt, IntoEndpoint, Request, Response, Route, get, p
 use poem_openapi::{LicenseObject, OpenApiService};
 use serde_json::Value;
 
+pub mod address;
 pub mod callback;
 pub mod caller;
 pub mod docs;

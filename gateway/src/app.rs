@@ -22,9 +22,11 @@ use crate::directory::{api_keys, sign_keys};
 use crate::disk::Disk;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
+use crate::limits::Limits;
 use crate::orders::query::Questions;
 use crate::orders::{self, Flights};
 use crate::outgoing::Outgoing;
+use crate::redis::Redis;
 use crate::store::{Access, Opening, Store};
 use crate::upstream::Upstream;
 
@@ -51,6 +53,9 @@ pub struct App {
     pub seen: SeenIds,
     /// Requests with an Idempotency-Key that are being answered.
     pub running: Running,
+    pub limits: Arc<Limits>,
+    /// What the nodes of one installation share, where it is configured.
+    pub redis: Option<Redis>,
     pub disk: Disk,
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
@@ -76,8 +81,11 @@ impl App {
             void_leases(&ledger).await?;
         }
         let vault = vault(&config, &store).await?;
-        let directory =
-            Directory::load(&store.read, &vault).await.context("loading merchants and their keys")?;
+        let redis = Redis::open(&config.redis)?;
+        let limits = Arc::new(Limits::new(&config.limits, &clock, redis.clone()));
+        let directory = Directory::load(&store.read, &vault, limits.clone())
+            .await
+            .context("loading merchants and their keys")?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
         let (deliveries, fresh) = Deliveries::new(chance.id(), config.deliveries.lease, config.store.queue);
         let app = Arc::new(Self {
@@ -93,6 +101,8 @@ impl App {
             questions: Questions::default(),
             seen: SeenIds::default(),
             running: Running::default(),
+            limits,
+            redis,
             tasks: TaskTracker::new(),
             config,
             clock,

@@ -11,6 +11,7 @@ use crate::api;
 use crate::app::{App, Opened};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::directory::versions;
 use crate::ledger::Writers;
 use crate::lifecycle::{self, Settings};
 
@@ -38,8 +39,11 @@ pub async fn start(
         tokio::spawn(lifecycle::serve(public, api::public(&app), settings, stop.clone())),
         tokio::spawn(lifecycle::serve(ops, api::ops(&app), settings, stop.clone())),
     ];
-    let beside =
-        vec![tokio::spawn(worker.run(stop.clone())), tokio::spawn(app.clone().keep_house(stop.clone()))];
+    let beside = vec![
+        tokio::spawn(worker.run(stop.clone())),
+        tokio::spawn(app.clone().keep_house(stop.clone())),
+        tokio::spawn(versions::follow(app.clone(), stop.clone())),
+    ];
     Ok(Running { app, stop, listeners, beside, writers })
 }
 

@@ -6,12 +6,17 @@ use sea_orm_migration::sea_orm::DbBackend;
 
 mod m0001_first;
 mod m0002_rest;
+mod m0004_limits;
 
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first::Migration), Box::new(m0002_rest::Migration)]
+        vec![
+            Box::new(m0001_first::Migration),
+            Box::new(m0002_rest::Migration),
+            Box::new(m0004_limits::Migration),
+        ]
     }
 }
 

@@ -68,6 +68,8 @@ pub async fn create(
         created_at: app.clock.now_ms(),
         version: 1,
         offboarded_at: None,
+        limit_count: None,
+        limit_window_ms: None,
     };
     let subject = Subject { kind: "merchant", id: &row.id, merchant_id: Some(&row.id) };
     let sign_key = chance::sign_key();

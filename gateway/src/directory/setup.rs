@@ -12,8 +12,9 @@ use shared::wallet::Wallet;
 use url::Url;
 
 use super::access::Mode;
-use super::change::count;
+use super::change::{Refresh, count};
 use super::vault::Vault;
+use super::versions;
 use crate::app::App;
 use crate::chance::{self, Chance};
 use crate::config;
@@ -163,6 +164,7 @@ impl<'a> Workshop<'a> {
             self.operator(operator, &mut made, &mut rows).await?;
         }
         if !rows.is_empty() {
+            let rows = versions::counted(rows, &[Refresh::Everybody]);
             self.ledger.room(Lane::Bulk, "directory")?.rows(rows).await?;
         }
         Ok(made)
@@ -226,6 +228,8 @@ impl<'a> Workshop<'a> {
             name: description.name.clone().unwrap_or_else(|| slug.clone()),
             created_at: self.now,
             changes: 0,
+            limit_count: None,
+            limit_window_ms: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<platform::Entity>(&[row]));
@@ -266,6 +270,8 @@ impl<'a> Workshop<'a> {
             created_at: self.now,
             version: 1,
             mode,
+            limit_count: None,
+            limit_window_ms: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<account::Entity>(&[row]));
@@ -339,6 +345,8 @@ impl<'a> Workshop<'a> {
             created_at: self.now,
             version: 1,
             offboarded_at: None,
+            limit_count: None,
+            limit_window_ms: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<merchant::Entity>(&[row]));
@@ -405,6 +413,8 @@ impl<'a> Workshop<'a> {
             status: "active".into(),
             created_at: self.now,
             version: 1,
+            limit_count: None,
+            limit_window_ms: None,
         }]));
         made.stores.push(description.store_no.clone());
         Ok(())

@@ -16,6 +16,8 @@ pub struct Model {
     pub created_at: i64,
     pub version: i64,
     pub mode: Mode,
+    pub limit_count: Option<i64>,
+    pub limit_window_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
