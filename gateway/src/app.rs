@@ -26,9 +26,11 @@ use crate::doctor::kept::Failures;
 use crate::doctor::turns::Turns;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
+use crate::limits::Limits;
 use crate::orders::query::Questions;
 use crate::orders::{self, Flights};
 use crate::outgoing::Outgoing;
+use crate::redis::Redis;
 use crate::store::{Access, Opening, Store};
 use crate::upstream::Upstream;
 
@@ -61,6 +63,9 @@ pub struct App {
     /// Requests that did not verify, for the merchants they claimed to be of.
     pub failures: Failures,
     pub turns: Turns,
+    pub limits: Arc<Limits>,
+    /// What the nodes of one installation share, where it is configured.
+    pub redis: Option<Redis>,
     pub disk: Disk,
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
@@ -86,10 +91,13 @@ impl App {
             void_leases(&ledger).await?;
         }
         let vault = vault(&config, &store).await?;
-        let directory =
-            Directory::load(&store.read, &vault).await.context("loading merchants and their keys")?;
         let issuer = issuer(&config);
         let tokens = Tokens::load(issuer, &store.read, &vault).await?;
+        let redis = Redis::open(&config.redis)?;
+        let limits = Arc::new(Limits::new(&config.limits, &clock, redis.clone()));
+        let directory = Directory::load(&store.read, &vault, limits.clone())
+            .await
+            .context("loading merchants and their keys")?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
         let (deliveries, fresh) = Deliveries::new(chance.id(), config.deliveries.lease, config.store.queue);
         let app = Arc::new(Self {
@@ -107,6 +115,8 @@ impl App {
             running: Running::default(),
             failures: Failures::default(),
             turns: Turns::default(),
+            limits,
+            redis,
             tasks: TaskTracker::new(),
             config,
             clock,

@@ -1,7 +1,7 @@
 //! The time. Whoever needs it is given a [`Clock`], so that tests can move it.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
@@ -11,7 +11,8 @@ pub struct Clock(Source);
 
 #[derive(Clone)]
 enum Source {
-    System,
+    /// When this clock was made.
+    System(Instant),
     Manual(Arc<Mutex<OffsetDateTime>>),
 }
 
@@ -22,7 +23,7 @@ pub struct ManualClock(Arc<Mutex<OffsetDateTime>>);
 impl Clock {
     /// The machine's clock, in UTC.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(Source::System(Instant::now()))
     }
 
     /// A clock that stands at `start` until it is moved.
@@ -34,8 +35,17 @@ impl Clock {
     pub fn now(&self) -> OffsetDateTime {
         match &self.0 {
             #[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
-            Source::System => OffsetDateTime::now_utc(),
+            Source::System(_) => OffsetDateTime::now_utc(),
             Source::Manual(time) => *time.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// How much time has passed since some moment before now. Unlike the time of day it is never set back or
+    /// forward, so it is what limits are measured by.
+    pub fn passed(&self) -> Duration {
+        match &self.0 {
+            Source::System(made) => made.elapsed(),
+            Source::Manual(_) => (self.now() - OffsetDateTime::UNIX_EPOCH).unsigned_abs(),
         }
     }
 
@@ -71,6 +81,9 @@ mod tests {
         assert_eq!((clock.now(), clock.now()), (start, start));
         hand.advance(Duration::from_secs(15));
         assert_eq!(other.now(), start + Duration::from_secs(15));
+        let passed = other.passed();
+        hand.advance(Duration::from_secs(1));
+        assert_eq!(other.passed(), passed + Duration::from_secs(1));
         hand.set(start);
         assert_eq!(other.now(), start);
     }

@@ -12,6 +12,7 @@ mod values;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::directory::access::Mode;
+use crate::limits::Quota;
 
 pub use self::hops::{ForwardedHeader, MAX_HOPS, TrustedHops};
 pub use self::load::{DEFAULTS, Given, Sources};
@@ -34,6 +36,8 @@ pub struct Config {
     pub upstream: Upstream,
     pub signed: Signed,
     pub orders: Orders,
+    pub limits: Limits,
+    pub redis: Redis,
     pub deliveries: Deliveries,
     pub log: Log,
     /// Where each setting came from that is not a default, by path (`server.listen`).
@@ -139,6 +143,28 @@ pub struct Orders {
     pub return_query_timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub return_query_interval: Duration,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub platform: Quota,
+    pub merchant: Quota,
+    pub store: Quota,
+    pub account: Quota,
+    pub failed_authentications: Quota,
+    pub callbacks: Quota,
+    pub nodes: NonZeroU32,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// Empty: none.
+    pub url: Secret,
+    pub prefix: String,
+    #[serde(with = "humantime_serde")]
+    pub deadline: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

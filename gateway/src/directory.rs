@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use sea_orm::{ColumnTrait, DatabaseConnection};
+use sea_orm::{ColumnTrait, DatabaseConnection, DbErr};
 use shared::money::Currency;
 use shared::wallet::Wallet;
 use url::Url;
@@ -38,13 +38,18 @@ pub mod strangers;
 pub mod tokens;
 pub mod usage;
 pub mod vault;
+pub mod versions;
 
 use access::Mode;
 use api_keys::{ApiKey, KeyHash};
 use change::Refresh;
 use everybody::Everybody;
+use load::Source;
 use usage::LastUse;
 use vault::Vault;
+use versions::{Changed, News};
+
+use crate::limits::{Bucket, Limits};
 
 /// A version of a sign key.
 #[derive(Clone)]
@@ -63,6 +68,12 @@ impl SignKey {
     }
 }
 
+pub struct Platform {
+    pub id: String,
+    pub slug: String,
+    pub bucket: Arc<Bucket>,
+}
+
 pub struct Account {
     pub id: String,
     pub base_url: Url,
@@ -71,6 +82,8 @@ pub struct Account {
     pub numbers_of: Option<String>,
     /// Current version first.
     pub keys: Vec<SignKey>,
+    /// Of calls to ScanForPay.
+    pub budget: Arc<Bucket>,
 }
 
 impl Account {
@@ -108,6 +121,7 @@ pub struct Store {
     pub wallets: Vec<Wallet>,
     pub enabled: bool,
     pub account: Arc<Account>,
+    pub bucket: Arc<Bucket>,
 }
 
 /// What a request's age means for this merchant.
@@ -120,6 +134,8 @@ pub enum Freshness {
 pub struct Merchant {
     pub id: String,
     pub platform_id: String,
+    pub platform: Arc<Platform>,
+    pub bucket: Arc<Bucket>,
     pub partner_no: String,
     pub mode: Mode,
     pub suspended: bool,
@@ -183,6 +199,8 @@ impl Merchant {
         Some(Self {
             id: self.id.clone(),
             platform_id: self.platform_id.clone(),
+            platform: Arc::clone(&self.platform),
+            bucket: Arc::clone(&self.bucket),
             partner_no: self.partner_no.clone(),
             mode: self.mode,
             suspended: self.suspended,
@@ -205,28 +223,69 @@ fn take_over(keys: &[SignKey], before: &[SignKey]) {
     }
 }
 
-#[derive(Default)]
+/// One who cannot be loaded must not keep others' changes from being seen. A store that cannot be read is asked again.
+fn unless_the_stores(error: anyhow::Error, what: &Refresh) -> anyhow::Result<()> {
+    if error.downcast_ref::<DbErr>().is_some() {
+        return Err(error);
+    }
+    tracing::error!(?what, error = %format!("{error:#}"), "what another node has changed cannot be loaded");
+    Ok(())
+}
+
 pub struct Directory {
     everybody: RwLock<Everybody>,
-    /// Held while the store is looked at: an older look must not undo a newer one.
-    looking: tokio::sync::Mutex<()>,
+    limits: Arc<Limits>,
+    /// Held while the store is looked at: an older look must not undo a newer one. The version of the directory that
+    /// is in memory, at least.
+    looking: tokio::sync::Mutex<i64>,
 }
 
 impl Directory {
-    pub async fn load(read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<Self> {
-        let directory = Self::default();
+    pub async fn load(read: &DatabaseConnection, vault: &Vault, limits: Arc<Limits>) -> anyhow::Result<Self> {
+        let directory = Self { everybody: RwLock::default(), limits, looking: tokio::sync::Mutex::default() };
         directory.reload(read, vault).await?;
         Ok(directory)
     }
 
     pub async fn reload(&self, read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<()> {
-        let _looking = self.looking.lock().await;
-        let mut everybody = load::everybody(read, vault).await?;
+        let mut seen = self.looking.lock().await;
+        self.look_at_everybody(read, vault, &mut seen).await
+    }
+
+    async fn look_at_everybody(
+        &self,
+        read: &DatabaseConnection,
+        vault: &Vault,
+        seen: &mut i64,
+    ) -> anyhow::Result<()> {
+        // First, so that what changes meanwhile is looked at once more.
+        let version = versions::current(read).await?;
+        let mut everybody = load::everybody(&self.source(read, vault)).await?;
         self.change(|before| {
             everybody.take_over(before);
             std::mem::swap(before, &mut everybody);
         });
+        drop(everybody);
+        self.limits.tidy();
+        *seen = version;
         Ok(())
+    }
+
+    /// Look at what has changed in the store since the last look, by whichever node. Returns how many were looked at.
+    pub async fn catch_up(&self, read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<usize> {
+        let mut seen = self.looking.lock().await;
+        let News { version, changed } = versions::since(read, *seen).await?;
+        match &changed {
+            Changed::These(these) => {
+                for what in these {
+                    let looked = self.look_again(read, vault, &mut seen, what).await;
+                    looked.or_else(|error| unless_the_stores(error, what))?;
+                }
+                *seen = version;
+            }
+            Changed::Many(_) => self.look_at_everybody(read, vault, &mut seen).await?,
+        }
+        Ok(changed.count())
     }
 
     /// Look again at one of them, and at nobody else.
@@ -236,15 +295,28 @@ impl Directory {
         vault: &Vault,
         what: &Refresh,
     ) -> anyhow::Result<()> {
-        let _looking = self.looking.lock().await;
+        let mut seen = self.looking.lock().await;
+        self.look_again(read, vault, &mut seen, what).await
+    }
+
+    async fn look_again(
+        &self,
+        read: &DatabaseConnection,
+        vault: &Vault,
+        seen: &mut i64,
+        what: &Refresh,
+    ) -> anyhow::Result<()> {
         match what {
             Refresh::Merchant(id) => {
-                if let Some(merchant) = load::merchant(read, vault, id, |id| self.account(id)).await? {
+                if let Some(merchant) = load::merchant(&self.source(read, vault), id, self).await? {
                     self.change(|everybody| everybody.put_merchant(merchant));
                 }
             }
+            Refresh::Everybody => {
+                self.look_at_everybody(read, vault, seen).await?;
+            }
             Refresh::Account(id) => {
-                if let Some(account) = load::account(read, vault, id).await? {
+                if let Some(account) = load::account(&self.source(read, vault), id).await? {
                     self.change(|everybody| everybody.put_account(account));
                 }
             }
@@ -261,6 +333,10 @@ impl Directory {
         Ok(())
     }
 
+    fn source<'a>(&'a self, read: &'a DatabaseConnection, vault: &'a Vault) -> Source<'a> {
+        Source { read, vault, limits: &self.limits }
+    }
+
     fn look<T>(&self, at: impl FnOnce(&Everybody) -> T) -> T {
         at(&self.everybody.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -271,7 +347,7 @@ impl Directory {
 
     /// The merchant of a platform under the partnerNo it signs with.
     pub fn merchant(&self, platform: &str, partner_no: &str) -> Option<Arc<Merchant>> {
-        self.look(|everybody| everybody.platforms.get(platform)?.get(partner_no).cloned())
+        self.look(|everybody| everybody.by_partner_no.get(platform)?.get(partner_no).cloned())
     }
 
     /// Any tenant's merchant, for callers that have its id from a row they own.
@@ -288,6 +364,10 @@ impl Directory {
         others.sort_by(|one, other| one.id.cmp(&other.id));
         others.truncate(most);
         others
+    }
+
+    pub fn platform_by_id(&self, id: &str) -> Option<Arc<Platform>> {
+        self.look(|everybody| everybody.platforms.get(id).cloned())
     }
 
     pub fn account(&self, id: &str) -> Option<Arc<Account>> {

@@ -6,6 +6,8 @@ pub mod api_key;
 pub mod attempt;
 pub mod audit_entry;
 pub mod delivery;
+pub mod directory_change;
+pub mod directory_version;
 pub mod endpoint;
 pub mod event;
 pub mod journal;

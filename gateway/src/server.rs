@@ -12,6 +12,7 @@ use crate::app::{App, Opened};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
+use crate::directory::versions;
 use crate::ledger::Writers;
 use crate::lifecycle::{self, Settings};
 
@@ -40,8 +41,11 @@ pub async fn start(
         tokio::spawn(lifecycle::serve(public, api::public(&app), settings, stop.clone())),
         tokio::spawn(lifecycle::serve(ops, api::operators(&app), settings, stop.clone())),
     ];
-    let mut beside =
-        vec![tokio::spawn(worker.run(stop.clone())), tokio::spawn(app.clone().keep_house(stop.clone()))];
+    let mut beside = vec![
+        tokio::spawn(worker.run(stop.clone())),
+        tokio::spawn(app.clone().keep_house(stop.clone())),
+        tokio::spawn(versions::follow(app.clone(), stop.clone())),
+    ];
     beside.extend(control.map(|control| tokio::spawn(control.run(app.clone(), stop.clone()))));
     Ok(Running { app, stop, listeners, beside, writers })
 }

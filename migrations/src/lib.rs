@@ -7,6 +7,7 @@ use sea_orm_migration::sea_orm::DbBackend;
 mod m0001_first;
 mod m0002_rest;
 mod m0003_access;
+mod m0004_limits;
 mod m0005_merchant;
 
 pub struct Migrator;
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_first::Migration),
             Box::new(m0002_rest::Migration),
             Box::new(m0003_access::Migration),
+            Box::new(m0004_limits::Migration),
             Box::new(m0005_merchant::Migration),
         ]
     }

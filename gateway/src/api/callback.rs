@@ -5,31 +5,48 @@ use std::sync::Arc;
 
 use http::{StatusCode, header};
 use poem::web::{Data, Path};
-use poem::{Body, IntoResponse, Response, handler};
+use poem::{Body, IntoResponse, Request, Response, handler};
 use sea_orm::EntityTrait;
 use shared::money::Currency;
 use shared::order::OrderStatus;
 
+use super::edge::address::client_address;
 use crate::app::App;
 use crate::callback::Token;
 use crate::chance;
 use crate::entity::{order, submission};
+use crate::limits::{Priority, Refusal};
 use crate::orders::notice::{self, Heard};
 use crate::orders::query;
 
+const UNKNOWN: &str =
+    "<h1>Unknown payment</h1><p>This address does not belong to a payment. Please go back to the shop.</p>";
+const CROWDED: &str =
+    "<h1>One moment, please</h1><p>Too many payers are coming back just now. Please reload this page.</p>";
+
 /// `POST /callback/notify/{token}`: `success` once the notice is kept, anything else makes the upstream come again.
 #[handler]
-pub async fn notify(app: Data<&Arc<App>>, token: Path<String>, body: Body) -> poem::Result<Response> {
+pub async fn notify(
+    app: Data<&Arc<App>>,
+    token: Path<String>,
+    request: &Request,
+    body: Body,
+) -> poem::Result<Response> {
     let document = body.into_bytes().await?;
     let heard = match Token::parse(&token.0) {
         Some(token) => notice::take(app.0, &token, &document).await,
         None => Heard::UnknownToken,
     };
+    let later = "try again later";
     let (status, text) = match heard {
         Heard::Kept => (StatusCode::OK, "success"),
-        Heard::UnknownToken => (StatusCode::NOT_FOUND, "unknown"),
+        Heard::UnknownToken => match stranger(app.0, request) {
+            Ok(()) => (StatusCode::NOT_FOUND, "unknown"),
+            Err(refusal) => return Ok(refused(refusal, later.into_response())),
+        },
         Heard::NotGenuine => (StatusCode::BAD_REQUEST, "not genuine"),
-        Heard::Busy => (StatusCode::SERVICE_UNAVAILABLE, "try again later"),
+        Heard::Busy => (StatusCode::SERVICE_UNAVAILABLE, later),
+        Heard::Over(refusal) => return Ok(refused(refusal, later.into_response())),
     };
     let response =
         Response::builder().status(status).header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
@@ -39,16 +56,31 @@ pub async fn notify(app: Data<&Arc<App>>, token: Path<String>, body: Body) -> po
     })
 }
 
+/// A token that is none of ours counts as a failed authentication.
+fn stranger(app: &App, request: &Request) -> Result<(), Refusal> {
+    app.limits.failed_authentication(client_address(request))
+}
+
+/// `answer` as one that says which limit was reached, and when to come again.
+fn refused(refusal: Refusal, mut answer: Response) -> Response {
+    answer.set_status(StatusCode::TOO_MANY_REQUESTS);
+    refusal.put(answer.headers_mut());
+    answer
+}
+
 /// `GET` and `POST /callback/return/{token}`: the payer's browser on its way back to the shop.
 #[handler]
-pub async fn come_back(app: Data<&Arc<App>>, token: Path<String>) -> Response {
+pub async fn come_back(app: Data<&Arc<App>>, token: Path<String>, request: &Request) -> Response {
     let Some(order) = returning(app.0, &token.0).await else {
-        return page(
-            StatusCode::NOT_FOUND,
-            "",
-            "<h1>Unknown payment</h1><p>This address does not belong to a payment. Please go back to the shop.</p>",
-        );
+        let unknown = page(StatusCode::NOT_FOUND, "", UNKNOWN);
+        return match stranger(app.0, request) {
+            Ok(()) => unknown,
+            Err(refusal) => refused(refusal, unknown),
+        };
     };
+    if let Err(refusal) = app.limits.callback() {
+        return refused(refusal, page(StatusCode::TOO_MANY_REQUESTS, "", CROWDED));
+    }
     let order = fresh(app.0, order).await;
     match &order.return_url {
         Some(return_url) => to_shop(return_url, &order.number),
@@ -73,11 +105,9 @@ async fn fresh(app: &Arc<App>, order: order::Model) -> order::Model {
         return order;
     }
     let config = &app.config.orders;
-    let asked = query::ask_within(app, &order, config.return_query_interval);
-    match tokio::time::timeout(config.return_query_timeout, asked).await {
-        Ok(query::Asked::Answered(order) | query::Asked::NoAnswer(order)) => order,
-        Err(_) => order,
-    }
+    let asked = query::ask_within(app, &order, config.return_query_interval, Priority::Query);
+    let asked = tokio::time::timeout(config.return_query_timeout, asked).await;
+    asked.map_or(order, query::Asked::into_order)
 }
 
 /// A page that at once posts the merchant's own order number to the shop, with a button where scripts are off.

@@ -9,16 +9,20 @@ use shared::code::Code;
 use shared::envelope::{self, Envelope};
 use zeroize::Zeroizing;
 
-use super::freshness::{self, Stale};
+use super::freshness::{self, Message, Stale};
 use super::signed::{Answered, read, said, sealed};
 use crate::app::App;
 use crate::config::FreshnessMode;
 use crate::directory::{Freshness, Merchant, SignKey};
+use crate::limits::{Refusal, Standing};
 use crate::orders::content::FieldError;
 
 /// All that a stranger is ever told.
 const STRANGER: &str =
     "the signature does not verify: check partnerNo, key, and that exactly the sent bytes are signed";
+
+/// What a stranger is told whose address has failed too often.
+const TOO_OFTEN: &str = "too many requests from this address did not verify; try again later";
 
 const PARTNER_NO_LENGTH: usize = 15;
 const MESSAGE_ID_LENGTH: usize = 64;
@@ -27,6 +31,10 @@ const MESSAGE_ID_LENGTH: usize = 64;
 pub struct Caller {
     pub merchant: Arc<Merchant>,
     pub key: SignKey,
+    /// The request's own id, where it has one.
+    message: Option<Message>,
+    /// What is left of its limits; nothing before they were asked.
+    standing: Standing,
 }
 
 /// The caller of `document` and the document read, or the answer that says why not. `address` is where it came from.
@@ -37,16 +45,16 @@ pub fn verify<'a>(
     address: IpAddr,
 ) -> Result<(Caller, Envelope<'a>), Answered> {
     let Some(envelope) = read(document) else {
-        return Err(stranger(app, ""));
+        return Err(failed(app, "", address));
     };
     let partner_no =
         envelope.header_text(&["partnerNo"]).filter(|text| text.chars().count() <= PARTNER_NO_LENGTH);
     let partner_no = partner_no.unwrap_or_default();
     let merchant = app.directory.merchant(platform, &partner_no);
     let Some((merchant, key)) = proven(app, merchant, &partner_no, &envelope, document) else {
-        return Err(stranger(app, &partner_no));
+        return Err(failed(app, &partner_no, address));
     };
-    let caller = Caller { merchant, key };
+    let mut caller = Caller { merchant, key, message: None, standing: Standing::default() };
     // Before the header, whose message id it would else use up.
     caller.check_address(app, address)?;
     caller.check_header(app, &envelope)?;
@@ -54,6 +62,18 @@ pub fn verify<'a>(
     caller.merchant.used_key(&caller.key.id);
     caller.key.last_use.note(app.clock.now_ms());
     Ok((caller, envelope))
+}
+
+/// The answer to who has just failed to prove who they are. It costs the same work for anybody, and after too many
+/// failures from one address it says so, to anybody, under the same key that is nobody's.
+fn failed(app: &App, partner_no: &str, address: IpAddr) -> Answered {
+    match app.limits.failed_authentication(address) {
+        Ok(()) => stranger(app, partner_no),
+        Err(refusal) => {
+            let key = app.vault.decoy_key(partner_no);
+            sealed(app, partner_no, &key, Code::TRY_LATER, &said(Code::TRY_LATER, TOO_OFTEN)).refused(refusal)
+        }
+    }
 }
 
 /// The answer to anybody who has not proven who they are, whatever they sent.
@@ -97,7 +117,7 @@ impl Caller {
     }
 
     /// Version, sign type, time and message id, now that the caller may be told what is wrong with them.
-    fn check_header(&self, app: &App, envelope: &Envelope<'_>) -> Result<(), Answered> {
+    fn check_header(&mut self, app: &App, envelope: &Envelope<'_>) -> Result<(), Answered> {
         let text = |keys: &[&str]| envelope.header_text(keys);
         match text(&["version"]).as_deref() {
             Some("1.0") => {}
@@ -113,17 +133,46 @@ impl Caller {
         if message_id.chars().count() > MESSAGE_ID_LENGTH {
             return Err(self.say(app, Code::INVALID, "reqMsgId is longer than 64 characters"));
         }
-        let now = app.clock.now_ms();
-        if !message_id.is_empty()
-            && !app.seen.admits(&self.merchant.id, &message_id, envelope.signed, now, window)
-        {
-            return Err(self.say(
-                app,
-                Code::INVALID,
-                "reqMsgId was used before with other content; use a new one",
-            ));
+        if !message_id.is_empty() {
+            let message = Message::new(&self.merchant.id, &message_id, envelope.signed, window);
+            if !app.seen.admits(&message, app.clock.now_ms()) {
+                return Err(self.used_before(app));
+            }
+            self.message = Some(message);
         }
         Ok(())
+    }
+
+    /// What the nodes know together: whether the message id was used elsewhere, and what `limits` says. Asked at the
+    /// same time, answered in this order.
+    pub async fn admit(
+        &mut self,
+        app: &App,
+        limits: impl Future<Output = Result<Standing, Refusal>>,
+    ) -> Result<(), Answered> {
+        let used_elsewhere = async {
+            match (&app.redis, &self.message) {
+                (Some(redis), Some(message)) => {
+                    freshness::seen_elsewhere(redis, &self.merchant.platform_id, message).await
+                }
+                _ => false,
+            }
+        };
+        let (used_elsewhere, limits) = tokio::join!(used_elsewhere, limits);
+        if used_elsewhere {
+            return Err(self.used_before(app));
+        }
+        self.standing = limits.map_err(|refusal| self.over(app, refusal))?;
+        Ok(())
+    }
+
+    fn used_before(&self, app: &App) -> Answered {
+        self.say(app, Code::INVALID, "reqMsgId was used before with other content; use a new one")
+    }
+
+    /// Over a limit: nothing was begun.
+    pub fn over(&self, app: &App, refusal: Refusal) -> Answered {
+        self.say(app, Code::TRY_LATER, &refusal.text()).refused(refusal)
     }
 
     fn check_time(&self, app: &App, said_time: Option<&str>, window: Duration) -> Result<(), Answered> {
@@ -157,7 +206,7 @@ impl Caller {
 
     /// `body`, which holds `code`, signed with the key version that verified the request.
     pub fn answer(&self, app: &App, code: Code, body: &str) -> Answered {
-        sealed(app, &self.merchant.partner_no, &self.key.text, code, body)
+        sealed(app, &self.merchant.partner_no, &self.key.text, code, body).standing(&self.standing)
     }
 
     pub fn say(&self, app: &App, code: Code, msg: &str) -> Answered {

@@ -52,6 +52,7 @@ pub async fn detail(app: Data<&Arc<App>>) -> poem::Result<Json<serde_json::Value
         "version": env!("CARGO_PKG_VERSION"),
         "store": crate::app::store_name(&app.config.store.url),
         "disk_is_low": app.disk.is_low(),
+        "limits_count": app.limits.counting().as_str(),
         "deliveries_due": due.count(read).await.map_err(broken)?,
         "oldest_due_since": oldest.flatten(),
         "orders_overdue": overdue.count(read).await.map_err(broken)?,

@@ -17,7 +17,7 @@ pub use body::{Body, Schemas};
 pub use fields::{Settable, Timestamp};
 pub use once::{KEPT, Once, Planned, Pointed, Running, change, point, prune};
 pub use page::{Page, PageQuery};
-pub use problem::{ChangeError, Problem, any_other, whole_seconds};
+pub use problem::{ChangeError, Problem, any_other};
 pub use reply::{Answer, Changed, Created, Found};
 pub use secret::ShownSecret;
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header;
+use http::{HeaderMap, HeaderValue, header};
 use poem::web::Data;
 use poem::{IntoResponse, Request, RequestBody, Response};
 use poem_openapi::param::Path;
@@ -22,6 +22,7 @@ use super::edge::Remark;
 use super::edge::address::client_address;
 use super::scanforpay::{OrderState, PayQuery, PlaceQrcode, Placed, RequestEnvelope, ResponseEnvelope};
 use crate::app::App;
+use crate::limits::{Refusal, Standing};
 use crate::orders::content::{BodyText, Content, FieldError, text_if_present};
 use crate::orders::place::{Create, place, store_for};
 use crate::orders::query::{Answer, Locator, query, state_body};
@@ -31,6 +32,7 @@ use crate::product::{Product, QRCODE};
 /// A request's bytes as they came; `T` is what the contract says of its body.
 pub struct Signed<T> {
     document: Bytes,
+    /// Where it came from.
     address: IpAddr,
     body: PhantomData<T>,
 }
@@ -68,15 +70,31 @@ pub struct SignedReply<T> {
 pub struct Answered {
     document: String,
     code: Code,
+    /// How the caller's limits stand; boxed, because answers are also errors on their way up.
+    limits: Box<HeaderMap>,
+}
+
+impl Answered {
+    /// With what is left to the caller.
+    pub(super) fn standing(mut self, standing: &Standing) -> Self {
+        standing.put(&mut self.limits);
+        self
+    }
+
+    /// With the limit that is the reason of it, and of no other.
+    pub(super) fn refused(mut self, refusal: Refusal) -> Self {
+        refusal.put(&mut self.limits);
+        self
+    }
 }
 
 impl IntoResponse for Answered {
     fn into_response(self) -> Response {
-        let mut response = Response::builder().header(header::CONTENT_TYPE, "application/json");
+        let mut response = Response::builder().content_type("application/json").body(self.document);
+        response.headers_mut().extend(*self.limits);
         if self.code == Code::TRY_LATER {
-            response = response.header(header::RETRY_AFTER, "1");
+            response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from(1));
         }
-        let mut response = response.body(self.document);
         response.set_data(Remark { code: Some(self.code.0), ..Remark::default() });
         response
     }
@@ -129,7 +147,7 @@ impl SignedApi {
         platform: Path<String>,
         request: Signed<PlaceQrcode>,
     ) -> SignedReply<Placed> {
-        create(app.0, &QRCODE, &platform.0, &request.document, request.address).await.into()
+        create(app.0, &QRCODE, &platform.0, &request).await.into()
     }
 
     /// Query an order
@@ -145,37 +163,40 @@ impl SignedApi {
         platform: Path<String>,
         request: Signed<PayQuery>,
     ) -> SignedReply<OrderState> {
-        ask(app.0, &platform.0, &request.document, request.address).await.into()
+        ask(app.0, &platform.0, &request).await.into()
     }
 }
 
-async fn create(
+async fn create<T>(
     app: &Arc<App>,
     product: &'static Product,
     platform: &str,
-    document: &[u8],
-    address: IpAddr,
+    request: &Signed<T>,
 ) -> Answered {
-    let (caller, envelope) = match verify(app, platform, document, address) {
+    let (mut caller, envelope) = match verify(app, platform, &request.document, request.address) {
         Ok(verified) => verified,
         Err(answered) => return answered,
     };
-    if caller.merchant.suspended {
+    let merchant = caller.merchant.clone();
+    // Read first, so that all limits are asked in one go; what is wrong with it is only said within the merchant's.
+    let read = Content::read(product, &envelope.body, &app.policy)
+        .and_then(|content| store_for(&merchant, &content).map(|store| (content, store)));
+    let admitted = match &read {
+        Ok((_, store)) if !merchant.suspended => caller.admit(app, app.limits.create(&merchant, store)).await,
+        _ => caller.admit(app, app.limits.request(&merchant.platform, Some(&merchant))).await,
+    };
+    if let Err(answered) = admitted {
+        return answered;
+    }
+    if merchant.suspended {
         return caller.say(app, Code::NOT_AUTHORISED, "this merchant is suspended; ask the platform");
     }
-    let read = Content::read(product, &envelope.body, &app.policy)
-        .and_then(|content| store_for(&caller.merchant, &content).map(|store| (content, store)));
     let (content, store) = match read {
         Ok(read) => read,
         Err(error) => return caller.refuse(app, &error),
     };
-    let create = Create {
-        merchant: caller.merchant.clone(),
-        store,
-        key_id: caller.key.id.clone(),
-        content,
-        raw: envelope.signed.to_owned(),
-    };
+    let create =
+        Create { merchant, store, key_id: caller.key.id.clone(), content, raw: envelope.signed.to_owned() };
     let placed = in_time(app, place(app, create)).await.unwrap_or(orders::Placed::Doubt);
     placed_answer(app, &caller, placed)
 }
@@ -208,19 +229,24 @@ fn placed_answer(app: &App, caller: &Caller, placed: orders::Placed) -> Answered
     }
 }
 
-async fn ask(app: &Arc<App>, platform: &str, document: &[u8], address: IpAddr) -> Answered {
-    let (caller, envelope) = match verify(app, platform, document, address) {
+async fn ask<T>(app: &Arc<App>, platform: &str, request: &Signed<T>) -> Answered {
+    let (mut caller, envelope) = match verify(app, platform, &request.document, request.address) {
         Ok(verified) => verified,
         Err(answered) => return answered,
     };
+    let merchant = caller.merchant.clone();
+    if let Err(answered) = caller.admit(app, app.limits.request(&merchant.platform, Some(&merchant))).await {
+        return answered;
+    }
     let locator = match locator(&envelope.body) {
         Ok(locator) => locator,
         Err(error) => return caller.refuse(app, &error),
     };
-    match in_time(app, query(app, &caller.merchant, &locator)).await.unwrap_or(Ok(Answer::Doubt)) {
+    match in_time(app, query(app, &merchant, &locator)).await.unwrap_or(Ok(Answer::Doubt)) {
         Ok(Answer::State(order)) => caller.answer(app, Code::SUCCESS, &state_body(&order)),
         Ok(Answer::NoSuchOrder) => caller.say(app, Code::NO_SUCH_ORDER, "no such order"),
         Ok(Answer::Doubt) => caller.doubt(app),
+        Ok(Answer::Over(refusal)) => caller.over(app, refusal),
         Err(error) => {
             tracing::error!(%error, "a query could not be looked up");
             caller.busy(app)
@@ -245,7 +271,8 @@ fn locator(body: &Object<'_>) -> Result<Locator, FieldError> {
 /// `body`, which holds `code`, as the answer to `partner_no`, signed with `sign_key`.
 pub(super) fn sealed(app: &App, partner_no: &str, sign_key: &str, code: Code, body: &str) -> Answered {
     let header = envelope::response_header(partner_no, &app.chance.id(), app.clock.now());
-    Answered { document: envelope::seal(Side::Response, &header, body, sign_key), code }
+    let document = envelope::seal(Side::Response, &header, body, sign_key);
+    Answered { document, code, limits: Box::default() }
 }
 
 /// Code and message as a body. Messages are cut to the protocol's 100 characters.

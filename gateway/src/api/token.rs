@@ -17,11 +17,12 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::edge::address::client_address;
-use super::rest::{Problem, any_other, whole_seconds};
+use super::rest::{Problem, any_other};
 use crate::app::App;
 use crate::directory::access::{Caller, Scope, Scopes};
 use crate::directory::api_keys;
 use crate::directory::tokens::{Audience, Grant, LIFETIME};
+use crate::error::whole_seconds;
 
 const CHALLENGE: &str = "Basic realm=\"scangate\"";
 

@@ -34,6 +34,7 @@ pub fn check(config: &Config, serving: bool, problems: &mut Vec<Problem>) {
     checker.secrets();
     checker.upstream();
     checker.signed_and_orders();
+    checker.limits_and_redis();
     checker.deliveries();
     checker.log();
     checker.relations();
@@ -160,6 +161,25 @@ impl Checker<'_> {
         self.lasts("orders.query_min_interval", orders.query_min_interval, Duration::ZERO, HOUR);
         self.lasts("orders.return_query_timeout", orders.return_query_timeout, MILLISECOND, MINUTE);
         self.lasts("orders.return_query_interval", orders.return_query_interval, Duration::ZERO, HOUR);
+    }
+
+    fn limits_and_redis(&mut self) {
+        let (limits, redis) = (&self.config.limits, &self.config.redis);
+        self.within("limits.nodes", limits.nodes.get(), 1, 1000);
+        let problem = match redis.url.expose() {
+            "" => None,
+            url => crate::redis::check_url(url).err(),
+        };
+        let remedy = "Write it like redis://user:password@host:6379/0, or leave it empty";
+        self.require(problem.is_none(), "redis.url", problem.unwrap_or_default(), remedy);
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '.');
+        self.require(
+            (1..=40).contains(&redis.prefix.len()) && redis.prefix.chars().all(is_plain),
+            "redis.prefix",
+            "is not a prefix for keys",
+            "Use 1 to 40 letters, digits and - _ : .",
+        );
+        self.lasts("redis.deadline", redis.deadline, MILLISECOND, 10 * SECOND);
     }
 
     fn deliveries(&mut self) {

@@ -19,7 +19,7 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "SCANGATE_";
 
 /// What errors must not repeat.
-const SECRET: [&str; 2] = ["store.url", "secrets.master_key"];
+const SECRET: [&str; 3] = ["store.url", "secrets.master_key", "redis.url"];
 
 /// Where settings are read from, beyond the defaults. The later beats the earlier.
 #[derive(Clone, Default)]
@@ -122,6 +122,7 @@ fn reason(kind: Kind, is_secret: bool) -> String {
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
             let expected = match expected.as_str() {
                 "u32" | "u64" | "usize" => "a whole number, not negative",
+                "a nonzero u32" => "a whole number, not 0",
                 "f64" => "a number",
                 "a sequence" => "a list",
                 other => other,

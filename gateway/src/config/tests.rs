@@ -299,7 +299,8 @@ fn secrets_are_never_shown() {
         format!("postgres://gate:{secret}@db.internal/scangate"),
         format!("postgresql://db.internal/scangate?user=gate&password={secret}"),
     ] {
-        let file = format!("[store]\nurl = \"{url}\"\n[secrets]\nmaster_key = \"{secret}\"\n");
+        let redis = format!("[redis]\nurl = \"redis://gate:{secret}@cache.internal/0\"\n");
+        let file = format!("[store]\nurl = \"{url}\"\n[secrets]\nmaster_key = \"{secret}\"\n{redis}");
         let config = Setup::new(&file, &[]).config();
         assert_eq!(config.secrets.master_key.expose(), secret);
         let StoreUrl::Postgres(whole) = &config.store.url else { panic!("it is PostgreSQL's") };
@@ -316,6 +317,9 @@ fn problems_with_secrets_do_not_repeat_them() {
         "[secrets]\nmaster_key = 71530",
         "[secrets]\nmaster_key = [\"71530\"]",
         "[store]\nurl = 71530",
+        "[redis]\nurl = 71530",
+        "[redis]\nurl = \"http://root:71530@host\"",
+        "[redis]\nurl = \"redis://root:71530@ho st\"",
         "[store]\nurl = \"mysql://root:71530@host/db\"",
         "[store]\nurl = \"postgres://root:71530@host\"",
         "[store]\nurl = \"postgres://root:71530@ho st/db\"",
@@ -324,6 +328,35 @@ fn problems_with_secrets_do_not_repeat_them() {
         let problem = Setup::new(file, &[]).load().expect_err("each is wrong").to_string();
         assert!(!problem.contains("71530"), "{problem}");
     }
+}
+
+#[test]
+fn limits_are_quotas_and_wrong_ones_are_told_with_an_example() {
+    let config = Setup::new("[limits]\nmerchant = \"5/10s\"", &[("SCANGATE_LIMITS__STORE", "1/1m")]).config();
+    assert_eq!(
+        (config.limits.merchant.to_string(), config.limits.store.to_string()),
+        ("5/10s".into(), "1/1m".into())
+    );
+    assert_eq!(config.limits.nodes.get(), 1);
+    assert!(config.redis.url.is_empty(), "no Redis is needed");
+    assert_eq!(config.redis.deadline, Duration::from_millis(20));
+    let wrong = "[limits]\nmerchant = \"many\"\nstore = \"0/1s\"\nnodes = 0\n[redis]\nprefix = \"a b\"\ndeadline = \"1h\"";
+    let problems = Setup::new(wrong, &[]).problems();
+    let told: Vec<(&str, &str)> =
+        problems.iter().map(|(path, _, text)| (path.as_str(), text.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "limits.merchant",
+                "is not a quota such as \"200/1s\" or \"60/1m\". The default is merchant = \"200/1s\""
+            ),
+            ("limits.store", "allows less than 1 or more than 1000000. The default is store = \"100/1s\""),
+            ("limits.nodes", "is signed int `0` instead of a whole number, not 0. The default is nodes = 1"),
+            ("redis.prefix", "is not a prefix for keys. Use 1 to 40 letters, digits and - _ : ."),
+            ("redis.deadline", "is 1h. Choose between 1ms and 10s"),
+        ]
+    );
 }
 
 #[test]

@@ -84,6 +84,8 @@ pub async fn prepare(app: &App, caller: &Caller, issued: &Issued, at: &str) -> R
         version: 1,
         mode: caller.mode,
         numbers_of: None,
+        limit_count: None,
+        limit_window_ms: None,
     };
     let key = sign_keys::row(app, Owner::Account(&row.id), 1, &issued.sign_key);
     Ok(NewAccount { row, key })

@@ -11,12 +11,13 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{EntityTrait, IdenStatic, Iterable, ModelTrait};
 
+use super::versions;
 use crate::app::App;
 use crate::entity::{audit_entry, kept_answer, platform};
 use crate::error::Error;
 use crate::ledger::{Lane, LedgerError, RowStatement};
 
-/// What this node has to look at again after a change, to act on it at once.
+/// What has to be looked at again after a change: at once by the node that makes it, within seconds by all others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refresh {
     Merchant(String),
@@ -24,6 +25,7 @@ pub enum Refresh {
     ApiKey(String),
     /// All of a merchant's.
     ApiKeysOf(String),
+    Everybody,
 }
 
 /// A change that is ready to be written.
@@ -111,7 +113,7 @@ impl Plan {
         let entry = insert_if::<audit_entry::Entity>(&self.entry, std::mem::take(&mut self.conditions));
         let mut statements = vec![count(&self.entry.platform_id), RowStatement::Insert(entry)];
         statements.append(&mut self.statements);
-        let written = room.rows(statements).await;
+        let written = room.rows(versions::counted(statements, &self.refresh)).await;
         if matches!(written, Ok(_) | Err(LedgerError::InDoubt)) {
             self.take_effect(app).await;
         }
@@ -133,6 +135,7 @@ impl Plan {
                 tracing::error!(?what, error = %format!("{error:#}"), "a change is written and could not be loaded");
             }
         }
+        versions::announce(app);
     }
 
     fn entry_stands(&self) -> Expr {

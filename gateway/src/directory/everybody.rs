@@ -5,15 +5,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::api_keys::{ApiKey, KeyHash};
-use super::{Account, Merchant, take_over};
+use super::{Account, Merchant, Platform, take_over};
 
 /// Everybody, as last looked at in the store.
 #[derive(Default)]
 pub(super) struct Everybody {
-    /// By id.
-    pub slugs: HashMap<String, String>,
-    /// By slug and partnerNo.
-    pub platforms: HashMap<String, HashMap<String, Arc<Merchant>>>,
+    pub platforms: HashMap<String, Arc<Platform>>,
+    /// By the platform's slug and partnerNo.
+    pub by_partner_no: HashMap<String, HashMap<String, Arc<Merchant>>>,
     pub merchants: HashMap<String, Arc<Merchant>>,
     pub accounts: HashMap<String, Arc<Account>>,
     pub api_keys: HashMap<KeyHash, Arc<ApiKey>>,
@@ -23,12 +22,12 @@ pub(super) struct Everybody {
 
 impl Everybody {
     pub fn put_merchant(&mut self, merchant: Merchant) {
-        let Some(slug) = self.slugs.get(&merchant.platform_id).cloned() else { return };
         if let Some(before) = self.merchants.get(&merchant.id) {
             merchant.take_over(before);
         }
         let merchant = Arc::new(merchant);
-        self.platforms.entry(slug).or_default().insert(merchant.partner_no.clone(), Arc::clone(&merchant));
+        let of_platform = self.by_partner_no.entry(merchant.platform.slug.clone()).or_default();
+        of_platform.insert(merchant.partner_no.clone(), Arc::clone(&merchant));
         self.merchants.insert(merchant.id.clone(), merchant);
     }
 

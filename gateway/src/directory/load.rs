@@ -17,28 +17,45 @@ use super::everybody::Everybody;
 use super::networks;
 use super::usage::LastUse;
 use super::vault::Vault;
-use super::{Account, Freshness, Merchant, SignKey, Store};
+use super::{Account, Directory, Freshness, Merchant, Platform, SignKey, Store};
 use crate::entity::{account, api_key, merchant, platform, sign_key, store};
+use crate::limits::{Limits, Quota};
 
-pub(super) async fn everybody(read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<Everybody> {
-    let mut keys = keys(read, vault, sign_key::Entity::find()).await?;
+/// What is needed to read them.
+pub(super) struct Source<'a> {
+    pub read: &'a DatabaseConnection,
+    pub vault: &'a Vault,
+    /// Knows the buckets that are in use.
+    pub limits: &'a Limits,
+}
+
+pub(super) async fn everybody(source: &Source<'_>) -> anyhow::Result<Everybody> {
+    let read = source.read;
+    let mut keys = keys(source, sign_key::Entity::find()).await?;
     let mut all = Everybody::default();
     for row in account::Entity::find().all(read).await? {
         let keys = keys.remove(&row.id).unwrap_or_default();
-        let account = account_of(row, keys)?;
+        let account = account_of(row, keys, source.limits)?;
         all.accounts.insert(account.id.clone(), Arc::new(account));
     }
-    let mut stores: HashMap<String, HashMap<String, Arc<Store>>> = HashMap::new();
-    for row in store::Entity::find().all(read).await? {
-        let merchant_id = row.merchant_id.clone();
-        let account = all.accounts.get(&row.account_id).cloned();
-        let store = store_of(row, account)?;
-        stores.entry(merchant_id).or_default().insert(store.store_no.clone(), Arc::new(store));
+    for row in platform::Entity::find().all(read).await? {
+        let own = own_quota("platform", &row.id, row.limit_count, row.limit_window_ms);
+        let bucket = source.limits.platform_bucket(&row.id, own);
+        all.platforms.insert(row.id.clone(), Arc::new(Platform { id: row.id, slug: row.slug, bucket }));
     }
-    all.slugs = platform::Entity::find().all(read).await?.into_iter().map(|row| (row.id, row.slug)).collect();
+    let mut stores: HashMap<String, Vec<store::Model>> = HashMap::new();
+    for row in store::Entity::find().all(read).await? {
+        stores.entry(row.merchant_id.clone()).or_default().push(row);
+    }
     for row in merchant::Entity::find().all(read).await? {
-        let (keys, stores) = (keys.remove(&row.id), stores.remove(&row.id));
-        all.put_merchant(merchant_of(row, keys.unwrap_or_default(), stores.unwrap_or_default())?);
+        let platform = all.platforms.get(&row.platform_id).cloned();
+        let keys = keys.remove(&row.id).unwrap_or_default();
+        let mut merchant = merchant_of(row, platform, keys, source.limits)?;
+        for row in stores.remove(&merchant.id).unwrap_or_default() {
+            let account = all.accounts.get(&row.account_id).cloned();
+            put_store(&mut merchant, row, account, source.limits)?;
+        }
+        all.put_merchant(merchant);
     }
     for row in api_key::Entity::find().all(read).await? {
         all.put_api_key(ApiKey::of(row)?);
@@ -48,34 +65,30 @@ pub(super) async fn everybody(read: &DatabaseConnection, vault: &Vault) -> anyho
 
 /// One merchant with its stores and keys, as they stand now.
 pub(super) async fn merchant(
-    read: &DatabaseConnection,
-    vault: &Vault,
+    source: &Source<'_>,
     id: &str,
-    account: impl Fn(&str) -> Option<Arc<Account>>,
+    known: &Directory,
 ) -> anyhow::Result<Option<Merchant>> {
+    let read = source.read;
     // Across tenants: the id is that of a merchant just changed by its own platform.
     let Some(row) = merchant::Entity::find_by_id(id).one(read).await? else { return Ok(None) };
     let own = sign_key::Entity::find().filter(sign_key::Column::OwnerId.eq(id));
-    let keys = keys(read, vault, own).await?.remove(id).unwrap_or_default();
-    let mut stores = HashMap::new();
+    let keys = keys(source, own).await?.remove(id).unwrap_or_default();
+    let platform = known.platform_by_id(&row.platform_id);
+    let mut merchant = merchant_of(row, platform, keys, source.limits)?;
     for row in store::Entity::find().filter(store::Column::MerchantId.eq(id)).all(read).await? {
-        let account = account(&row.account_id);
-        let store = store_of(row, account)?;
-        stores.insert(store.store_no.clone(), Arc::new(store));
+        let account = known.account(&row.account_id);
+        put_store(&mut merchant, row, account, source.limits)?;
     }
-    merchant_of(row, keys, stores).map(Some)
+    Ok(Some(merchant))
 }
 
 /// One account with its keys, as it stands now.
-pub(super) async fn account(
-    read: &DatabaseConnection,
-    vault: &Vault,
-    id: &str,
-) -> anyhow::Result<Option<Account>> {
-    let Some(row) = account::Entity::find_by_id(id).one(read).await? else { return Ok(None) };
+pub(super) async fn account(source: &Source<'_>, id: &str) -> anyhow::Result<Option<Account>> {
+    let Some(row) = account::Entity::find_by_id(id).one(source.read).await? else { return Ok(None) };
     let own = sign_key::Entity::find().filter(sign_key::Column::OwnerId.eq(id));
-    let keys = keys(read, vault, own).await?.remove(id).unwrap_or_default();
-    account_of(row, keys).map(Some)
+    let keys = keys(source, own).await?.remove(id).unwrap_or_default();
+    account_of(row, keys, source.limits).map(Some)
 }
 
 pub(super) async fn api_keys(
@@ -86,20 +99,38 @@ pub(super) async fn api_keys(
     rows.into_iter().map(ApiKey::of).collect()
 }
 
-fn account_of(row: account::Model, keys: Vec<SignKey>) -> anyhow::Result<Account> {
+/// A quota of a row's own. One that cannot be read must not keep everybody from being served.
+fn own_quota(kind: &str, id: &str, count: Option<i64>, window_ms: Option<i64>) -> Option<Quota> {
+    Quota::of_columns(count, window_ms).unwrap_or_else(|error| {
+        tracing::error!(kind, id, %error, "a limit of its own is not one; the gateway's holds");
+        None
+    })
+}
+
+fn account_of(row: account::Model, keys: Vec<SignKey>, limits: &Limits) -> anyhow::Result<Account> {
     if keys.is_empty() {
         bail!("account {} has no sign key", row.name);
     }
     let base_url =
         Url::parse(&row.base_url).with_context(|| format!("the base URL of account {}", row.name))?;
-    Ok(Account { id: row.id, base_url, partner_no: row.partner_no, numbers_of: row.numbers_of, keys })
+    let own = own_quota("account", &row.id, row.limit_count, row.limit_window_ms);
+    let budget = limits.account_budget(&row.platform_id, &row.id, own);
+    let (partner_no, numbers_of) = (row.partner_no, row.numbers_of);
+    Ok(Account { id: row.id, base_url, partner_no, numbers_of, keys, budget })
 }
 
-fn store_of(row: store::Model, account: Option<Arc<Account>>) -> anyhow::Result<Store> {
+fn put_store(
+    merchant: &mut Merchant,
+    row: store::Model,
+    account: Option<Arc<Account>>,
+    limits: &Limits,
+) -> anyhow::Result<()> {
     let account = account.with_context(|| format!("store {} has no account", row.id))?;
     let wallets =
         row.wallets.split(',').map(|name| Wallet::parse(name).with_context(|| format!("wallet {name}")));
-    Ok(Store {
+    let own = own_quota("store", &row.id, row.limit_count, row.limit_window_ms);
+    let bucket = limits.store_bucket(&merchant.platform_id, &merchant.bucket, &row.id, own);
+    let store = Store {
         currency: Currency::parse(&row.currency).with_context(|| format!("currency {}", row.currency))?,
         wallets: wallets.collect::<anyhow::Result<_>>()?,
         enabled: row.status == "active",
@@ -107,17 +138,24 @@ fn store_of(row: store::Model, account: Option<Arc<Account>>) -> anyhow::Result<
         store_no: row.store_no,
         upstream_store_no: row.upstream_store_no,
         account,
-    })
+        bucket,
+    };
+    merchant.stores.insert(store.store_no.clone(), Arc::new(store));
+    Ok(())
 }
 
 fn merchant_of(
     row: merchant::Model,
+    platform: Option<Arc<Platform>>,
     keys: Vec<SignKey>,
-    stores: HashMap<String, Arc<Store>>,
+    limits: &Limits,
 ) -> anyhow::Result<Merchant> {
     if keys.is_empty() {
         bail!("merchant {} has no sign key", row.partner_no);
     }
+    let platform = platform.with_context(|| format!("merchant {} has no platform", row.partner_no))?;
+    let own = own_quota("merchant", &row.id, row.limit_count, row.limit_window_ms);
+    let bucket = limits.merchant_bucket(&platform, &row.id, own);
     let freshness = match row.freshness_mode.as_deref() {
         None => None,
         Some("enforce") => Some(Freshness::Enforce),
@@ -125,7 +163,7 @@ fn merchant_of(
         Some(other) => bail!("freshness mode {other}"),
     };
     Ok(Merchant {
-        stores,
+        stores: HashMap::new(),
         mode: row.mode,
         suspended: row.status == "suspended",
         freshness_window: row.freshness_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis),
@@ -134,6 +172,8 @@ fn merchant_of(
             .with_context(|| format!("the addresses of merchant {}", row.partner_no))?,
         id: row.id,
         platform_id: row.platform_id,
+        platform,
+        bucket,
         partner_no: row.partner_no,
         keys,
         last_key: AtomicUsize::new(usize::MAX),
@@ -142,13 +182,12 @@ fn merchant_of(
 
 /// Opened sign keys by owner, current version first.
 async fn keys(
-    read: &DatabaseConnection,
-    vault: &Vault,
+    source: &Source<'_>,
     of: Select<sign_key::Entity>,
 ) -> anyhow::Result<HashMap<String, Vec<SignKey>>> {
     let mut keys: HashMap<String, Vec<SignKey>> = HashMap::new();
-    for row in of.order_by_desc(sign_key::Column::Version).all(read).await? {
-        let text = vault.open(&row.id, &row.sealed)?;
+    for row in of.order_by_desc(sign_key::Column::Version).all(source.read).await? {
+        let text = source.vault.open(&row.id, &row.sealed)?;
         let text =
             String::from_utf8(text.to_vec()).with_context(|| format!("sign key {} is not text", row.id))?;
         let last_use = Arc::new(LastUse::new(row.last_used_at));

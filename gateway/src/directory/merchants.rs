@@ -73,6 +73,8 @@ pub async fn create(
         version: 1,
         offboarded_at: None,
         allowed_addresses: None,
+        limit_count: None,
+        limit_window_ms: None,
     };
     let subject = Subject { kind: "merchant", id: &row.id, merchant_id: Some(&row.id) };
     let sign_key = chance::sign_key();

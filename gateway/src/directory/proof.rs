@@ -6,6 +6,7 @@ use std::fmt;
 use crate::app::App;
 use crate::entity::store;
 use crate::error::Error;
+use crate::limits::Priority;
 use crate::orders::content::BodyText;
 use crate::upstream::{self, Heard, QUERY_PATH};
 
@@ -40,6 +41,9 @@ impl fmt::Display for Proof {
 /// Ask the upstream with the key of the store's account.
 pub async fn prove(app: &App, store: &store::Model) -> Result<Proof, Error> {
     let account = app.directory.account(&store.account_id).ok_or(Error::NotFound)?;
+    if let Err(refusal) = app.limits.call(&account, Priority::Query).await {
+        return Ok(Proof::Unknown { code: None, why: refusal.text() });
+    }
     let mut body = BodyText::default();
     body.text("storeNo", &store.upstream_store_no);
     // An id of ours, made for this question: nothing was ever placed under it.

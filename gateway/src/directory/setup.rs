@@ -15,10 +15,11 @@ use url::Url;
 
 use super::access::Mode;
 use super::acts::{self, Act, Actor};
-use super::change::count;
+use super::change::{Refresh, count};
 use super::networks;
 use super::operators::password::Passwords;
 use super::vault::Vault;
+use super::versions;
 use crate::app::App;
 use crate::chance::{self, Chance};
 use crate::config;
@@ -204,6 +205,7 @@ impl<'a> Workshop<'a> {
             rows.push(acts::entry(&self.by, act, self.chance, self.now));
         }
         if !rows.is_empty() {
+            let rows = versions::counted(rows, &[Refresh::Everybody]);
             self.ledger.room(Lane::Bulk, "directory")?.rows(rows).await?;
         }
         Ok(made)
@@ -243,7 +245,7 @@ impl<'a> Workshop<'a> {
                 .await
                 .with_context(|| format!("merchant {}", merchant.partner_no))?;
         }
-        for (account, (_, id)) in description.account.iter().zip(&accounts) {
+        for (account, (_, (id, _))) in description.account.iter().zip(&accounts) {
             if let Some(partner_no) = &account.numbers_of {
                 ensure!(
                     description.merchant.iter().any(|merchant| merchant.partner_no == *partner_no),
@@ -269,6 +271,8 @@ impl<'a> Workshop<'a> {
             name: description.name.clone().unwrap_or_else(|| slug.clone()),
             created_at: self.now,
             changes: 0,
+            limit_count: None,
+            limit_window_ms: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<platform::Entity>(&[row]));
@@ -310,6 +314,8 @@ impl<'a> Workshop<'a> {
             version: 1,
             mode,
             numbers_of: None,
+            limit_count: None,
+            limit_window_ms: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<account::Entity>(&[row]));
@@ -386,6 +392,8 @@ impl<'a> Workshop<'a> {
             version: 1,
             offboarded_at: None,
             allowed_addresses,
+            limit_count: None,
+            limit_window_ms: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<merchant::Entity>(&[row]));
@@ -452,6 +460,8 @@ impl<'a> Workshop<'a> {
             status: "active".into(),
             created_at: self.now,
             version: 1,
+            limit_count: None,
+            limit_window_ms: None,
         }]));
         made.stores.push(description.store_no.clone());
         Ok(())

@@ -124,6 +124,8 @@ pub async fn prepare(
         status: "active".to_owned(),
         created_at: app.clock.now_ms(),
         version: 1,
+        limit_count: None,
+        limit_window_ms: None,
     };
     numbers_are_free(app, &row, at).await?;
     Ok(NewStore { row, account })

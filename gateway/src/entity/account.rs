@@ -17,6 +17,8 @@ pub struct Model {
     pub version: i64,
     pub mode: Mode,
     pub numbers_of: Option<String>,
+    pub limit_count: Option<i64>,
+    pub limit_window_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -21,6 +21,8 @@ pub struct Model {
     pub version: i64,
     pub offboarded_at: Option<i64>,
     pub allowed_addresses: Option<String>,
+    pub limit_count: Option<i64>,
+    pub limit_window_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

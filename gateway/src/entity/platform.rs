@@ -11,6 +11,8 @@ pub struct Model {
     pub name: String,
     pub created_at: i64,
     pub changes: i64,
+    pub limit_count: Option<i64>,
+    pub limit_window_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

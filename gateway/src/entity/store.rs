@@ -22,6 +22,8 @@ pub struct Model {
     pub status: String,
     pub created_at: i64,
     pub version: i64,
+    pub limit_count: Option<i64>,
+    pub limit_window_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,7 @@ use super::{fact_now, room, settle};
 use crate::app::App;
 use crate::callback::Token;
 use crate::entity::submission;
+use crate::limits::Refusal;
 use crate::upstream;
 
 /// What the upstream is told.
@@ -22,6 +23,8 @@ pub enum Heard {
     NotGenuine,
     /// It could not be kept just now; the upstream will come again.
     Busy,
+    /// Too many at once; the same.
+    Over(Refusal),
 }
 
 /// Take what was posted to the notify URL of `token`. Runs in a task of its own from the first write on.
@@ -37,6 +40,9 @@ pub async fn take(app: &Arc<App>, token: &Token, document: &[u8]) -> Heard {
     let Some(submission) = found.filter(|submission| token.matches(&submission.notify_hash)) else {
         return Heard::UnknownToken;
     };
+    if let Err(refusal) = app.limits.callback() {
+        return Heard::Over(refusal);
+    }
     let Some(account) = app.directory.account(&submission.account_id) else {
         tracing::error!(submission = %submission.id, "a notice for an account that is gone");
         return Heard::Busy;

@@ -14,6 +14,7 @@ use super::{fact_now, reread, room, settle};
 use crate::app::App;
 use crate::directory::Merchant;
 use crate::entity::{order, submission};
+use crate::limits::{Priority, Refusal};
 use crate::upstream::{self, Heard, QUERY_PATH};
 
 /// Submissions of one order that are asked about at a time.
@@ -34,6 +35,8 @@ pub enum Answer {
     NoSuchOrder,
     /// We do not know for certain.
     Doubt,
+    /// The account's budget is used up: it was not asked.
+    Over(Refusal),
 }
 
 /// What came of asking the upstream.
@@ -42,16 +45,35 @@ pub enum Asked {
     /// It answered, now or a moment ago; the order as it stands after that.
     Answered(order::Model),
     NoAnswer(order::Model),
+    /// It was not asked, or not about all: the account's budget is used up.
+    Over(order::Model, Refusal),
 }
 
-/// Per order, when it was last asked about and whether there was an answer.
+impl Asked {
+    /// The order as it stands.
+    pub fn into_order(self) -> order::Model {
+        match self {
+            Self::Answered(order) | Self::NoAnswer(order) | Self::Over(order, _) => order,
+        }
+    }
+}
+
+/// What came of one question, or of all about one order.
+#[derive(Debug, Clone, Copy)]
+enum Reply {
+    Answered,
+    Silence,
+    Over(Refusal),
+}
+
+/// Per order, when it was last asked about and what came of it.
 #[derive(Default)]
 pub struct Questions(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Last>>>>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Last {
     at: Instant,
-    answered: bool,
+    reply: Reply,
 }
 
 /// Orders remembered at most; idle ones are forgotten first.
@@ -93,9 +115,10 @@ pub async fn query(app: &Arc<App>, merchant: &Merchant, locator: &Locator) -> Re
     if order.status().has_money() {
         return Ok(Answer::State(Box::new(order)));
     }
-    let (order, answered) = match ask(app, &order).await {
+    let (order, answered) = match ask(app, &order, Priority::Query).await {
         Asked::Answered(order) => (order, true),
-        Asked::NoAnswer(order) => (order, false),
+        Asked::Over(order, refusal) if !order.status().has_money() => return Ok(Answer::Over(refusal)),
+        Asked::NoAnswer(order) | Asked::Over(order, _) => (order, false),
     };
     Ok(match order.status() {
         status if status.has_money() => Answer::State(Box::new(order)),
@@ -106,13 +129,18 @@ pub async fn query(app: &Arc<App>, merchant: &Merchant, locator: &Locator) -> Re
     })
 }
 
-/// Ask the upstream about an order and settle what it says.
-pub async fn ask(app: &Arc<App>, order: &order::Model) -> Asked {
-    ask_within(app, order, app.config.orders.query_min_interval).await
+/// Ask the upstream about an order and settle what it says. `priority` says who is waiting for it.
+pub async fn ask(app: &Arc<App>, order: &order::Model, priority: Priority) -> Asked {
+    ask_within(app, order, app.config.orders.query_min_interval, priority).await
 }
 
 /// The same, unless it was asked about within `interval`.
-pub async fn ask_within(app: &Arc<App>, order: &order::Model, interval: Duration) -> Asked {
+pub async fn ask_within(
+    app: &Arc<App>,
+    order: &order::Model,
+    interval: Duration,
+    priority: Priority,
+) -> Asked {
     let app = app.clone();
     let order = order.clone();
     let fallback = order.clone();
@@ -121,11 +149,14 @@ pub async fn ask_within(app: &Arc<App>, order: &order::Model, interval: Duration
         let question = app.questions.about(&order.id, interval.max(app.config.orders.return_query_interval));
         let mut last = question.lock().await;
         if let Some(last) = last.filter(|last| last.at.elapsed() < interval) {
-            return asked(&app, &order, last.answered).await;
+            return asked(&app, &order, last.reply).await;
         }
-        let answered = ask_each(&app, &order).await;
-        *last = Some(Last { at: Instant::now(), answered });
-        asked(&app, &order, answered).await
+        let reply = ask_each(&app, &order, priority).await;
+        // Who was not asked may be asked as soon as the budget allows.
+        if !matches!(reply, Reply::Over(_)) {
+            *last = Some(Last { at: Instant::now(), reply });
+        }
+        asked(&app, &order, reply).await
     });
     task.await.unwrap_or(Asked::NoAnswer(fallback))
 }
@@ -134,41 +165,58 @@ pub async fn ask_within(app: &Arc<App>, order: &order::Model, interval: Duration
 /// asked about now.
 pub fn ask_later(app: &Arc<App>, order: &order::Model) {
     let (task_app, order) = (app.clone(), order.clone());
-    app.tasks.spawn(async move { ask_within(&task_app, &order, Duration::ZERO).await });
+    app.tasks.spawn(async move { ask_within(&task_app, &order, Duration::ZERO, Priority::Reconcile).await });
 }
 
-async fn asked(app: &App, order: &order::Model, answered: bool) -> Asked {
-    match reread(app, &order.id).await {
-        Ok(order) if answered => Asked::Answered(order),
-        Ok(order) => Asked::NoAnswer(order),
-        Err(error) => {
+async fn asked(app: &App, order: &order::Model, reply: Reply) -> Asked {
+    match (reread(app, &order.id).await, reply) {
+        (Ok(order), Reply::Answered) => Asked::Answered(order),
+        (Ok(order), Reply::Silence) => Asked::NoAnswer(order),
+        (Ok(order), Reply::Over(refusal)) => Asked::Over(order, refusal),
+        (Err(error), _) => {
             tracing::error!(order = %order.id, %error, "an order could not be read again");
             Asked::NoAnswer(order.clone())
         }
     }
 }
 
-/// Ask about the submissions that money could come through, side by side. Whether all were answered.
-async fn ask_each(app: &Arc<App>, order: &order::Model) -> bool {
+/// Ask about the submissions that money could come through, side by side. Answered: all of them.
+async fn ask_each(app: &Arc<App>, order: &order::Model, priority: Priority) -> Reply {
     let mut submissions = match submission::Entity::of_order(&order.id).all(&app.store.read).await {
         Ok(submissions) => submissions,
         Err(error) => {
             tracing::error!(order = %order.id, %error, "the order's submissions could not be read");
-            return false;
+            return Reply::Silence;
         }
     };
     // Those that money can still come through first; within each kind the newest.
     submissions.sort_by_key(|submission| !submission.state.is_open());
-    let questions =
-        submissions.iter().take(SUBMISSIONS_ASKED).map(|submission| ask_one(app, order, submission));
-    futures_util::future::join_all(questions).await.into_iter().all(|answered| answered)
+    let questions = submissions
+        .iter()
+        .take(SUBMISSIONS_ASKED)
+        .map(|submission| ask_one(app, order, submission, priority));
+    let replies = futures_util::future::join_all(questions).await;
+    let worst = |so_far, reply| match (so_far, reply) {
+        (Reply::Over(refusal), _) | (_, Reply::Over(refusal)) => Reply::Over(refusal),
+        (Reply::Silence, _) | (_, Reply::Silence) => Reply::Silence,
+        (Reply::Answered, Reply::Answered) => Reply::Answered,
+    };
+    replies.into_iter().fold(Reply::Answered, worst)
 }
 
-async fn ask_one(app: &Arc<App>, order: &order::Model, submission: &submission::Model) -> bool {
+async fn ask_one(
+    app: &Arc<App>,
+    order: &order::Model,
+    submission: &submission::Model,
+    priority: Priority,
+) -> Reply {
     let (Some(account), Ok(room)) = (app.directory.account(&submission.account_id), room(app, &order.id))
     else {
-        return false;
+        return Reply::Silence;
     };
+    if let Err(refusal) = app.limits.call(&account, priority).await {
+        return Reply::Over(refusal);
+    }
     let mut body = BodyText::default();
     body.text("storeNo", &submission.upstream_store_no);
     body.text("partnerOrderNo", submission.sent_number());
@@ -187,20 +235,21 @@ async fn ask_one(app: &Arc<App>, order: &order::Model, submission: &submission::
         Heard::Said(said) if upstream::is_no_such_order(said.code) => (Told::NoSuchOrder, said.raw),
         Heard::Said(said) => {
             tracing::warn!(order = %order.id, code = said.code, "the upstream did not answer a query");
-            return false;
+            return Reply::Silence;
         }
         Heard::Nothing { why, .. } => {
             tracing::warn!(order = %order.id, why, "the upstream did not answer a query");
-            return false;
+            return Reply::Silence;
         }
     };
     let took = Some(app.clock.now_ms() - asked_at);
     let fact = fact_now(app, Source::Query, told, Some(raw), took);
     match settle(app, room, submission, fact).await {
-        Ok(settled) => !settled.held,
+        Ok(settled) if settled.held => Reply::Silence,
+        Ok(_) => Reply::Answered,
         Err(error) => {
             tracing::error!(order = %order.id, %error, "what the upstream said to a query could not be kept");
-            false
+            Reply::Silence
         }
     }
 }

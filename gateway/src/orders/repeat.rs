@@ -15,6 +15,7 @@ use super::{Placed, reread, room, submission_of};
 use crate::app::App;
 use crate::entity::order;
 use crate::ledger::{Changes, LedgerError, Target};
+use crate::limits::Priority;
 
 /// How often a create that another node is making is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -105,7 +106,7 @@ fn first_answer(create: &Create, order: &order::Model) -> Option<Placed> {
 /// In doubt, or open without a payUrl: the upstream is asked first. Only an order that is not paid gets a new
 /// submission, and only where nothing happens until the payer acts.
 async fn after_asking(app: &Arc<App>, create: &Create, order: &order::Model) -> Placed {
-    let Asked::Answered(order) = ask(app, order).await else {
+    let Asked::Answered(order) = ask(app, order, Priority::Create).await else {
         return Placed::Doubt;
     };
     let is_refused = order.status() == OrderStatus::Refused;

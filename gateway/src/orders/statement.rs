@@ -113,6 +113,8 @@ mod tests {
             status: "active".into(),
             created_at: 0,
             version: 1,
+            limit_count: None,
+            limit_window_ms: None,
         };
         Day::of("m", store, date).expect("a known zone")
     }

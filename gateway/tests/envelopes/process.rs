@@ -32,6 +32,10 @@ impl Demo {
         // The allocator gives back at once what is freed and takes no more than is asked for: what is measured is
         // what is kept, within a MiB or two, and not what it holds in reserve.
         command.env_clear().env("MIMALLOC_PURGE_DELAY", "0").env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
+        // One merchant and one stranger send thousands of requests in a second.
+        for limit in ["PLATFORM", "MERCHANT", "STORE", "ACCOUNT", "FAILED_AUTHENTICATIONS"] {
+            command.env(format!("SCANGATE_LIMITS__{limit}"), "1000000/1s");
+        }
         command.args(["demo", "--data"]).arg(folder.path());
         for listener in ["--listen", "--sandbox-listen", "--ops-listen", "--shop-listen"] {
             command.args([listener, "127.0.0.1:0"]);

@@ -46,6 +46,15 @@ pub const UPSTREAM_JPY_STORE: &str = "900010000000003";
 pub const MERCHANT_KEY: &str = "5fb2a3c0d1e94f7788aa0b1c2d3e4f505fb2a3c0d1e94f7788aa0b1c2d3e4f50";
 pub const ACCOUNT_KEY: &str = "0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f500d9e8f7a6b5c4d3e2f1a0b9c8d7e6f50";
 
+const LIMITS: [&str; 6] = [
+    "limits.platform",
+    "limits.merchant",
+    "limits.store",
+    "limits.account",
+    "limits.failed_authentications",
+    "limits.callbacks",
+];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     Sqlite,
@@ -187,6 +196,8 @@ impl World {
             given("deliveries.allow_addresses", "[\"127.0.0.0/8\"]".to_owned()),
             given("deliveries.jitter", "0.0".to_owned()),
         ]);
+        // The clock stands still, and with it every bucket: tests of limits set their own.
+        sources.given.extend(LIMITS.map(|path| given(path, "1000000/1s".to_owned())));
         for (path, value) in &self.settings {
             sources.given.retain(|given| given.path != *path);
             sources.given.push(given(path, value.clone()));
@@ -348,7 +359,7 @@ impl Stage {
     /// Stop the gateway in good order and start it again on the same store, at the same address.
     pub async fn restart(&mut self) {
         self.node.take().expect("a node is running").stop().await;
-        self.node = Some(self.world.node_on(&self.listener).await);
+        self.node = Some(Box::pin(self.world.node_on(&self.listener)).await);
     }
 
     pub async fn strike(mut self) {

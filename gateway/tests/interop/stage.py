@@ -182,6 +182,15 @@ master_key_file = "{home}/master.key"
 [upstream]
 sandbox_base_urls = ["{upstream_url}"]
 
+# One merchant does here in a second what others do in a day.
+[limits]
+platform = "1000000/1s"
+merchant = "1000000/1s"
+store = "1000000/1s"
+account = "1000000/1s"
+failed_authentications = "1000000/1s"
+callbacks = "1000000/1s"
+
 [deliveries]
 allow_addresses = ["127.0.0.0/8"]
 """

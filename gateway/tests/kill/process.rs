@@ -71,6 +71,9 @@ impl Gateway {
                 ("allow_addresses", "[\"127.0.0.0/8\"]"),
             ],
         );
+        // One merchant does here in a second what others do in a day.
+        let limits = ["platform", "merchant", "store", "account", "callbacks"];
+        section("limits", &limits.map(|limit| (limit, "\"1000000/1s\"")));
         section("log", &[("level", "\"warn,scangate=info\"")]);
         std::fs::write(folder.join("scangate.toml"), config).expect("the folder is ours");
         Self { folder, port, child: None, lives: watch::Sender::new(0), log: Arc::default() }

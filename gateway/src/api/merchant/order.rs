@@ -5,7 +5,6 @@ use poem_openapi::{Enum, Object};
 use shared::order::OrderStatus;
 
 use crate::api::rest::Timestamp;
-use crate::api::scanforpay::Wallet;
 use crate::directory::Merchant;
 use crate::entity::order;
 
@@ -57,16 +56,6 @@ impl From<Status> for OrderStatus {
             Status::Paid => Self::Paid,
             Status::PartiallyRefunded => Self::PartiallyRefunded,
             Status::Refunded => Self::Refunded,
-        }
-    }
-}
-
-impl From<Wallet> for shared::wallet::Wallet {
-    fn from(wallet: Wallet) -> Self {
-        match wallet {
-            Wallet::Wechat => Self::Wechat,
-            Wallet::Alipay => Self::Alipay,
-            Wallet::AlipayHK => Self::AlipayHK,
         }
     }
 }

@@ -93,7 +93,7 @@ impl OrdersApi {
     ) -> Result<Page<Order>, Error> {
         caller.may(Scope::OrdersRead)?;
         let merchant = merchant_of(app.0, &caller, merchant.0.as_deref())?;
-        let page = PageQuery::new(request, limit.0, cursor.0.as_deref())?;
+        let page = PageQuery::new(request.original_uri(), limit.0, cursor.0.as_deref())?;
         let filter = Filter {
             status: status.0.map(Into::into),
             wallet: wallet.0.map(Into::into),

@@ -187,7 +187,7 @@ pub(super) async fn place(
                 _ => "wrong_state",
             },
             detail: msg.to_owned(),
-            pointer: Some("/number"),
+            pointer: Some("/number".into()),
         }),
         Placed::Busy => Err(Error::Busy),
     }
@@ -294,7 +294,7 @@ fn field_error(error: &FieldError) -> Error {
     let pointer = FIELDS.iter().find(|(theirs, _)| *theirs == error.field).map_or("", |(_, ours)| ours);
     if error.code == Code::NOT_AUTHORISED {
         let detail = error.reason.clone().into_owned();
-        return Error::Conflict { code: "store_disabled", detail, pointer: Some("/storeNo") };
+        return Error::Conflict { code: "store_disabled", detail, pointer: Some("/storeNo".into()) };
     }
     Error::Invalid(vec![FieldProblem::body(pointer, error.reason.clone())])
 }

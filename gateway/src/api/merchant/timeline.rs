@@ -111,7 +111,7 @@ impl TimelineApi {
     ) -> Result<Page<TimelineEntry>, Error> {
         caller.may(Scope::OrdersRead)?;
         let merchant = merchant_of(app.0, &caller, merchant.0.as_deref())?;
-        let page = PageQuery::new(request, limit.0, cursor.0.as_deref())?;
+        let page = PageQuery::new(request.original_uri(), limit.0, cursor.0.as_deref())?;
         let order = found(app.0, &merchant, &number).await?;
         let (entries, next) = history::page(&app.store.read, &order.id, page.limit(), page.after()).await?;
         let is_platform = caller.tenant.merchant_id().is_none();

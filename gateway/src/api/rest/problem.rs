@@ -1,6 +1,5 @@
 //! Errors as RFC 9457 documents, and what the contract says of them.
 
-use std::time::Duration;
 
 use http::{HeaderValue, header};
 use poem::Response;
@@ -103,11 +102,6 @@ impl From<Error> for poem::Error {
         }
         told
     }
-}
-
-/// Never fewer than it takes.
-pub fn whole_seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// The answers of an operation that only looks.

@@ -111,7 +111,7 @@ impl<T: ParseFromJSON + ToJSON + Example> ResponseEnvelope<T> {
     /// The contract's answers of an operation that answers with `T`.
     pub fn responses_meta() -> MetaResponses {
         let answered = MetaResponse {
-            headers: vec![retry_after()],
+            headers: vec![rate_limit(), rate_limit_policy(), retry_after()],
             ..answer(Some(200), text::ANSWERED, vec![json::<Self>()])
         };
         MetaResponses { responses: vec![answered, answer(None, text::UNANSWERED, Vec::new())] }
@@ -120,6 +120,31 @@ impl<T: ParseFromJSON + ToJSON + Example> ResponseEnvelope<T> {
 
 fn json<T: Type>() -> MetaMediaType {
     MetaMediaType { content_type: "application/json", schema: T::schema_ref() }
+}
+
+fn rate_limit() -> MetaHeader {
+    let example = r#""merchant";r=199;t=1, "store";r=99;t=1"#;
+    let description = "To a verified caller: how much of each limit is left (`r`) and in how many seconds it is \
+whole again (`t`). With code 9: the limit that was reached. IETF draft ratelimit-headers-10.";
+    text_header("RateLimit", description, example)
+}
+
+fn rate_limit_policy() -> MetaHeader {
+    let example = r#""merchant";q=200;w=1, "store";q=100;w=1"#;
+    let description = "The limits that `RateLimit` names: so many at once (`q`), all of them new again after so \
+many seconds (`w`).";
+    text_header("RateLimit-Policy", description, example)
+}
+
+fn text_header(name: &str, description: &str, example: &str) -> MetaHeader {
+    let text = MetaSchema { example: Some(example.into()), ..MetaSchema::new("string") };
+    MetaHeader {
+        name: name.into(),
+        description: Some(description.into()),
+        required: false,
+        deprecated: false,
+        schema: MetaSchemaRef::Inline(Box::new(text)),
+    }
 }
 
 fn retry_after() -> MetaHeader {
