@@ -83,6 +83,7 @@ pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + us
     let routes = library.add_to(table).nest("/", service());
     let bare = app.config.server.bare_platform.clone();
     routes
+        .around(rest::limited::said)
         .data(app.clone())
         .data(Arc::new(rest::Schemas::of(&document)))
         .before(move |request| std::future::ready(Ok(with_platform(request, &bare))))

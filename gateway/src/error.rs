@@ -8,6 +8,7 @@ use http::StatusCode;
 use crate::directory::access::{Scope, Unproven};
 use crate::directory::operators::Role;
 use crate::ledger::LedgerError;
+use crate::limits::Refusal;
 
 /// One field of a request that is wrong, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +78,9 @@ pub enum Error {
     /// The caller has done this often enough for now; after so long it may again.
     #[error("this may be done only so often")]
     TooOften(Duration),
+    /// One of the caller's limits is reached.
+    #[error("{}", .0.text())]
+    Limited(Refusal),
     #[error("the gateway is busy, and nothing was changed")]
     Busy,
     /// The change was written or not.
@@ -108,7 +112,7 @@ impl Error {
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict { .. } | Self::KeyRunning => StatusCode::CONFLICT,
-            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooOften(_) | Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::InDoubt => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -133,6 +137,7 @@ impl Error {
             Self::KeyReused => "idempotency_key_reused",
             Self::KeyRunning => "idempotency_key_running",
             Self::TooOften(_) => "too_often",
+            Self::Limited(_) => "limited",
             Self::Busy => "busy",
             Self::InDoubt => "in_doubt",
             Self::Failed(_) => "internal",

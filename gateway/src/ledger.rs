@@ -284,12 +284,13 @@ impl Room {
     }
 }
 
-/// A file is written by a thread that may wait for the disk, unless the whole program has one thread only.
+/// A file is written by a thread that may wait for the disk, unless the whole program has one thread only. The runtime
+/// waits for it when it ends.
 fn run_beside(connector: &Connector, writer: impl Future<Output = ()> + Send + 'static) {
     let runtime = Handle::current();
     match (connector, runtime.runtime_flavor()) {
         (Connector::Sqlite(_), RuntimeFlavor::MultiThread) => {
-            std::thread::spawn(move || runtime.block_on(writer));
+            drop(tokio::task::spawn_blocking(move || runtime.block_on(writer)));
         }
         _ => drop(runtime.spawn(writer)),
     }

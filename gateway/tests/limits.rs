@@ -8,6 +8,7 @@ mod limits {
     mod lost;
     mod nodes;
     mod own;
+    mod rest;
     mod server;
     mod strangers;
     mod tiers;

@@ -4,6 +4,7 @@
 mod auth;
 mod body;
 mod fields;
+pub mod limited;
 mod once;
 mod page;
 mod problem;

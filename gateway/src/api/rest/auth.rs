@@ -8,12 +8,12 @@ use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaOAuthScope, MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OAuthScopes};
 
+use super::limited;
 use crate::api::edge::address::client_address;
 use crate::app::App;
 use crate::directory::access::{Caller, Credential, Scope, Scopes, Unproven};
 use crate::directory::api_keys;
 use crate::directory::tokens::Audience;
-use crate::error::Error;
 
 const SCHEME: &str = "apiKey";
 
@@ -50,8 +50,11 @@ impl<'a> ApiExtractor<'a> for Caller {
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         let app: &Arc<App> = request.data().expect("every route of /v1 is given the app");
-        let caller = bearer(request).and_then(|credential| proven(app, credential, client_address(request)));
-        caller.map_err(|reason| Error::Unauthorized(reason).into())
+        let address = client_address(request);
+        match bearer(request).and_then(|credential| proven(app, credential, address)) {
+            Ok(caller) => Ok(limited::admit(app, request, caller).await?),
+            Err(reason) => Err(limited::unproven(app, reason, address).into()),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Errors as RFC 9457 documents, and what the contract says of them.
 
-
 use http::{HeaderValue, header};
 use poem::Response;
 use poem_openapi::registry::{
@@ -83,13 +82,11 @@ impl From<Error> for poem::Error {
                 headers
                     .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"scangate\""));
             }
-            Error::TooOften(wait) => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
-            }
+            Error::Limited(refusal) => refusal.put(headers),
             Error::Busy | Error::InDoubt | Error::KeyRunning => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Error::TooManyFailures(wait) => {
+            Error::TooOften(wait) | Error::TooManyFailures(wait) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
             }
             _ => {}

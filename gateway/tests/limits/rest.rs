@@ -1,0 +1,60 @@
+//! The REST API draws from the same buckets as the signed API, and says so.
+
+use crate::harness::Stage;
+use crate::harness::web::Reply;
+use crate::on_both;
+
+fn assert_limited(reply: &Reply, bucket: &str, retry_after: &str) {
+    assert_eq!(reply.status, 429, "{}", reply.text());
+    let problem = reply.json();
+    assert_eq!(problem["code"], "limited");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(bucket)), "{problem}");
+    assert_eq!(reply.header("retry-after"), Some(retry_after));
+    assert!(reply.header("ratelimit").is_some_and(|said| said.starts_with(&format!("\"{bucket}\";r=0"))));
+}
+
+on_both!(
+    a_platform_beyond_its_limit_is_told_429_the_buckets_name_and_when_to_come_again,
+    [("limits.platform", "2/1h")],
+    async |stage: &mut Stage| {
+        for left in ["1", "0"] {
+            let reply = stage.get("/v1/merchants").await;
+            assert_eq!(reply.status, 200);
+            let said = reply.header("ratelimit").expect("it is said");
+            assert!(said.starts_with(&format!("\"platform\";r={left};")), "{said}");
+            assert_eq!(reply.header("ratelimit-policy"), Some("\"platform\";q=2;w=3600"));
+        }
+        assert_limited(&stage.get("/v1/merchants").await, "platform", "1800");
+        let other = stage.get_as(&stage.world.keys.other, "/v1/merchants").await;
+        assert_eq!(other.status, 200, "another platform has its own");
+    }
+);
+
+on_both!(
+    a_merchants_requests_count_the_same_on_both_apis,
+    [("limits.merchant", "2/1h")],
+    async |stage: &mut Stage| {
+        let merchants = stage.get("/v1/merchants").await.json();
+        let merchant_id = merchants["data"][0]["id"].as_str().expect("there is one").to_owned();
+        let (_, key) = stage.api_key(&["orders:read"], Some(&merchant_id)).await;
+        stage.look_up("none").await.assert_within();
+        assert_eq!(
+            stage.get_as(&key, "/v1/orders").await.header("ratelimit"),
+            Some("\"merchant\";r=0;t=3600")
+        );
+        assert_limited(&stage.get_as(&key, "/v1/orders").await, "merchant", "1800");
+        stage.look_up("none").await.assert_over("merchant");
+    }
+);
+
+on_both!(
+    too_many_bad_credentials_from_an_address_are_told_to_wait_and_good_ones_are_served,
+    [("limits.failed_authentications", "2/1h")],
+    async |stage: &mut Stage| {
+        for _ in 0..2 {
+            assert_eq!(stage.get_as("sg_test_nonsense", "/v1/merchants").await.status, 401);
+        }
+        assert_limited(&stage.get_as("sg_test_nonsense", "/v1/merchants").await, "address", "1800");
+        assert_eq!(stage.get("/v1/merchants").await.status, 200);
+    }
+);
