@@ -106,13 +106,12 @@ impl Error {
             Self::Forbidden(_) | Self::PlatformsOnly | Self::RoleMissing(_) | Self::BoundToPlatform => {
                 StatusCode::FORBIDDEN
             }
-            Self::TooManyFailures(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::NotJson(_) | Self::NotCsv(_) => StatusCode::BAD_REQUEST,
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict { .. } | Self::KeyRunning => StatusCode::CONFLICT,
-            Self::TooOften(_) | Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyFailures(_) | Self::TooOften(_) | Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::InDoubt => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -120,6 +120,23 @@ impl Limits {
         Ok(Standing::of(self.take(&draws).await?, &[Tier::Merchant, Tier::Store]))
     }
 
+    /// The same, where the request itself was let through before by the bucket of `admitted`: by [`Self::request`],
+    /// before it was known to be about an order.
+    pub async fn admitted_create(
+        &self,
+        admitted: Tier,
+        merchant: &Merchant,
+        store: &Store,
+    ) -> Result<(), Refusal> {
+        let draws = [
+            draw(&merchant.bucket),
+            draw(&store.bucket),
+            Draw { bucket: &store.account.budget, priority: Priority::Create },
+        ];
+        let drawn = usize::from(admitted == Tier::Merchant);
+        self.take(&draws[drawn..]).await.map(drop)
+    }
+
     /// A call to ScanForPay other than for a new order.
     pub async fn call(&self, account: &Account, priority: Priority) -> Result<(), Refusal> {
         self.take(&[Draw { bucket: &account.budget, priority }]).await.map(drop)

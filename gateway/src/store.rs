@@ -138,7 +138,7 @@ impl Store {
             })?;
         Ok(Self {
             read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
-            connector: Connector::Postgres(options.options(BY_KEY)),
+            connector: Connector::Postgres(Box::new(options.options(BY_KEY))),
             path: None,
             _lock: None,
         })

@@ -41,7 +41,7 @@ mod tests {
         for at in 0..10 {
             assert_eq!(turns.take("a", at), Ok(()));
         }
-        assert_eq!(turns.take("a", 10_000), Err(Duration::from_millis(50_000)));
+        assert_eq!(turns.take("a", 10_000), Err(Duration::from_secs(50)));
         assert_eq!(turns.take("b", 10_000), Ok(()));
         assert_eq!(turns.take("a", WINDOW_MS - 1), Err(Duration::from_millis(1)));
         assert_eq!(turns.take("a", WINDOW_MS), Ok(()));

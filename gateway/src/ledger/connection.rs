@@ -20,7 +20,7 @@ pub use sqlite::SqliteFile;
 #[derive(Clone)]
 pub enum Connector {
     Sqlite(SqliteFile),
-    Postgres(PgConnectOptions),
+    Postgres(Box<PgConnectOptions>),
 }
 
 pub enum Connection {

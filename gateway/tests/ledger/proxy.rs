@@ -151,7 +151,7 @@ pub async fn behind_proxy(rig: &Rig, patience: Duration) -> (Running, Proxy) {
     let proxy = Proxy::to(&rig.url).await;
     let options = PgConnectOptions::from_str(&rig.url).expect("PostgreSQL's URL").port(proxy.port);
     let settings = Settings { patience, ..Rig::settings() };
-    (Running::start(Connector::Postgres(options), settings).await, proxy)
+    (Running::start(Connector::Postgres(Box::new(options)), settings).await, proxy)
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {

@@ -1,7 +1,9 @@
 //! The REST API draws from the same buckets as the signed API, and says so.
 
-use crate::harness::Stage;
+use serde_json::json;
+
 use crate::harness::web::Reply;
+use crate::harness::{HKD_STORE, Stage};
 use crate::on_both;
 
 fn assert_limited(reply: &Reply, bucket: &str, retry_after: &str) {
@@ -56,5 +58,24 @@ on_both!(
         }
         assert_limited(&stage.get_as("sg_test_nonsense", "/v1/merchants").await, "address", "1800");
         assert_eq!(stage.get("/v1/merchants").await.status, 200);
+    }
+);
+
+on_both!(
+    an_order_over_rest_draws_from_its_store_and_its_account_and_nothing_is_begun_beyond_them,
+    [("limits.store", "1/1h")],
+    async |stage: &mut Stage| {
+        let merchants = stage.get("/v1/merchants").await.json();
+        let merchant_id = merchants["data"][0]["id"].as_str().expect("there is one").to_owned();
+        let (_, key) = stage.api_key(&["orders:read", "orders:write"], Some(&merchant_id)).await;
+        let order = |number: &str| {
+            json!({ "product": "qrcode", "storeNo": HKD_STORE, "number": number, "wallet": "Alipay",
+                "currency": "HKD", "amount": 2100 })
+        };
+        let placed = stage.post_as(&key, "/v1/orders", order("r1")).await;
+        assert_eq!(placed.status, 201, "{}", placed.text());
+        assert_limited(&stage.post_as(&key, "/v1/orders", order("r2")).await, "store", "3600");
+        stage.place(&stage.order("s1")).await.assert_over("store");
+        assert_eq!((stage.rows().await.len(), stage.creates()), (1, 1), "nothing was begun");
     }
 );

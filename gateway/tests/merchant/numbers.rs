@@ -1,6 +1,6 @@
 //! Orders that go upstream under the merchant's own number.
 
-use gateway::entity::account;
+use gateway::entity::{account, submission};
 use gateway::ledger::RowStatement;
 use sandbox::{Fault, Operation, Payer, Twist};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
@@ -56,7 +56,7 @@ on_both!(a_second_call_for_the_order_goes_under_a_number_of_ours, async |stage: 
     stage.open("b1").await;
     let order = stage.row("b1").await;
     let submissions = stage.submissions(&order.id).await;
-    let sent: Vec<&str> = submissions.iter().map(|submission| submission.sent_number()).collect();
+    let sent: Vec<&str> = submissions.iter().map(submission::Model::sent_number).collect();
     assert_eq!(sent, ["b1", order.submission_id.as_str()]);
     stage.upstream().pay(&order.submission_id, Payer::default()).expect("it may be paid");
     stage.notify(&order.submission_id).await;

@@ -62,6 +62,7 @@ impl From<Status> for OrderStatus {
 
 /// One payment. Amounts are integers in the currency's smallest unit: 2100 is 21.00 HKD, and 2100 JPY.
 #[derive(Object, Debug, Clone)]
+#[allow(clippy::struct_field_names, reason = "`orderNo` is ScanForPay's own word")]
 #[oai(rename_all = "camelCase", example, skip_serializing_if_is_none)]
 pub struct Order {
     /// The merchant's own order number.

@@ -80,10 +80,10 @@ impl OrdersApi {
         #[oai(name = "createdBefore", validator(max_length = 40))]
         created_before: Query<Option<String>>,
         /// What the merchant's order number starts with.
-        #[oai(validator(min_length = 1, max_length = 32))]
+        #[oai(validator(min_length = 1, max_length = 32, pattern = r"^[^\x00-\x1f\x7f]*$"))]
         prefix: Query<Option<String>>,
         /// What the merchant's or ScanForPay's order number or the title contain; letter case does not matter.
-        #[oai(validator(min_length = 1, max_length = 100))]
+        #[oai(validator(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f]*$"))]
         q: Query<Option<String>>,
         /// Rows of a page.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
@@ -134,6 +134,10 @@ impl OrdersApi {
 
 /// The merchant's order under any of its numbers.
 pub(super) async fn found(app: &App, merchant: &Merchant, number: &str) -> Result<order::Model, Error> {
+    // No text that is kept has U+0000 in it, and PostgreSQL takes none that has.
+    if number.contains('\0') {
+        return Err(Error::NotFound);
+    }
     list::find(&app.store.read, &merchant.id, number).await?.ok_or(Error::NotFound)
 }
 

@@ -20,9 +20,10 @@ use crate::api::scanforpay::Wallet;
 use crate::api::signed::in_time;
 use crate::app::App;
 use crate::directory::Merchant;
-use crate::directory::access::Caller;
+use crate::directory::access::{Caller, Tenant};
 use crate::entity::order;
 use crate::error::{Error, FieldProblem};
+use crate::limits::Tier;
 use crate::orders::content::{BodyText, Content, FieldError};
 use crate::orders::place::{Create, store_for};
 use crate::orders::{self, Placed};
@@ -168,6 +169,12 @@ pub(super) async fn place(
     let create = create(app, merchant, &body)?;
     let number = create.content.number.clone();
     let location = location(&number);
+    let admitted = match caller.tenant {
+        Tenant::Platform { .. } => Tier::Platform,
+        Tenant::Merchant { .. } => Tier::Merchant,
+    };
+    // Before anything is kept: who is refused here has begun nothing.
+    app.limits.admitted_create(admitted, merchant, &create.store).await.map_err(Error::Limited)?;
     // A platform may send the same body for two merchants.
     let request = [merchant.id.as_bytes(), &body.raw].concat();
     let pointed = point(app, caller, once, &request, &location).await?;
@@ -187,7 +194,7 @@ pub(super) async fn place(
                 _ => "wrong_state",
             },
             detail: msg.to_owned(),
-            pointer: Some("/number".into()),
+            pointer: Some("/number".to_owned()),
         }),
         Placed::Busy => Err(Error::Busy),
     }
@@ -294,7 +301,7 @@ fn field_error(error: &FieldError) -> Error {
     let pointer = FIELDS.iter().find(|(theirs, _)| *theirs == error.field).map_or("", |(_, ours)| ours);
     if error.code == Code::NOT_AUTHORISED {
         let detail = error.reason.clone().into_owned();
-        return Error::Conflict { code: "store_disabled", detail, pointer: Some("/storeNo".into()) };
+        return Error::Conflict { code: "store_disabled", detail, pointer: Some("/storeNo".to_owned()) };
     }
     Error::Invalid(vec![FieldProblem::body(pointer, error.reason.clone())])
 }

@@ -214,7 +214,7 @@ fn document(app: &App, merchant: &Merchant, asked: Diagnose, now: i64) -> Result
                 return Err(Error::Conflict {
                     code: "not_complete",
                     detail: "only a part of this request was kept".to_owned(),
-                    pointer: Some("/failureId".into()),
+                    pointer: Some("/failureId".to_owned()),
                 });
             }
             Ok(failure.document.to_vec())

@@ -104,7 +104,7 @@ impl StatementApi {
         #[oai(validator(pattern = r"^\d{4}-\d{2}-\d{2}$"))]
         day: Query<String>,
         /// The store's number.
-        #[oai(validator(min_length = 1, max_length = 15))]
+        #[oai(validator(min_length = 1, max_length = 15, pattern = r"^[^\x00-\x1f\x7f]*$"))]
         store: Query<String>,
         /// With a platform's key: the id of the merchant.
         #[oai(validator(max_length = 64))]

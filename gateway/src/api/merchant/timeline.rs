@@ -140,6 +140,9 @@ impl TimelineApi {
         caller.may(Scope::OrdersRead)?;
         let merchant = merchant_of(app.0, &caller, merchant.0.as_deref())?;
         let order = found(app.0, &merchant, &number).await?;
+        if entry_id.contains('\0') {
+            return Err(Error::NotFound);
+        }
         let entry = history::entry(&app.store.read, &order.id, &entry_id).await?.ok_or(Error::NotFound)?;
         if caller.tenant.merchant_id().is_some() && !is_the_merchants(&entry) {
             return Err(Error::PlatformsOnly);
