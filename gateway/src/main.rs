@@ -76,16 +76,17 @@ enum KeyCommand {
     RotateToken,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
-    match run(arguments).await {
-        Ok(code) => code,
-        Err(error) => {
-            complain(&error);
-            ExitCode::FAILURE
-        }
-    }
+    let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+    let code = runtime.block_on(run(arguments)).unwrap_or_else(|error| {
+        complain(&error);
+        ExitCode::FAILURE
+    });
+    // What had to be finished is finished. A command that failed half-way waits for nobody, not for the ledger either:
+    // what is on disk is whole at any moment.
+    runtime.shutdown_background();
+    Ok(code)
 }
 
 #[expect(clippy::print_stderr, reason = "the last word to the person at the terminal")]
