@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sea_orm::sea_query::{DeleteStatement, InsertStatement, UpdateStatement};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::entity::{attempt, delivery, journal, order, submission};
 
@@ -163,13 +163,14 @@ pub struct Ledger {
 /// The writers' tasks.
 pub struct Writers {
     ended: Vec<oneshot::Receiver<()>>,
-    closing: CancellationToken,
+    /// Also when nobody finishes them: a writer must not outlive those who could write.
+    closing: DropGuard,
 }
 
 impl Writers {
     /// Take no more writes, write out what is queued or has room reserved, and close the connections.
     pub async fn finish(self) {
-        self.closing.cancel();
+        drop(self.closing);
         for ended in self.ended {
             // A writer that panicked has already answered nobody; there is nothing left to write.
             let _ = ended.await;
@@ -200,7 +201,7 @@ impl Ledger {
             });
             all_ended.push(ended);
         }
-        Ok((Self { writers: Arc::new(writers), died }, Writers { ended: all_ended, closing }))
+        Ok((Self { writers: Arc::new(writers), died }, Writers { ended: all_ended, closing: closing.drop_guard() }))
     }
 
     /// Returns, with the reason, when the store has failed in a way that no longer lets anything be acknowledged.
