@@ -17,7 +17,6 @@ use crate::deliveries::Deliveries;
 use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
 use crate::directory::operators::password::Passwords;
-use crate::directory::strangers::Strangers;
 use crate::directory::tokens::Tokens;
 use crate::directory::vault::Vault;
 use crate::directory::{Directory, api_keys, operators, sign_keys, tokens};
@@ -49,7 +48,6 @@ pub struct App {
     pub directory: Directory,
     pub tokens: Tokens,
     pub passwords: Passwords,
-    pub strangers: Strangers,
     pub upstream: Upstream,
     /// For URLs of tenants' choosing.
     pub outgoing: Outgoing,
@@ -127,7 +125,6 @@ impl App {
             directory,
             tokens,
             passwords: Passwords::default(),
-            strangers: Strangers::default(),
             policy,
             deliveries,
         });

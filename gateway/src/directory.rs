@@ -34,7 +34,6 @@ pub mod proof;
 pub mod setup;
 pub mod sign_keys;
 pub mod stores;
-pub mod strangers;
 pub mod tokens;
 pub mod usage;
 pub mod vault;
