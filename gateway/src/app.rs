@@ -46,7 +46,7 @@ pub struct App {
     pub ledger: Ledger,
     pub vault: Vault,
     pub directory: Directory,
-    pub tokens: Tokens,
+    pub tokens: Arc<Tokens>,
     pub passwords: Passwords,
     pub upstream: Upstream,
     /// For URLs of tenants' choosing.
@@ -89,11 +89,10 @@ impl App {
             void_leases(&ledger).await?;
         }
         let vault = vault(&config, &store).await?;
-        let issuer = issuer(&config);
-        let tokens = Tokens::load(issuer, &store.read, &vault).await?;
+        let tokens = Arc::new(Tokens::new(issuer(&config)));
         let redis = Redis::open(&config.redis)?;
         let limits = Arc::new(Limits::new(&config.limits, &clock, redis.clone()));
-        let directory = Directory::load(&store.read, &vault, limits.clone())
+        let directory = Directory::load(&store.read, &vault, limits.clone(), tokens.clone())
             .await
             .context("loading merchants and their keys")?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
@@ -152,8 +151,7 @@ impl App {
 
     /// See everybody, and what became of tokens, as the store has them now.
     pub async fn reload(&self) -> anyhow::Result<()> {
-        self.directory.reload(&self.store.read, &self.vault).await?;
-        self.tokens.reload(&self.store.read, &self.vault).await
+        self.directory.reload(&self.store.read, &self.vault).await
     }
 
     /// What is done every few seconds until `stop`.

@@ -44,6 +44,7 @@ use api_keys::{ApiKey, KeyHash};
 use change::Refresh;
 use everybody::Everybody;
 use load::Source;
+use tokens::Tokens;
 use usage::LastUse;
 use vault::Vault;
 use versions::{Changed, News};
@@ -234,14 +235,22 @@ fn unless_the_stores(error: anyhow::Error, what: &Refresh) -> anyhow::Result<()>
 pub struct Directory {
     everybody: RwLock<Everybody>,
     limits: Arc<Limits>,
+    tokens: Arc<Tokens>,
     /// Held while the store is looked at: an older look must not undo a newer one. The version of the directory that
     /// is in memory, at least.
     looking: tokio::sync::Mutex<i64>,
 }
 
 impl Directory {
-    pub async fn load(read: &DatabaseConnection, vault: &Vault, limits: Arc<Limits>) -> anyhow::Result<Self> {
-        let directory = Self { everybody: RwLock::default(), limits, looking: tokio::sync::Mutex::default() };
+    /// Everybody, and `tokens` with them.
+    pub async fn load(
+        read: &DatabaseConnection,
+        vault: &Vault,
+        limits: Arc<Limits>,
+        tokens: Arc<Tokens>,
+    ) -> anyhow::Result<Self> {
+        let looking = tokio::sync::Mutex::default();
+        let directory = Self { everybody: RwLock::default(), limits, tokens, looking };
         directory.reload(read, vault).await?;
         Ok(directory)
     }
@@ -266,6 +275,7 @@ impl Directory {
         });
         drop(everybody);
         self.limits.tidy();
+        self.tokens.reload(read, vault).await?;
         *seen = version;
         Ok(())
     }
@@ -323,6 +333,7 @@ impl Directory {
                 let found = load::api_keys(read, api_key::Column::Id.eq(id.as_str())).await?;
                 self.change(|everybody| found.into_iter().for_each(|key| everybody.put_api_key(key)));
             }
+            Refresh::Tokens => self.tokens.reload(read, vault).await?,
             Refresh::ApiKeysOf(merchant_id) => {
                 let found =
                     load::api_keys(read, api_key::Column::MerchantId.eq(merchant_id.as_str())).await?;
