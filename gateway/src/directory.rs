@@ -131,6 +131,19 @@ pub enum Freshness {
     Warn,
 }
 
+impl Freshness {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Warn => "warn",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Enforce, Self::Warn].into_iter().find(|mode| mode.as_str() == text)
+    }
+}
+
 pub struct Merchant {
     pub id: String,
     pub platform_id: String,

@@ -117,11 +117,7 @@ impl Tokens {
     /// With no keys; they are loaded with the directory.
     pub fn new(issuer: &str) -> Self {
         provider::install();
-        Self {
-            issuer: issuer.to_owned(),
-            held: RwLock::default(),
-            looking: tokio::sync::Mutex::default(),
-        }
+        Self { issuer: issuer.to_owned(), held: RwLock::default(), looking: tokio::sync::Mutex::default() }
     }
 
     /// See what was made and revoked, by whichever node.

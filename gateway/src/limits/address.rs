@@ -90,8 +90,7 @@ impl Addresses {
     pub fn new(quota: Quota, nodes: NonZeroU32, pulse: &Pulse) -> Self {
         let quota = quota.share(nodes);
         let rate = governor::Quota::with_period(quota.interval()).expect("a quota's interval is not zero");
-        let networks =
-            RateLimiter::new(rate.allow_burst(quota.count()), Networks::default(), pulse.clone());
+        let networks = RateLimiter::new(rate.allow_burst(quota.count()), Networks::default(), pulse.clone());
         Self { quota, networks, looked_at: Mutex::new(pulse.now()), pulse: pulse.clone() }
     }
 
@@ -207,7 +206,11 @@ mod tests {
         }
         assert_eq!(addresses.failed(nth(REMEMBERED)), Ok(()), "the first of the rest");
         assert!(addresses.failed(nth(REMEMBERED + 1)).is_err());
-        assert_eq!(addresses.listens_to(nth(REMEMBERED + 1)), Ok(()), "whoever of them knows its secret comes in");
+        assert_eq!(
+            addresses.listens_to(nth(REMEMBERED + 1)),
+            Ok(()),
+            "whoever of them knows its secret comes in"
+        );
         assert_eq!(addresses.networks.len(), REMEMBERED + 1);
         hand.advance(Duration::from_mins(2));
         assert_eq!(addresses.failed(nth(REMEMBERED + 2)), Ok(()), "those of long ago were forgotten");
