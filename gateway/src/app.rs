@@ -17,7 +17,6 @@ use crate::deliveries::Deliveries;
 use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
 use crate::directory::operators::password::Passwords;
-use crate::directory::strangers::Strangers;
 use crate::directory::tokens::Tokens;
 use crate::directory::vault::Vault;
 use crate::directory::{Directory, api_keys, operators, sign_keys, tokens};
@@ -47,9 +46,8 @@ pub struct App {
     pub ledger: Ledger,
     pub vault: Vault,
     pub directory: Directory,
-    pub tokens: Tokens,
+    pub tokens: Arc<Tokens>,
     pub passwords: Passwords,
-    pub strangers: Strangers,
     pub upstream: Upstream,
     /// For URLs of tenants' choosing.
     pub outgoing: Outgoing,
@@ -91,11 +89,10 @@ impl App {
             void_leases(&ledger).await?;
         }
         let vault = vault(&config, &store).await?;
-        let issuer = issuer(&config);
-        let tokens = Tokens::load(issuer, &store.read, &vault).await?;
+        let tokens = Arc::new(Tokens::new(issuer(&config)));
         let redis = Redis::open(&config.redis)?;
         let limits = Arc::new(Limits::new(&config.limits, &clock, redis.clone()));
-        let directory = Directory::load(&store.read, &vault, limits.clone())
+        let directory = Directory::load(&store.read, &vault, limits.clone(), tokens.clone())
             .await
             .context("loading merchants and their keys")?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
@@ -127,7 +124,6 @@ impl App {
             directory,
             tokens,
             passwords: Passwords::default(),
-            strangers: Strangers::default(),
             policy,
             deliveries,
         });
@@ -155,8 +151,7 @@ impl App {
 
     /// See everybody, and what became of tokens, as the store has them now.
     pub async fn reload(&self) -> anyhow::Result<()> {
-        self.directory.reload(&self.store.read, &self.vault).await?;
-        self.tokens.reload(&self.store.read, &self.vault).await
+        self.directory.reload(&self.store.read, &self.vault).await
     }
 
     /// What is done every few seconds until `stop`.

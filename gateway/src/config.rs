@@ -117,6 +117,10 @@ pub struct Upstream {
     pub answer_grace: Duration,
 }
 
+/// How long requests may be taken for fresh, whoever says so.
+pub const SHORTEST_FRESHNESS: Duration = Duration::from_secs(1);
+pub const LONGEST_FRESHNESS: Duration = Duration::from_hours(7 * 24);
+
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signed {

@@ -34,7 +34,6 @@ pub mod proof;
 pub mod setup;
 pub mod sign_keys;
 pub mod stores;
-pub mod strangers;
 pub mod tokens;
 pub mod usage;
 pub mod vault;
@@ -45,6 +44,7 @@ use api_keys::{ApiKey, KeyHash};
 use change::Refresh;
 use everybody::Everybody;
 use load::Source;
+use tokens::Tokens;
 use usage::LastUse;
 use vault::Vault;
 use versions::{Changed, News};
@@ -129,6 +129,19 @@ pub struct Store {
 pub enum Freshness {
     Enforce,
     Warn,
+}
+
+impl Freshness {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Warn => "warn",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Enforce, Self::Warn].into_iter().find(|mode| mode.as_str() == text)
+    }
 }
 
 pub struct Merchant {
@@ -235,14 +248,22 @@ fn unless_the_stores(error: anyhow::Error, what: &Refresh) -> anyhow::Result<()>
 pub struct Directory {
     everybody: RwLock<Everybody>,
     limits: Arc<Limits>,
+    tokens: Arc<Tokens>,
     /// Held while the store is looked at: an older look must not undo a newer one. The version of the directory that
     /// is in memory, at least.
     looking: tokio::sync::Mutex<i64>,
 }
 
 impl Directory {
-    pub async fn load(read: &DatabaseConnection, vault: &Vault, limits: Arc<Limits>) -> anyhow::Result<Self> {
-        let directory = Self { everybody: RwLock::default(), limits, looking: tokio::sync::Mutex::default() };
+    /// Everybody, and `tokens` with them.
+    pub async fn load(
+        read: &DatabaseConnection,
+        vault: &Vault,
+        limits: Arc<Limits>,
+        tokens: Arc<Tokens>,
+    ) -> anyhow::Result<Self> {
+        let looking = tokio::sync::Mutex::default();
+        let directory = Self { everybody: RwLock::default(), limits, tokens, looking };
         directory.reload(read, vault).await?;
         Ok(directory)
     }
@@ -267,6 +288,7 @@ impl Directory {
         });
         drop(everybody);
         self.limits.tidy();
+        self.tokens.reload(read, vault).await?;
         *seen = version;
         Ok(())
     }
@@ -324,6 +346,7 @@ impl Directory {
                 let found = load::api_keys(read, api_key::Column::Id.eq(id.as_str())).await?;
                 self.change(|everybody| found.into_iter().for_each(|key| everybody.put_api_key(key)));
             }
+            Refresh::Tokens => self.tokens.reload(read, vault).await?,
             Refresh::ApiKeysOf(merchant_id) => {
                 let found =
                     load::api_keys(read, api_key::Column::MerchantId.eq(merchant_id.as_str())).await?;

@@ -142,6 +142,12 @@ impl Limits {
         self.take(&[Draw { bucket: &account.budget, priority }]).await.map(drop)
     }
 
+    /// Whether a failed authentication from `address` would be one of too many; nothing is drawn. For who answers
+    /// guesses with costly work, or hands out what lets somebody in.
+    pub fn authentication(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.addresses.listens_to(address)
+    }
+
     /// An authentication from `address` has failed. The refusal says that too many have.
     pub fn failed_authentication(&self, address: IpAddr) -> Result<(), Refusal> {
         self.addresses.failed(address)

@@ -10,6 +10,7 @@ mod limits {
     mod own;
     mod rest;
     mod server;
+    mod set;
     mod strangers;
     mod tiers;
     mod together;

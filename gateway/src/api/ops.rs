@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use self::auth::LoggedIn;
 use self::shapes::{
-    ActEntry, Done, Login, MadePlatform, Me, OperatorEntry, OperatorToAdd, PlatformEntry, PlatformToMake,
-    Session,
+    ActEntry, Done, Login, MadePlatform, Me, OperatorEntry, OperatorToAdd, PlatformChange, PlatformEntry,
+    PlatformToMake, Session,
 };
 use super::edge::address::client_address;
 use super::rest::{Body, ChangeError, Found, Page, PageQuery};
@@ -196,6 +196,36 @@ impl OpsApi {
         caller.must_see_all()?;
         let made = platforms::make(app.0, body.value.slug, body.value.name, caller.actor()).await?;
         Ok(Found(MadePlatform { platform: made.row.into(), api_key: made.api_key }))
+    }
+
+    /// Change a platform
+    ///
+    /// For admins of all platforms. In force at once, and within two seconds on other nodes.
+    #[oai(
+        path = "/platforms/:id",
+        method = "patch",
+        tag = "Group::Platforms",
+        operation_id = "changePlatform"
+    )]
+    async fn change_platform(
+        &self,
+        app: Data<&Arc<App>>,
+        caller: LoggedIn,
+        /// The platform's id.
+        #[oai(validator(max_length = 64))]
+        id: Path<String>,
+        body: Body<PlatformChange>,
+    ) -> Result<Found<PlatformEntry>, ChangeError> {
+        caller.must_be(Role::Admin)?;
+        caller.must_see_all()?;
+        let row = match &body.value.limit.0 {
+            None => platforms::find(app.0, &id.0).await?,
+            Some(limit) => {
+                let limit = limit.as_ref().map(|limit| limit.quota("/limit")).transpose()?;
+                platforms::limit(app.0, &id.0, limit, &caller.actor()).await?
+            }
+        };
+        Ok(Found(row.into()))
     }
 
     /// List changes

@@ -4,6 +4,7 @@
 mod auth;
 mod body;
 mod fields;
+mod limit;
 pub mod limited;
 mod once;
 mod page;
@@ -15,7 +16,8 @@ use poem_openapi::Tags;
 
 pub(super) use auth::bearer;
 pub use body::{Body, Schemas};
-pub use fields::{Settable, Timestamp};
+pub use fields::{Settable, Timestamp, duration};
+pub use limit::Limit;
 pub use once::{KEPT, Once, Planned, Pointed, Running, change, point, prune};
 pub use page::{Page, PageQuery};
 pub use problem::{ChangeError, Problem, any_other};

@@ -23,6 +23,7 @@ use crate::directory::access::{Caller, Scope, Scopes};
 use crate::directory::api_keys;
 use crate::directory::tokens::{Audience, Grant, LIFETIME};
 use crate::error::whole_seconds;
+use crate::limits;
 
 const CHALLENGE: &str = "Basic realm=\"scangate\"";
 
@@ -236,13 +237,11 @@ fn grant(
     if wanted.grant_type.as_deref() != Some("client_credentials") {
         return Err(Refusal::GrantType);
     }
-    let now = app.clock.now_ms();
-    if let Some(wait) = app.strangers.wait(address, now) {
-        return Err(Refusal::TooMany(wait));
-    }
+    let too_many = |refusal: limits::Refusal| Refusal::TooMany(refusal.wait);
+    app.limits.authentication(address).map_err(too_many)?;
     let (id, key) = credentials(wanted.client_id, wanted.client_secret, authorization)?;
-    let Some(caller) = proven(app, &id, &key, address, now) else {
-        app.strangers.failed(address, now);
+    let Some(caller) = proven(app, &id, &key, address, app.clock.now_ms()) else {
+        app.limits.failed_authentication(address).map_err(too_many)?;
         return Err(Refusal::Client);
     };
     let scopes = match wanted.scope.as_deref() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use humantime_serde::re::humantime::format_duration;
 use url::{Host, Url};
 
-use super::{Config, Origin, Problem, values};
+use super::{Config, LONGEST_FRESHNESS, Origin, Problem, SHORTEST_FRESHNESS, values};
 use crate::directory::access::Mode;
 
 /// The callback URLs put "/callback/notify/" and a token of up to 80 characters behind it and may have 200.
@@ -156,7 +156,7 @@ impl Checker<'_> {
 
     fn signed_and_orders(&mut self) {
         let (signed, orders) = (&self.config.signed, &self.config.orders);
-        self.lasts("signed.freshness", signed.freshness, SECOND, 7 * DAY);
+        self.lasts("signed.freshness", signed.freshness, SHORTEST_FRESHNESS, LONGEST_FRESHNESS);
         self.lasts("orders.pay_window", orders.pay_window, MINUTE, 15 * DAY);
         self.lasts("orders.query_min_interval", orders.query_min_interval, Duration::ZERO, HOUR);
         self.lasts("orders.return_query_timeout", orders.return_query_timeout, MILLISECOND, MINUTE);

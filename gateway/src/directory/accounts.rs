@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::access::{Caller, Mode, is_id};
 use super::audit::{self, States, Subject};
 use super::change::{Plan, Refresh};
-use super::merchants::platform_of;
+use super::merchants::{self, platform_of};
 use super::sign_keys::{self, Owner};
 use crate::app::App;
 use crate::entity::{account, sign_key};
@@ -49,6 +49,54 @@ pub async fn create(app: &App, caller: &Caller, issued: &Issued) -> Result<(Plan
     let mut plan = Plan::new(entry(app, caller, &made)?);
     add(&mut plan, &made);
     Ok((plan, made))
+}
+
+/// What may be changed of an account. `None`: left as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Patch {
+    /// The merchant whose orders go upstream under its own numbers; `Some(None)`: nobody's do.
+    pub numbers_of: Option<Option<String>>,
+}
+
+/// Change an account of the caller's. Returns it as it will be; no plan where it is so already.
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    patch: &Patch,
+) -> Result<(Option<Plan>, account::Model), Error> {
+    let before = find(app, caller, id).await?;
+    let mut after = before.clone();
+    if let Some(numbers_of) = &patch.numbers_of {
+        after.numbers_of.clone_from(numbers_of);
+    }
+    if after == before {
+        return Ok((None, before));
+    }
+    if let Some(merchant_id) = &after.numbers_of {
+        // Of the same platform and mode; merchants are never deleted, so it will be there still.
+        merchants::find(app, caller, merchant_id).await.map_err(|error| match error {
+            Error::NotFound => Error::invalid("/numbersOf", "there is no such merchant"),
+            error => error,
+        })?;
+    }
+    after.version += 1;
+    let subject = Subject { kind: "account", id, merchant_id: None };
+    let states = States { before: Some(state(&before)), after: Some(state(&after)) };
+    let mut plan = Plan::new(audit::entry(app, caller, "account.changed", subject, states));
+    let this_version = Expr::col(account::Column::Id)
+        .eq(before.id.as_str())
+        .and(Expr::col(account::Column::Version).eq(before.version));
+    plan.while_there_is(one_where(&before, this_version.clone()));
+    let update = Query::update()
+        .table(account::Entity)
+        .value(account::Column::NumbersOf, after.numbers_of.clone())
+        .value(account::Column::Version, after.version)
+        .and_where(this_version)
+        .to_owned();
+    plan.update(update);
+    plan.refresh(Refresh::Account(before.id));
+    Ok((Some(plan), after))
 }
 
 /// The audit entry of an account that is made.
@@ -116,14 +164,22 @@ pub fn base_url(app: &App, mode: Mode, wanted: Option<&str>, at: &str) -> Result
 
 /// What the audit log keeps of an account.
 fn state(row: &account::Model) -> Value {
-    json!({ "name": row.name, "baseUrl": row.base_url, "partnerNo": row.partner_no, "mode": row.mode.as_str() })
+    json!({
+        "name": row.name, "baseUrl": row.base_url, "partnerNo": row.partner_no, "mode": row.mode.as_str(),
+        "numbersOf": row.numbers_of,
+    })
 }
 
 fn with_name(row: &account::Model) -> SelectStatement {
+    one_where(row, Expr::col(account::Column::Name).eq(row.name.as_str()))
+}
+
+/// An account of the same platform.
+fn one_where(row: &account::Model, condition: Expr) -> SelectStatement {
     Query::select()
         .expr(Expr::val(1))
         .from(account::Entity)
         .and_where(Expr::col(account::Column::PlatformId).eq(row.platform_id.as_str()))
-        .and_where(Expr::col(account::Column::Name).eq(row.name.as_str()))
+        .and_where(condition)
         .to_owned()
 }

@@ -25,6 +25,8 @@ pub enum Refresh {
     ApiKey(String),
     /// All of a merchant's.
     ApiKeysOf(String),
+    /// The keys that sign tokens, and what was revoked.
+    Tokens,
     Everybody,
 }
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, Select};
@@ -14,10 +13,11 @@ use zeroize::Zeroizing;
 
 use super::api_keys::ApiKey;
 use super::everybody::Everybody;
+use super::merchants::OwnFreshness;
 use super::networks;
 use super::usage::LastUse;
 use super::vault::Vault;
-use super::{Account, Directory, Freshness, Merchant, Platform, SignKey, Store};
+use super::{Account, Directory, Merchant, Platform, SignKey, Store};
 use crate::entity::{account, api_key, merchant, platform, sign_key, store};
 use crate::limits::{Limits, Quota};
 
@@ -156,18 +156,13 @@ fn merchant_of(
     let platform = platform.with_context(|| format!("merchant {} has no platform", row.partner_no))?;
     let own = own_quota("merchant", &row.id, row.limit_count, row.limit_window_ms);
     let bucket = limits.merchant_bucket(&platform, &row.id, own);
-    let freshness = match row.freshness_mode.as_deref() {
-        None => None,
-        Some("enforce") => Some(Freshness::Enforce),
-        Some("warn") => Some(Freshness::Warn),
-        Some(other) => bail!("freshness mode {other}"),
-    };
+    let freshness = OwnFreshness::of(&row);
     Ok(Merchant {
         stores: HashMap::new(),
         mode: row.mode,
         suspended: row.status == "suspended",
-        freshness_window: row.freshness_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis),
-        freshness,
+        freshness_window: freshness.window,
+        freshness: freshness.mode,
         allowed_addresses: networks::read(row.allowed_addresses.as_deref())
             .with_context(|| format!("the addresses of merchant {}", row.partner_no))?,
         id: row.id,

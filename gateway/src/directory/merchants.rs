@@ -1,5 +1,7 @@
 //! A platform's merchants: making, changing, suspending and resuming them, each planned as one change.
 
+use std::time::Duration;
+
 use ipnet::IpNet;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UpdateStatement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -8,12 +10,13 @@ use serde_json::{Value, json};
 use super::access::{Caller, Tenant, is_id};
 use super::audit::{self, States, Subject};
 use super::change::{Plan, Refresh};
-use super::networks;
 use super::sign_keys::{self, Owner};
+use super::{Freshness, networks};
 use crate::app::App;
 use crate::chance;
 use crate::entity::{merchant, sign_key};
 use crate::error::Error;
+use crate::limits::Quota;
 
 /// What may be changed of a merchant. `None`: left as it is.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +27,26 @@ pub struct Patch {
     pub is_suspended: Option<bool>,
     /// Where its signed requests are taken from; an empty list: from everywhere.
     pub allowed_addresses: Option<Vec<IpNet>>,
+    /// `Some(None)`: the gateway's again.
+    pub limit: Option<Option<Quota>>,
+    pub freshness: Option<OwnFreshness>,
+}
+
+/// How old a merchant's requests may be. `None`: as the gateway says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OwnFreshness {
+    pub window: Option<Duration>,
+    pub mode: Option<Freshness>,
+}
+
+impl OwnFreshness {
+    pub fn of(row: &merchant::Model) -> Self {
+        let window_ms = row.freshness_ms.and_then(|ms| u64::try_from(ms).ok());
+        Self {
+            window: window_ms.map(Duration::from_millis),
+            mode: row.freshness_mode.as_deref().and_then(Freshness::parse),
+        }
+    }
 }
 
 /// A merchant that is about to be, and its first sign key.
@@ -121,6 +144,14 @@ pub async fn change(
     if let Some(allowed) = &patch.allowed_addresses {
         after.allowed_addresses = networks::write(allowed);
     }
+    if let Some(limit) = patch.limit {
+        (after.limit_count, after.limit_window_ms) = Quota::columns(limit);
+    }
+    if let Some(freshness) = patch.freshness {
+        after.freshness_ms =
+            freshness.window.map(|window| i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
+        after.freshness_mode = freshness.mode.map(|mode| mode.as_str().to_owned());
+    }
     if after == before {
         return Ok((None, before));
     }
@@ -143,6 +174,8 @@ fn state(row: &merchant::Model) -> Value {
     json!({
         "partnerNo": row.partner_no, "reference": row.reference, "name": row.name,
         "mode": row.mode.as_str(), "status": row.status, "allowAddresses": row.allowed_addresses,
+        "limit": Quota::said(row.limit_count, row.limit_window_ms),
+        "freshness": { "windowMs": row.freshness_ms, "mode": row.freshness_mode },
     })
 }
 
@@ -153,6 +186,10 @@ fn update(before: &merchant::Model, after: &merchant::Model) -> UpdateStatement 
         .value(merchant::Column::Reference, after.reference.clone())
         .value(merchant::Column::Status, after.status.as_str())
         .value(merchant::Column::AllowedAddresses, after.allowed_addresses.clone())
+        .value(merchant::Column::LimitCount, after.limit_count)
+        .value(merchant::Column::LimitWindowMs, after.limit_window_ms)
+        .value(merchant::Column::FreshnessMs, after.freshness_ms)
+        .value(merchant::Column::FreshnessMode, after.freshness_mode.clone())
         .value(merchant::Column::Version, after.version)
         .and_where(Expr::col(merchant::Column::Id).eq(before.id.as_str()))
         .and_where(Expr::col(merchant::Column::Version).eq(before.version))

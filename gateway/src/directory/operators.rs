@@ -235,8 +235,8 @@ pub async fn set_password(app: &App, name: &str, text: String, by: &Actor) -> Re
     let entry = acts::entry(by, act, &app.chance, now);
     let mut rows = vec![RowStatement::Update(update), tokens::revoke_all_of(&row.id, now), entry];
     rows.extend(failures.forgive(name, now));
-    write(app, rows).await?;
-    Ok(app.tokens.reload(&app.store.read, &app.vault).await?)
+    tokens::write(app, rows).await?;
+    Ok(tokens::take_effect(app).await?)
 }
 
 /// Let an operator in no more, from this moment on. Who is bound to a platform reaches that platform's only.
@@ -252,8 +252,9 @@ pub async fn disable(app: &App, name: &str, bound: Option<&Bound>, by: &Actor) -
         .and_where(Expr::col(operator::Column::DisabledAt).is_null())
         .to_owned();
     let entry = acts::entry(by, act_on(&row, "operator.disabled"), &app.chance, now);
-    write(app, vec![RowStatement::Update(update), tokens::revoke_all_of(&row.id, now), entry]).await?;
-    Ok(app.tokens.reload(&app.store.read, &app.vault).await?)
+    let rows = vec![RowStatement::Update(update), tokens::revoke_all_of(&row.id, now), entry];
+    tokens::write(app, rows).await?;
+    Ok(tokens::take_effect(app).await?)
 }
 
 /// Everybody, or those of a platform where the asker is bound to it.

@@ -17,6 +17,7 @@ use super::merchants::{self, platform_of};
 use crate::app::App;
 use crate::entity::{audit_entry, merchant, store};
 use crate::error::Error;
+use crate::limits::Quota;
 use account::account_for;
 pub use account::{Pending, WantedAccount};
 
@@ -55,6 +56,8 @@ pub struct Patch {
     pub time_zone: Option<String>,
     pub late_payment: Option<LatePayment>,
     pub is_enabled: Option<bool>,
+    /// `Some(None)`: the gateway's again.
+    pub limit: Option<Option<Quota>>,
 }
 
 /// A store that is about to be, with its account where that is new.
@@ -175,6 +178,9 @@ pub async fn change(
     if let Some(is_enabled) = patch.is_enabled {
         if is_enabled { "active" } else { "disabled" }.clone_into(&mut after.status);
     }
+    if let Some(limit) = patch.limit {
+        (after.limit_count, after.limit_window_ms) = Quota::columns(limit);
+    }
     if after == before {
         return Ok((None, before));
     }
@@ -227,6 +233,7 @@ fn state(row: &store::Model) -> Value {
         "merchantId": row.merchant_id, "accountId": row.account_id, "storeNo": row.store_no,
         "upstreamStoreNo": row.upstream_store_no, "currency": row.currency, "wallets": row.wallets,
         "timeZone": row.time_zone, "latePayment": row.late_payment, "status": row.status,
+        "limit": Quota::said(row.limit_count, row.limit_window_ms),
     })
 }
 
@@ -237,6 +244,8 @@ fn update(before: &store::Model, after: &store::Model) -> UpdateStatement {
         .value(store::Column::TimeZone, after.time_zone.as_str())
         .value(store::Column::LatePayment, after.late_payment.as_str())
         .value(store::Column::Status, after.status.as_str())
+        .value(store::Column::LimitCount, after.limit_count)
+        .value(store::Column::LimitWindowMs, after.limit_window_ms)
         .value(store::Column::Version, after.version)
         .and_where(this_version(before))
         .to_owned()

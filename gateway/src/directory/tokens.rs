@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use self::keys::Keys;
 use self::revocations::Revocations;
 use super::acts::{self, Act, Actor};
+use super::change::Refresh;
 use super::vault::Vault;
+use super::versions;
 use crate::app::App;
 use crate::chance::Chance;
 use crate::ledger::{Lane, LedgerError, RowStatement};
@@ -112,18 +114,13 @@ struct Held {
 }
 
 impl Tokens {
-    pub async fn load(issuer: &str, read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<Self> {
+    /// With no keys; they are loaded with the directory.
+    pub fn new(issuer: &str) -> Self {
         provider::install();
-        let tokens = Self {
-            issuer: issuer.to_owned(),
-            held: RwLock::default(),
-            looking: tokio::sync::Mutex::default(),
-        };
-        tokens.reload(read, vault).await?;
-        Ok(tokens)
+        Self { issuer: issuer.to_owned(), held: RwLock::default(), looking: tokio::sync::Mutex::default() }
     }
 
-    /// See what other nodes have made and revoked.
+    /// See what was made and revoked, by whichever node.
     pub async fn reload(&self, read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<()> {
         let _looking = self.looking.lock().await;
         let keys = Keys::load(read, vault).await.context("loading the keys of tokens")?;
@@ -193,11 +190,11 @@ impl Tokens {
 /// End one token before its time.
 pub async fn revoke(app: &App, claims: &Claims) -> anyhow::Result<()> {
     write(app, vec![revocations::of_token(claims, app.clock.now_ms())]).await?;
-    app.tokens.reload(&app.store.read, &app.vault).await
+    take_effect(app).await
 }
 
-/// Ends every token of an operator or API key made until `now`; to be written with the change that calls for it,
-/// and followed by [`Tokens::reload`].
+/// Ends every token of an operator or API key made until `now`; to be written by [`write`] with the change that calls
+/// for it.
 pub fn revoke_all_of(credential: &str, now: i64) -> RowStatement {
     revocations::of_credential(credential, now)
 }
@@ -211,7 +208,7 @@ pub async fn rotate(app: &App, by: Option<&Actor>) -> anyhow::Result<String> {
     let mut rows = vec![row];
     rows.extend(by.map(|by| acts::entry(by, act, &app.chance, now)));
     write(app, rows).await?;
-    app.tokens.reload(&app.store.read, &app.vault).await?;
+    take_effect(app).await?;
     Ok(id)
 }
 
@@ -223,9 +220,8 @@ pub async fn begin(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Housekeeping: see what others did, change a key that is old, forget what is over.
+/// Housekeeping: change a key that is old, forget what is over.
 pub async fn sweep(app: &App) -> anyhow::Result<()> {
-    app.tokens.reload(&app.store.read, &app.vault).await?;
     let (held, now) = (app.tokens.held(), app.clock.now_ms());
     if held.keys.are_old(now) {
         let id = rotate(app, None).await?;
@@ -234,14 +230,23 @@ pub async fn sweep(app: &App) -> anyhow::Result<()> {
     let over: Vec<RowStatement> =
         [held.keys.forget(now), held.revocations.forget(now)].into_iter().flatten().collect();
     if !over.is_empty() {
-        write(app, over).await?;
+        // Not a change that other nodes have to hear of: what is over is over for them, too.
+        app.ledger.room(Lane::Bulk, "tokens")?.rows(over).await?;
         app.tokens.reload(&app.store.read, &app.vault).await?;
     }
     Ok(())
 }
 
-async fn write(app: &App, rows: Vec<RowStatement>) -> Result<(), LedgerError> {
+/// Write a change that concerns tokens, so that every node sees it; to be followed by [`take_effect`].
+pub async fn write(app: &App, rows: Vec<RowStatement>) -> Result<(), LedgerError> {
+    let rows = versions::counted(rows, &[Refresh::Tokens]);
     app.ledger.room(Lane::Bulk, "tokens")?.rows(rows).await.map(drop)
+}
+
+/// Have what was written in force here at once, and on the other nodes within seconds.
+pub async fn take_effect(app: &App) -> anyhow::Result<()> {
+    versions::announce(app);
+    app.directory.refresh(&app.store.read, &app.vault, &Refresh::Tokens).await
 }
 
 fn ms(duration: Duration) -> i64 {

@@ -97,6 +97,7 @@ impl Refresh {
             Self::Merchant(id) => ("merchant", id),
             Self::ApiKey(id) => ("api_key", id),
             Self::ApiKeysOf(id) => ("api_keys_of", id),
+            Self::Tokens => ("tokens", ""),
             Self::Everybody => ("everybody", ""),
         }
     }
@@ -108,6 +109,7 @@ impl Refresh {
             "merchant" => Some(Self::Merchant(row.id.clone())),
             "api_key" => Some(Self::ApiKey(row.id.clone())),
             "api_keys_of" => Some(Self::ApiKeysOf(row.id.clone())),
+            "tokens" => Some(Self::Tokens),
             _ => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Failed authentications, counted by where they come from. Whoever proves who they are is never counted here, so
 //! that one caller with a wrong key cannot lock out another behind the same address.
 
+use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +10,9 @@ use std::time::Duration;
 use governor::RateLimiter;
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::DashMapStateStore;
+use governor::nanos::Nanos;
+use governor::state::StateStore;
+use governor::state::keyed::{DashMapStateStore, ShrinkableKeyedStateStore};
 
 use super::bucket::{Pulse, Tier};
 use super::quota::Quota;
@@ -26,15 +29,68 @@ const THE_REST: u64 = 0x2001_0db8_0000_0000;
 pub struct Addresses {
     quota: Quota,
     pulse: Pulse,
-    networks: RateLimiter<u64, DashMapStateStore<u64>, Pulse, NoOpMiddleware<Duration>>,
+    networks: RateLimiter<Ask, Networks, Pulse, NoOpMiddleware<Duration>>,
     looked_at: Mutex<Duration>,
+}
+
+/// What is asked about a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Ask {
+    /// Whether one more failure is allowed, now that there is one.
+    Count(u64),
+    /// Whether one would be.
+    Look(u64),
+}
+
+/// The networks' counts. The library knows no look without taking; here a look leaves what it finds as it was.
+#[derive(Default)]
+struct Networks(DashMapStateStore<u64>);
+
+impl StateStore for Networks {
+    type Key = Ask;
+
+    fn measure_and_replace<T, F, E>(&self, ask: &Ask, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        match ask {
+            Ask::Count(network) => self.0.measure_and_replace(network, decide),
+            Ask::Look(network) if self.0.contains_key(network) => {
+                // What ends in an error changes nothing.
+                let look = |counted| Err(decide(counted).map(|(answer, _)| answer));
+                match self.0.measure_and_replace::<Infallible, _, _>(network, look) {
+                    Ok(never) => match never {},
+                    Err(answer) => answer,
+                }
+            }
+            Ask::Look(_) => decide(None).map(|(answer, _)| answer),
+        }
+    }
+}
+
+impl ShrinkableKeyedStateStore<Ask> for Networks {
+    fn retain_recent(&self, drop_below: Nanos) {
+        self.0.retain_recent(drop_below);
+    }
+
+    fn shrink_to_fit(&self) {
+        self.0.shrink_to_fit();
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl Addresses {
     pub fn new(quota: Quota, nodes: NonZeroU32, pulse: &Pulse) -> Self {
         let quota = quota.share(nodes);
         let rate = governor::Quota::with_period(quota.interval()).expect("a quota's interval is not zero");
-        let networks = RateLimiter::dashmap_with_clock(rate.allow_burst(quota.count()), pulse.clone());
+        let networks = RateLimiter::new(rate.allow_burst(quota.count()), Networks::default(), pulse.clone());
         Self { quota, networks, looked_at: Mutex::new(pulse.now()), pulse: pulse.clone() }
     }
 
@@ -42,7 +98,17 @@ impl Addresses {
     pub fn failed(&self, address: IpAddr) -> Result<(), Refusal> {
         let has_room = self.networks.len() < REMEMBERED || self.make_room();
         let network = if has_room { network(address) } else { THE_REST };
-        self.networks.check_key(&network).map_err(|not_until| {
+        self.ask(Ask::Count(network))
+    }
+
+    /// Whether one more failure would be allowed; nothing is counted. Nobody is refused for those who are counted
+    /// together.
+    pub fn listens_to(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.ask(Ask::Look(network(address)))
+    }
+
+    fn ask(&self, ask: Ask) -> Result<(), Refusal> {
+        self.networks.check_key(&ask).map_err(|not_until| {
             let wait = not_until.wait_time_from(self.pulse.now());
             Refusal { tier: Tier::Address, quota: self.quota, wait }
         })
@@ -104,6 +170,26 @@ mod tests {
     }
 
     #[test]
+    fn a_look_draws_nothing_and_is_refused_when_a_failure_would_be() {
+        let (addresses, hand) = addresses("2/1m");
+        let look = || addresses.listens_to(ip("192.0.2.1"));
+        for _ in 0..2 {
+            for _ in 0..3 {
+                assert_eq!(look(), Ok(()));
+            }
+            assert_eq!(addresses.failed(ip("::ffff:192.0.2.1")), Ok(()));
+        }
+        assert_eq!(look().map_err(|refusal| (refusal.tier, refusal.retry_after())), Err((Tier::Address, 30)));
+        assert_eq!(addresses.listens_to(ip("192.0.2.2")), Ok(()), "its neighbour is heard");
+        assert_eq!(addresses.networks.len(), 1, "who only looks is not remembered");
+        hand.advance(Duration::from_secs(30).saturating_sub(Duration::from_nanos(1)));
+        assert!(look().is_err());
+        hand.advance(Duration::from_nanos(1));
+        assert_eq!(look(), Ok(()));
+        assert_eq!(addresses.failed(ip("192.0.2.1")), Ok(()));
+    }
+
+    #[test]
     fn an_ipv6_network_counts_as_one_and_a_mapped_address_as_what_it_stands_for() {
         assert_eq!(network(ip("2001:db8:1:2::1")), network(ip("2001:db8:1:2:ffff:ffff:ffff:ffff")));
         assert_ne!(network(ip("2001:db8:1:2::1")), network(ip("2001:db8:1:3::1")));
@@ -120,6 +206,11 @@ mod tests {
         }
         assert_eq!(addresses.failed(nth(REMEMBERED)), Ok(()), "the first of the rest");
         assert!(addresses.failed(nth(REMEMBERED + 1)).is_err());
+        assert_eq!(
+            addresses.listens_to(nth(REMEMBERED + 1)),
+            Ok(()),
+            "whoever of them knows its secret comes in"
+        );
         assert_eq!(addresses.networks.len(), REMEMBERED + 1);
         hand.advance(Duration::from_mins(2));
         assert_eq!(addresses.failed(nth(REMEMBERED + 2)), Ok(()), "those of long ago were forgotten");

@@ -52,6 +52,17 @@ impl Quota {
         Self::new(count, Duration::from_millis(window_ms)).map(Some)
     }
 
+    /// What a row's two columns hold of it.
+    pub fn columns(quota: Option<Self>) -> (Option<i64>, Option<i64>) {
+        let window_ms = |quota: Self| i64::try_from(quota.window.as_millis()).expect("a day at most");
+        (quota.map(|quota| quota.count.get().into()), quota.map(window_ms))
+    }
+
+    /// In words, of a row's two columns.
+    pub fn said(count: Option<i64>, window_ms: Option<i64>) -> Option<String> {
+        Self::of_columns(count, window_ms).ok().flatten().map(|quota| quota.to_string())
+    }
+
     /// At once.
     pub fn count(self) -> NonZeroU32 {
         self.count

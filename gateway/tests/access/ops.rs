@@ -109,6 +109,7 @@ fn body(path: &str, method: &Method) -> Value {
     match (method.as_str(), path) {
         ("POST", "/ops/v1/operators") => json!({ "name": "new", "password": PASSWORD, "role": "viewer" }),
         ("POST", "/ops/v1/platforms") => json!({ "slug": "new" }),
+        ("PATCH", _) => json!({ "limit": { "count": 1, "window": "1s" } }),
         _ => Value::Null,
     }
 }
@@ -172,7 +173,7 @@ on_both!(no_route_takes_a_token_that_is_no_good_and_all_are_answered_alike, asyn
         Some(stage.world.keys.test.clone()),
     ];
     let mut answers = Vec::new();
-    assert_eq!(guarded().len(), 8);
+    assert_eq!(guarded().len(), 9);
     for (path, method) in guarded() {
         for token in &bad {
             let reply = ops.call(method.clone(), &path, token.as_deref(), body(&path, &method)).await;
@@ -262,6 +263,47 @@ on_both!(a_platform_that_an_admin_makes_can_be_used_at_once, async |stage: &mut 
         let reply = ops.post("/ops/v1/platforms", &anna, body.clone()).await;
         assert_eq!(reply.status, status, "{body}: {}", reply.text());
     }
+});
+
+on_both!(a_platforms_limit_is_in_force_at_once_and_null_takes_it_back, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    someone(stage, "bound", Role::Admin, Some(PLATFORM)).await;
+    let (anna, bound) = (ops.login("anna").await, ops.login("bound").await);
+    let id = stage.app().directory.merchant_by_id(&stage.merchant_id()).expect("there").platform_id.clone();
+    let path = format!("/ops/v1/platforms/{id}");
+    let change =
+        async |token: &str, path: &str, body: Value| ops.call(Method::PATCH, path, Some(token), body).await;
+    let limit = json!({ "count": 2, "window": "1h" });
+    let refused = change(&bound, &path, json!({ "limit": limit })).await;
+    assert_eq!(code(&refused), (403, "bound_to_platform".to_owned()));
+    assert_eq!(change(&anna, "/ops/v1/platforms/nobody", json!({ "limit": limit })).await.status, 404);
+    let wrong = change(&anna, &path, json!({ "limit": { "count": 1, "window": "often" } })).await;
+    assert_eq!((wrong.status, &wrong.json()["errors"][0]["pointer"]), (422, &json!("/limit/window")));
+
+    let changed = change(&anna, &path, json!({ "limit": limit })).await;
+    assert_eq!((changed.status, &changed.json()["limit"]), (200, &limit), "{}", changed.text());
+    assert_eq!(change(&anna, &path, json!({})).await.json(), changed.json());
+    for _ in 0..2 {
+        assert_eq!(stage.get("/v1/merchants").await.status, 200);
+    }
+    assert_eq!(stage.get("/v1/merchants").await.status, 429);
+    let others = stage.world.keys.other.clone();
+    assert_eq!(stage.get_as(&others, "/v1/merchants").await.status, 200, "another platform has its own");
+    let taken_back = change(&anna, &path, json!({ "limit": null })).await;
+    assert_eq!((taken_back.status, taken_back.json().get("limit")), (200, None));
+    assert_eq!(stage.get("/v1/merchants").await.status, 200);
+
+    let log = ops.get("/ops/v1/audit", &anna).await.json();
+    let acts: Vec<_> = log["data"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|act| act["action"] == "platform.limited")
+        .map(|act| (&act["before"]["limit"], &act["after"]["limit"]))
+        .collect();
+    assert_eq!(acts, [(&json!("2/1h"), &Value::Null), (&Value::Null, &json!("2/1h"))]);
 });
 
 on_both!(operators_are_added_and_disabled_over_the_api, async |stage: &mut Stage| {

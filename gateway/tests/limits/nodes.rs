@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gateway::directory::change::Refresh;
+use gateway::directory::tokens::keys::SETTLING;
+use gateway::directory::tokens::{self, Audience, Grant, TokenError};
 use gateway::directory::versions;
 use gateway::entity::{merchant, sign_key};
 use gateway::ledger::{Lane, RowStatement};
@@ -62,6 +64,45 @@ async fn a_change_on_one_node_is_in_force_on_the_other_within_two_seconds() {
     until(|| is_suspended(&other)).await;
     assert!(began.elapsed() <= IN_FORCE, "{:?}", began.elapsed());
     assert_eq!(create_on(&other, &stage.order("p2")).await.code, 3);
+
+    stop.cancel();
+    following.await.expect("it ends");
+    other.stop().await;
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_revoked_on_one_node_is_refused_on_the_other_within_two_seconds() {
+    // Nodes of one installation have one public URL, and with it one name in their tokens.
+    let stage = Stage::set_with(Backend::Postgres, &[("server.public_url", "http://127.0.0.1:9")]).await;
+    let other = stage.world.node().await;
+    let stop = CancellationToken::new();
+    let following = tokio::spawn(versions::follow(other.app.clone(), stop.clone()));
+    let make = |credential: &str| {
+        let (credential, scope) = (credential.to_owned(), "orders:read".to_owned());
+        let grant = Grant { audience: Audience::Api, credential, scope, role: None };
+        let app = stage.app();
+        app.tokens.make(grant, &app.chance, app.clock.now_ms()).expect("it is made")
+    };
+    let on = |node: &Node, token: &str| {
+        node.app.tokens.check(token, Audience::Api, node.app.clock.now_ms()).map(drop)
+    };
+    let ((token, claims), (bystander, _)) = (make("key-1"), make("key-2"));
+    assert_eq!(on(&other, &token), Ok(()));
+
+    tokens::revoke(stage.app(), &claims).await.expect("revoked");
+    let began = Instant::now();
+    assert_eq!(on(stage.node(), &token), Err(TokenError::Revoked), "at once where it was made");
+    until(|| on(&other, &token) == Err(TokenError::Revoked)).await;
+    assert!(began.elapsed() <= IN_FORCE, "{:?}", began.elapsed());
+    assert_eq!(on(&other, &bystander), Ok(()));
+
+    tokens::rotate(stage.app(), None).await.expect("rotated");
+    stage.advance(SETTLING);
+    let (with_new_key, _) = make("key-1");
+    let began = Instant::now();
+    until(|| on(&other, &with_new_key) == Ok(())).await;
+    assert!(began.elapsed() <= IN_FORCE, "{:?}", began.elapsed());
 
     stop.cancel();
     following.await.expect("it ends");

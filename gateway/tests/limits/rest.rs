@@ -19,6 +19,7 @@ on_both!(
     a_platform_beyond_its_limit_is_told_429_the_buckets_name_and_when_to_come_again,
     [("limits.platform", "2/1h")],
     async |stage: &mut Stage| {
+        stage.others_move_in().await;
         for left in ["1", "0"] {
             let reply = stage.get("/v1/merchants").await;
             assert_eq!(reply.status, 200);

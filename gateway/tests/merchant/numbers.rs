@@ -1,9 +1,7 @@
 //! Orders that go upstream under the merchant's own number.
 
-use gateway::entity::{account, submission};
-use gateway::ledger::RowStatement;
+use gateway::entity::submission;
 use sandbox::{Fault, Operation, Payer, Twist};
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use serde_json::json;
 
 use super::orders::own_key;
@@ -12,12 +10,9 @@ use crate::on_both;
 
 /// From now on the merchant's orders of its account go upstream under its own numbers.
 async fn send_own_numbers(stage: &Stage) {
-    let update = Query::update()
-        .table(account::Entity)
-        .value(account::Column::NumbersOf, stage.merchant_id())
-        .and_where(Expr::col(account::Column::Id).eq(stage.account_id()))
-        .to_owned();
-    stage.write(vec![RowStatement::Update(update)]).await;
+    let path = format!("/v1/accounts/{}", stage.account_id());
+    let reply = stage.patch(&path, json!({ "numbersOf": stage.merchant_id() })).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
 }
 
 on_both!(where_the_account_says_so_payers_see_the_merchants_own_number, async |stage: &mut Stage| {

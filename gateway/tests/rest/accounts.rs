@@ -39,6 +39,41 @@ on_both!(an_accounts_name_is_its_platforms_alone, async |stage: &mut Stage| {
     assert_eq!(found["data"][0]["id"], stage.account_id().as_str());
 });
 
+on_both!(
+    whose_own_numbers_an_account_sends_is_a_merchant_of_the_same_platform_and_mode,
+    async |stage: &mut Stage| {
+        stage.others_move_in().await;
+        let path = format!("/v1/accounts/{}", stage.account_id());
+        let live = stage.world.keys.live.clone();
+        let live =
+            stage.post_as(&live, "/v1/merchants", json!({ "name": "Live" })).await.json()["id"].clone();
+        for other in [json!(stage.other_id()), live, json!("nobody")] {
+            let refused = stage.patch(&path, json!({ "numbersOf": other })).await;
+            assert_eq!(
+                (refused.status, &refused.json()["errors"][0]["pointer"]),
+                (422, &json!("/numbersOf"))
+            );
+        }
+        let (own, neighbour) = (json!(stage.merchant_id()), json!(stage.neighbour_id()));
+        for numbers_of in [&own, &neighbour] {
+            let changed = stage.patch(&path, json!({ "numbersOf": numbers_of })).await;
+            assert_eq!((changed.status, &changed.json()["numbersOf"]), (200, numbers_of));
+            assert_eq!(stage.patch(&path, json!({})).await.json(), changed.json(), "what is absent stays");
+            assert_eq!(stage.get(&path).await.json(), changed.json());
+        }
+        let nobodys = stage.patch(&path, json!({ "numbersOf": null })).await;
+        assert_eq!((nobodys.status, nobodys.json().get("numbersOf")), (200, None));
+        let log = stage.get("/v1/audit?action=account.changed").await.json();
+        let states: Vec<_> = log["data"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|entry| (&entry["before"]["numbersOf"], &entry["after"]["numbersOf"]))
+            .collect();
+        assert_eq!(states, [(&neighbour, &json!(null)), (&own, &neighbour), (&json!(null), &own)]);
+    }
+);
+
 on_both!(an_accounts_key_is_rotated_and_orders_under_way_go_on, async |stage: &mut Stage| {
     stage.open("p1").await;
     let path = format!("/v1/accounts/{}/sign-keys", stage.account_id());

@@ -24,6 +24,7 @@ fn body(operation_id: &str) -> Value {
         "createMerchant" => json!({ "name": "A" }),
         "changeMerchant" => json!({ "name": "B" }),
         "createAccount" => json!({ "partnerNo": "91919", "signKey": "0123456789abcdef" }),
+        "changeAccount" => json!({ "numbersOf": null }),
         "rotateAccountSignKey" => json!({ "signKey": "fedcba9876543210" }),
         "rotateSignKey" => json!({}),
         "createStore" => json!({

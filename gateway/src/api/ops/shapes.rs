@@ -4,7 +4,7 @@ use poem_openapi::Object;
 use poem_openapi::types::{Any, Example};
 use serde_json::Value;
 
-use crate::api::rest::Timestamp;
+use crate::api::rest::{Limit, Settable, Timestamp};
 use crate::directory::operators::{Listed, LoginError, Operator, OperatorError, Role};
 use crate::directory::platforms::PlatformError;
 use crate::entity::{operator_act, platform};
@@ -70,13 +70,24 @@ pub struct OperatorToAdd {
 }
 
 #[derive(Object)]
-#[oai(rename = "Platform", rename_all = "camelCase")]
+#[oai(rename = "Platform", rename_all = "camelCase", skip_serializing_if_is_none)]
 pub struct PlatformEntry {
     pub id: String,
     /// Its short name, part of the signed routes.
     pub slug: String,
     pub name: String,
+    /// How much it and its merchants may do, where that is its own.
+    pub limit: Option<Limit>,
     pub created_at: Timestamp,
+}
+
+/// What is to be changed of a platform; what is absent stays.
+#[derive(Object)]
+#[oai(rename = "PlatformPatch", example, skip_serializing_if_is_none)]
+pub struct PlatformChange {
+    /// How much it and all its merchants together may do, on all APIs, instead of what the gateway lets a platform do.
+    /// None of its merchants and stores may do more. `null` takes it back.
+    pub limit: Settable<Limit>,
 }
 
 /// A platform to be made.
@@ -163,7 +174,13 @@ impl From<Listed> for OperatorEntry {
 
 impl From<platform::Model> for PlatformEntry {
     fn from(row: platform::Model) -> Self {
-        Self { id: row.id, slug: row.slug, name: row.name, created_at: Timestamp::of(row.created_at) }
+        Self {
+            limit: Limit::of_columns(row.limit_count, row.limit_window_ms),
+            id: row.id,
+            slug: row.slug,
+            name: row.name,
+            created_at: Timestamp::of(row.created_at),
+        }
     }
 }
 
@@ -205,6 +222,10 @@ impl From<PlatformError> for Error {
             PlatformError::Taken(_) => {
                 Self::Conflict { code: "slug_taken", detail, pointer: Some("/slug".to_owned()) }
             }
+            PlatformError::Missing => Self::NotFound,
+            PlatformError::Busy => Self::Busy,
+            PlatformError::Store(error) => error.into(),
+            PlatformError::Ledger(error) => error.into(),
             PlatformError::Failed(error) => error.into(),
         }
     }
@@ -224,6 +245,12 @@ impl Example for OperatorToAdd {
             role: Role::Viewer,
             platform: Some("acme".to_owned()),
         }
+    }
+}
+
+impl Example for PlatformChange {
+    fn example() -> Self {
+        Self { limit: Settable(Some(Some(Limit { count: 2000, window: "1s".to_owned() }))) }
     }
 }
 

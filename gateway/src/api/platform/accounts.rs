@@ -12,11 +12,12 @@ use zeroize::Zeroizing;
 
 use super::sign_keys::{self, SignKey, SignKeys};
 use crate::api::rest::{
-    Body, ChangeError, Created, Found, Group, Once, Page, PageQuery, Planned, Timestamp, change,
+    Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, Settable, Timestamp,
+    change,
 };
 use crate::app::App;
 use crate::directory::access::{Caller, Mode, Scope};
-use crate::directory::accounts::{self, Issued};
+use crate::directory::accounts::{self, Issued, Patch};
 use crate::directory::sign_keys::{MAX_OVERLAP_HOURS, Owner, rotate};
 use crate::entity::account;
 use crate::error::Error;
@@ -37,6 +38,17 @@ pub struct New {
     /// ScanForPay's sign key. It is never shown again.
     #[oai(validator(min_length = 1, max_length = 256, pattern = r"^[\x20-\x7e]*$"))]
     pub sign_key: String,
+}
+
+/// What is to be changed of an account; what is absent stays.
+#[derive(Object)]
+#[oai(rename = "AccountPatch", rename_all = "camelCase", example, skip_serializing_if_is_none)]
+pub struct Change {
+    /// The merchant of yours, of the same mode, whose orders go to ScanForPay under its own numbers, which payers see
+    /// on their bills; all others go under numbers of the gateway. `null`: nobody's do. Orders that were opened keep
+    /// the number they were opened under.
+    #[oai(validator(min_length = 1, max_length = 64))]
+    pub numbers_of: Settable<String>,
 }
 
 /// A new version of an account's sign key, as ScanForPay issued it.
@@ -60,6 +72,8 @@ pub struct Account {
     pub base_url: String,
     pub partner_no: String,
     pub mode: Mode,
+    /// The merchant whose orders go to ScanForPay under its own numbers.
+    pub numbers_of: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -85,6 +99,12 @@ impl Example for New {
     }
 }
 
+impl Example for Change {
+    fn example() -> Self {
+        Self { numbers_of: Settable(Some(Some("01KXVZ5B8M3Q0V6T9YJ2C4E7GH".into()))) }
+    }
+}
+
 impl Example for NewKey {
     fn example() -> Self {
         Self { sign_key: "as-newly-issued-by-scanforpay".into(), previous_for_hours: Some(168) }
@@ -99,6 +119,7 @@ impl Example for Account {
             base_url: "https://pay.scanforpay.com".into(),
             partner_no: "90001".into(),
             mode: Mode::Live,
+            numbers_of: None,
             created_at: Timestamp::of(1_790_000_000_000),
         }
     }
@@ -112,6 +133,7 @@ impl From<&account::Model> for Account {
             base_url: row.base_url.clone(),
             partner_no: row.partner_no.clone(),
             mode: row.mode,
+            numbers_of: row.numbers_of.clone(),
             created_at: Timestamp::of(row.created_at),
         }
     }
@@ -175,6 +197,25 @@ impl AccountsApi {
     ) -> Result<Found<Account>, Error> {
         caller.may(Scope::AccountsRead)?;
         Ok(Found(Account::from(&accounts::find(app.0, &caller, &account_id).await?)))
+    }
+
+    /// Change an account
+    #[oai(path = "/v1/accounts/:accountId", method = "patch", operation_id = "changeAccount")]
+    async fn patch(
+        &self,
+        app: Data<&Arc<App>>,
+        #[oai(scope = "Scope::AccountsWrite")] caller: Caller,
+        #[oai(name = "Idempotency-Key")] once: Once,
+        #[oai(name = "accountId")] account_id: Path<String>,
+        body: Body<Change>,
+    ) -> Result<Changed<Account>, ChangeError> {
+        caller.may(Scope::AccountsWrite)?;
+        let patch = Patch { numbers_of: body.value.numbers_of.0.clone() };
+        let plan = || async {
+            let (plan, row) = accounts::change(app.0, &caller, &account_id, &patch).await?;
+            Ok(Planned::changed(plan, Account::from(&row)))
+        };
+        Ok(change(app.0, &caller, once, &body.raw, plan).await?.into())
     }
 
     /// List the versions of an account's sign key

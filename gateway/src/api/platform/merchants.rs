@@ -1,145 +1,25 @@
 //! `/v1/merchants`: a platform's merchants.
 
+mod shapes;
+
 use std::sync::Arc;
 
 use poem::Request;
 use poem::web::Data;
+use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
-use poem_openapi::types::Example;
-use poem_openapi::{Enum, Object, OpenApi};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
 use sea_orm::{ColumnTrait, QueryFilter, Select};
 
 use crate::api::rest::{
-    Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, Settable, ShownSecret,
-    Timestamp, change,
+    Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, ShownSecret, change,
 };
 use crate::app::App;
-use crate::directory::access::{Caller, Mode, Scope};
+use crate::directory::access::{Caller, Scope};
 use crate::directory::merchants::{self, Patch};
-use crate::directory::networks;
 use crate::entity::merchant;
 use crate::error::Error;
-
-/// A merchant to be made.
-#[derive(Object, Debug)]
-#[oai(rename = "NewMerchant", example, skip_serializing_if_is_none)]
-pub struct New {
-    /// Its name, for people.
-    #[oai(validator(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f]*$"))]
-    pub name: String,
-    /// Your own name for it, unique among your merchants.
-    #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
-    pub reference: Option<String>,
-}
-
-/// What is to be changed of a merchant; what is absent stays.
-#[derive(Object, Debug)]
-#[oai(rename = "MerchantPatch", rename_all = "camelCase", example, skip_serializing_if_is_none)]
-pub struct Change {
-    /// Its name, for people.
-    #[oai(validator(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f]*$"))]
-    pub name: Option<String>,
-    /// Your own name for it, unique among your merchants. `null` takes it away.
-    #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
-    pub reference: Settable<String>,
-    /// Addresses and networks, such as `192.0.2.0/24`, from which its signed requests are taken; an empty list: from
-    /// everywhere.
-    #[oai(validator(max_items = 64))]
-    pub allow_addresses: Option<Vec<String>>,
-}
-
-#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
-#[oai(rename = "MerchantStatus", rename_all = "lowercase")]
-pub enum Status {
-    Active,
-    /// It opens no new orders; everything else goes on.
-    Suspended,
-    /// It has left for good; its orders go on.
-    Offboarded,
-}
-
-/// A merchant.
-#[derive(Object, Debug, Clone)]
-#[oai(rename_all = "camelCase", example, skip_serializing_if_is_none)]
-pub struct Merchant {
-    pub id: String,
-    /// What it signs its requests as.
-    pub partner_no: String,
-    /// Your own name for it.
-    pub reference: Option<String>,
-    pub name: String,
-    pub mode: Mode,
-    pub status: Status,
-    /// Networks from which its signed requests are taken; none: from everywhere.
-    pub allow_addresses: Vec<String>,
-    pub created_at: Timestamp,
-}
-
-/// A merchant that was made, with its sign key.
-#[derive(Object, Debug, Clone)]
-#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
-pub struct MadeMerchant {
-    #[oai(flatten)]
-    pub merchant: Merchant,
-    /// The key that it signs with, as the signed API has it.
-    pub sign_key: ShownSecret,
-}
-
-impl Example for New {
-    fn example() -> Self {
-        Self { name: "Tea House".into(), reference: Some("shop-17".into()) }
-    }
-}
-
-impl Example for Change {
-    fn example() -> Self {
-        Self {
-            name: Some("Tea House Central".into()),
-            reference: Settable(Some(Some("shop-18".into()))),
-            allow_addresses: Some(vec!["192.0.2.0/24".into()]),
-        }
-    }
-}
-
-impl Example for Merchant {
-    fn example() -> Self {
-        Self {
-            id: "01KXVZ5B8M3Q0V6T9YJ2C4E7GH".into(),
-            partner_no: "270316485912".into(),
-            reference: Some("shop-17".into()),
-            name: "Tea House".into(),
-            mode: Mode::Test,
-            status: Status::Active,
-            allow_addresses: vec!["192.0.2.0/24".into()],
-            created_at: Timestamp::of(1_790_000_000_000),
-        }
-    }
-}
-
-impl From<&merchant::Model> for Merchant {
-    fn from(row: &merchant::Model) -> Self {
-        Self {
-            id: row.id.clone(),
-            partner_no: row.partner_no.clone(),
-            reference: row.reference.clone(),
-            name: row.name.clone(),
-            mode: row.mode,
-            status: match row.status.as_str() {
-                _ if row.offboarded_at.is_some() => Status::Offboarded,
-                "suspended" => Status::Suspended,
-                _ => Status::Active,
-            },
-            allow_addresses: row
-                .allowed_addresses
-                .iter()
-                .flat_map(|list| list.split(','))
-                .map(str::to_owned)
-                .collect(),
-            created_at: Timestamp::of(row.created_at),
-        }
-    }
-}
+pub use shapes::{Change, MadeMerchant, Merchant, New, Status};
 
 pub struct MerchantsApi;
 
@@ -239,12 +119,7 @@ impl MerchantsApi {
         #[oai(name = "merchantId")] merchant_id: Path<String>,
         body: Body<Change>,
     ) -> Result<Changed<Merchant>, ChangeError> {
-        let Change { name, reference: Settable(reference), allow_addresses } = &body.value;
-        let allowed_addresses = allow_addresses.as_deref().map(networks::parse).transpose();
-        let allowed_addresses =
-            allowed_addresses.map_err(|error| Error::invalid("/allowAddresses", error.to_string()))?;
-        let patch =
-            Patch { name: name.clone(), reference: reference.clone(), allowed_addresses, ..Patch::default() };
+        let patch = body.value.patch()?;
         changed(app.0, &caller, once, &merchant_id, &body.raw, ("merchant.changed", patch)).await
     }
 

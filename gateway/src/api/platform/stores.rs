@@ -98,12 +98,14 @@ impl StoresApi {
         #[oai(name = "storeId")] store_id: Path<String>,
         body: Body<Change>,
     ) -> Result<Changed<Store>, ChangeError> {
-        let Change { wallets, time_zone, late_payment } = &body.value;
+        let Change { wallets, time_zone, late_payment, limit } = &body.value;
+        let limit = limit.0.as_ref().map(|limit| limit.as_ref().map(|limit| limit.quota("/limit")));
         let patch = Patch {
             wallets: wallets.as_ref().map(|wallets| wallets.iter().map(|wallet| (*wallet).into()).collect()),
             time_zone: time_zone.clone(),
             late_payment: late_payment.map(Into::into),
             is_enabled: None,
+            limit: limit.map(Option::transpose).transpose()?,
         };
         changed(app.0, &caller, once, &store_id, &body.raw, ("store.changed", patch)).await
     }

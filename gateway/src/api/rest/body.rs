@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::header;
 use jsonschema::Validator;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::types::JsonType;
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaMediaType, MetaRequest, Registry};
 use poem_openapi::types::{ParseFromJSON, Type};
@@ -145,6 +146,19 @@ fn problems(error: &jsonschema::ValidationError<'_>) -> Vec<FieldProblem> {
         ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}"),
         ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}"),
         ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}"),
+        // What may be null: what is wrong is told of what it is if it is not null.
+        ValidationErrorKind::AnyOf { context } => {
+            let is_null = |errors: &&Vec<jsonschema::ValidationError<'_>>| {
+                matches!(errors.as_slice(), [error]
+                    if matches!(error.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::Null) }))
+            };
+            let told: Vec<FieldProblem> =
+                context.iter().filter(|errors| !is_null(errors)).flatten().flat_map(problems).collect();
+            if !told.is_empty() {
+                return told;
+            }
+            error.masked_with("the value").to_string()
+        }
         ValidationErrorKind::UniqueItems => "must have no entry twice".to_owned(),
         _ => error.masked_with("the value").to_string(),
     };

@@ -1,13 +1,17 @@
-//! Fields that JSON has no type for: times, and values that `null` takes away.
+//! Fields that JSON has no type for: times, lengths of time, and values that `null` takes away.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
+use humantime_serde::re::humantime::parse_duration;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::{Iso8601, Rfc3339, iso8601};
 use time::macros::offset;
+
+use crate::error::Error;
 
 /// A time: RFC 3339. Ours are in UTC with milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +74,14 @@ impl ToJSON for Timestamp {
     fn to_json(&self) -> Option<Value> {
         Some(self.text().into())
     }
+}
+
+/// A length of time such as `1s`, in whole milliseconds. `pointer` leads to it in the body.
+pub fn duration(text: &str, pointer: &str) -> Result<Duration, Error> {
+    let read = parse_duration(text).ok().filter(|time| time.subsec_nanos() % 1_000_000 == 0);
+    read.ok_or_else(|| {
+        Error::invalid(pointer, "is no time in whole milliseconds such as 500ms, 1s or 1m 30s")
+    })
 }
 
 /// A field of a patch. Absent: stays as it is; `null`: taken away.

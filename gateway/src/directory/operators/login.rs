@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::Operator;
 use super::lockout::{self, Failures};
 use crate::app::App;
+use crate::limits::Refusal;
 
 /// Why somebody does not come in.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +46,8 @@ async fn attempt(
     password: Zeroizing<String>,
     address: IpAddr,
 ) -> Result<Operator, LoginError> {
-    if let Some(wait) = app.strangers.wait(address, app.clock.now_ms()) {
-        return Err(LoginError::TooMany(wait));
-    }
+    let too_many = |refusal: Refusal| LoginError::TooMany(refusal.wait);
+    app.limits.authentication(address).map_err(too_many)?;
     // Held to the end, so that guesses made side by side see each other's failures.
     let place = app.passwords.place().await.ok_or(LoginError::Busy)?;
     let now = app.clock.now_ms();
@@ -60,8 +60,9 @@ async fn attempt(
     let hash = row.as_ref().map(|row| row.password_hash.clone());
     let verified = place.verifies(password, hash).await?;
     let Some(row) = row.filter(|_| verified) else {
-        app.strangers.failed(address, now);
+        let counted = app.limits.failed_authentication(address);
         super::write(&app, vec![lockout::one_more(&name, now)]).await.context("counting a failed login")?;
+        counted.map_err(too_many)?;
         return Err(LoginError::Wrong);
     };
     if let Some(forgive) = failures.forgive(&name, now) {

@@ -4,7 +4,7 @@ use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
 
 use crate::api::platform::accounts;
-use crate::api::rest::Timestamp;
+use crate::api::rest::{Limit, Settable, Timestamp};
 use crate::api::scanforpay::Wallet;
 use crate::directory::access::Caller;
 use crate::directory::proof::Proof;
@@ -70,6 +70,9 @@ pub struct Change {
     #[oai(validator(min_length = 1, max_length = 64))]
     pub time_zone: Option<String>,
     pub late_payment: Option<LatePayment>,
+    /// How many orders may be placed in it, instead of what the gateway allows for a store. Never more than its
+    /// merchant's and its platform's own, whatever is said here. `null` takes it back.
+    pub limit: Settable<Limit>,
 }
 
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +100,8 @@ pub struct Store {
     pub time_zone: String,
     pub late_payment: LatePayment,
     pub status: Status,
+    /// How many orders may be placed in it, where that is its own.
+    pub limit: Option<Limit>,
     pub created_at: Timestamp,
 }
 
@@ -185,7 +190,12 @@ impl Example for Described {
 
 impl Example for Change {
     fn example() -> Self {
-        Self { wallets: Some(vec![Wallet::Alipay]), time_zone: None, late_payment: Some(LatePayment::Refund) }
+        Self {
+            wallets: Some(vec![Wallet::Alipay]),
+            time_zone: None,
+            late_payment: Some(LatePayment::Refund),
+            limit: Settable(Some(Some(Limit { count: 20, window: "1s".into() }))),
+        }
     }
 }
 
@@ -202,6 +212,7 @@ impl Example for Store {
             time_zone: "Asia/Hong_Kong".into(),
             late_payment: LatePayment::Tell,
             status: Status::Active,
+            limit: Some(Limit { count: 20, window: "1s".into() }),
             created_at: Timestamp::of(1_790_000_000_000),
         }
     }
@@ -223,6 +234,7 @@ impl Store {
             time_zone: row.time_zone.clone(),
             late_payment: if row.late_payment == "refund" { LatePayment::Refund } else { LatePayment::Tell },
             status: if row.status == "active" { Status::Active } else { Status::Disabled },
+            limit: Limit::of_columns(row.limit_count, row.limit_window_ms),
             created_at: Timestamp::of(row.created_at),
         }
     }
