@@ -9,6 +9,7 @@ use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object, OpenApi};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr};
 use sea_orm::{ColumnTrait, QueryFilter, Select};
+use zeroize::Zeroizing;
 
 use crate::api::rest::{
     Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, Settable, ShownSecret,
@@ -16,14 +17,15 @@ use crate::api::rest::{
 };
 use crate::app::App;
 use crate::directory::access::{Caller, Mode, Scope};
-use crate::directory::merchants::{self, Patch};
+use crate::directory::claims;
+use crate::directory::merchants::{self, Patch, WantedMerchant};
 use crate::directory::networks;
 use crate::entity::merchant;
 use crate::error::Error;
 
 /// A merchant to be made.
-#[derive(Object, Debug)]
-#[oai(rename = "NewMerchant", example, skip_serializing_if_is_none)]
+#[derive(Object)]
+#[oai(rename = "NewMerchant", rename_all = "camelCase", example, skip_serializing_if_is_none)]
 pub struct New {
     /// Its name, for people.
     #[oai(validator(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f]*$"))]
@@ -31,6 +33,13 @@ pub struct New {
     /// Your own name for it, unique among your merchants.
     #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
     pub reference: Option<String>,
+    /// The number that the merchant signs as already; absent: a new one. It is yours to choose where you have ScanForPay's
+    /// account of that number, whose key is proven by a question; unique among your merchants.
+    #[oai(validator(min_length = 1, max_length = 15, pattern = r"^[\x21-\x7e]*$"))]
+    pub partner_no: Option<String>,
+    /// The key that the merchant signs with already, of 128 bits at least; absent: a new one. It is never shown again.
+    #[oai(validator(min_length = 16, max_length = 256, pattern = r"^[\x20-\x7e]*$"))]
+    pub sign_key: Option<String>,
 }
 
 /// What is to be changed of a merchant; what is absent stays.
@@ -82,13 +91,24 @@ pub struct Merchant {
 pub struct MadeMerchant {
     #[oai(flatten)]
     pub merchant: Merchant,
-    /// The key that it signs with, as the signed API has it.
-    pub sign_key: ShownSecret,
+    /// The key that it signs with, as the signed API has it; absent where it was brought.
+    pub sign_key: Option<ShownSecret>,
+}
+
+impl New {
+    fn wanted(&self) -> WantedMerchant {
+        WantedMerchant {
+            name: self.name.clone(),
+            reference: self.reference.clone(),
+            partner_no: self.partner_no.clone(),
+            sign_key: self.sign_key.clone().map(Zeroizing::new),
+        }
+    }
 }
 
 impl Example for New {
     fn example() -> Self {
-        Self { name: "Tea House".into(), reference: Some("shop-17".into()) }
+        Self { name: "Tea House".into(), reference: Some("shop-17".into()), partner_no: None, sign_key: None }
     }
 }
 
@@ -148,7 +168,7 @@ impl MerchantsApi {
     /// Create a merchant
     ///
     /// Makes a merchant of the key's mode, with a partner number and a sign key. The sign key is in this answer and
-    /// nowhere else.
+    /// nowhere else. A shop that moves in keeps its own: `partnerNo` and `signKey`.
     #[oai(path = "/v1/merchants", method = "post", operation_id = "createMerchant")]
     async fn create(
         &self,
@@ -159,14 +179,17 @@ impl MerchantsApi {
     ) -> Result<Created<MadeMerchant>, ChangeError> {
         caller.may(Scope::MerchantsWrite)?;
         let plan = || async {
-            let New { name, reference } = &body.value;
-            let made = merchants::create(app.0, &caller, name, reference.as_deref()).await?;
+            let wanted = body.value.wanted();
+            let made = merchants::create(app.0, &caller, &wanted).await?;
+            if let Some(partner_no) = &wanted.partner_no {
+                claims::prove(app.0, &caller, partner_no, &[]).await?;
+            }
             let answer = MadeMerchant {
                 merchant: Merchant::from(&made.row),
-                sign_key: ShownSecret::new(&made.key.id, &made.sign_key),
+                sign_key: made.sign_key.as_ref().map(|text| ShownSecret::new(&made.key.id, text)),
             };
             let instead = format!("POST /v1/merchants/{}/sign-keys makes a new one.", made.row.id);
-            let sign_key = answer.sign_key.repeated(made.row.created_at, &instead);
+            let sign_key = answer.sign_key.as_ref().map(|key| key.repeated(made.row.created_at, &instead));
             let repeat = MadeMerchant { sign_key, ..answer.clone() };
             let location = format!("/v1/merchants/{}", made.row.id);
             Ok(Planned::created(made.plan, location, answer).repeated_as(repeat))

@@ -15,7 +15,7 @@ use super::stores::{Described, Store};
 use crate::api::rest::{Answer, ChangeError, Changed, Group, Once, Planned, Problem, ShownSecret, change};
 use crate::app::App;
 use crate::directory::access::{Caller, Scope};
-use crate::directory::onboarding::{self, Onboarded, PART, WantedMerchant};
+use crate::directory::onboarding::{self, Onboarded, PART, WantedRow};
 use crate::error::Error;
 use rows::Rows;
 
@@ -29,6 +29,13 @@ pub struct Row {
     /// Your own name for it, unique among your merchants. With it a row that is sent again is not made again.
     #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
     pub reference: Option<String>,
+    /// The number that the merchant signs as already; absent: a new one. It is yours to choose where you have ScanForPay's
+    /// account of that number, whose key is proven by a question; unique among your merchants.
+    #[oai(validator(min_length = 1, max_length = 15, pattern = r"^[\x21-\x7e]*$"))]
+    pub partner_no: Option<String>,
+    /// The key that the merchant signs with already, of 128 bits at least; absent: a new one. It is never shown again.
+    #[oai(validator(min_length = 16, max_length = 256, pattern = r"^[\x20-\x7e]*$"))]
+    pub sign_key: Option<String>,
     /// Its first store.
     pub store: Option<Described>,
 }
@@ -57,7 +64,7 @@ pub struct RowResult {
     pub row: i64,
     pub status: RowStatus,
     pub merchant: Option<Merchant>,
-    /// The key that the merchant signs with.
+    /// The key that the merchant signs with; absent where it was brought.
     pub sign_key: Option<ShownSecret>,
     pub store: Option<Store>,
     /// Pointers are into the row.
@@ -78,6 +85,8 @@ impl Example for Row {
         Self {
             name: "Tea House".into(),
             reference: Some("shop-17".into()),
+            partner_no: None,
+            sign_key: None,
             store: Some(Described::example()),
         }
     }
@@ -89,7 +98,7 @@ impl RowResult {
             row,
             status: RowStatus::Created,
             merchant: Some(Merchant::from(&made.merchant)),
-            sign_key: Some(ShownSecret::new(&made.key.id, &made.sign_key)),
+            sign_key: made.sign_key.as_ref().map(|text| ShownSecret::new(&made.key.id, text)),
             store: made.store.as_ref().map(|store| Store::shown_to(caller, &store.row)),
             problem: None,
         }
@@ -169,10 +178,10 @@ async fn part(
     once: Once,
     raw: &Bytes,
     first: usize,
-    rows: &[Result<WantedMerchant, Error>],
+    rows: &[Result<WantedRow, Error>],
 ) -> Result<Vec<Value>, Error> {
     let plan = || async {
-        let good: Vec<&WantedMerchant> = rows.iter().filter_map(|row| row.as_ref().ok()).collect();
+        let good: Vec<&WantedRow> = rows.iter().filter_map(|row| row.as_ref().ok()).collect();
         let (plan, made) = onboarding::plan(app, caller, &good).await?;
         let mut made = made.iter();
         let results = rows.iter().zip(first..).map(|(row, number)| {

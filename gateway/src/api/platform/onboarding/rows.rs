@@ -9,16 +9,20 @@ use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaR
 use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use super::{Row, Sent};
 use crate::api::rest::Schemas;
-use crate::directory::onboarding::{MAX_ROWS, WantedMerchant};
+use crate::directory::merchants::WantedMerchant;
+use crate::directory::onboarding::{MAX_ROWS, WantedRow};
 use crate::error::{Error, FieldProblem};
 
 /// The columns of a CSV file, each with the field it fills.
-const COLUMNS: [(&str, &str); 13] = [
+const COLUMNS: [(&str, &str); 15] = [
     ("name", "/name"),
     ("reference", "/reference"),
+    ("partnerNo", "/partnerNo"),
+    ("signKey", "/signKey"),
     ("upstreamStoreNo", "/store/upstreamStoreNo"),
     ("storeNo", "/store/storeNo"),
     ("currency", "/store/currency"),
@@ -32,13 +36,13 @@ const COLUMNS: [(&str, &str); 13] = [
     ("accountSignKey", "/store/account/signKey"),
 ];
 
-const CSV: &str = "A header line with the columns it uses of: name, reference, upstreamStoreNo, storeNo, currency, \
+const CSV: &str = "A header line with the columns it uses of: name, reference, partnerNo, signKey, upstreamStoreNo, storeNo, currency, \
     wallets (separated by blanks), timeZone, latePayment, accountId, accountName, accountBaseUrl, accountPartnerNo, \
     accountSignKey; then a line per merchant. An empty cell is an absent field.";
 
 /// The rows of a request, each read or with what is wrong with it.
 pub struct Rows {
-    pub rows: Vec<Result<WantedMerchant, Error>>,
+    pub rows: Vec<Result<WantedRow, Error>>,
     /// As it was sent.
     pub raw: Bytes,
 }
@@ -141,9 +145,11 @@ fn put(row: &mut Value, pointer: &str, cell: &str) {
     };
 }
 
-fn wanted(schemas: &Schemas, row: Value) -> Result<WantedMerchant, Error> {
+fn wanted(schemas: &Schemas, row: Value) -> Result<WantedRow, Error> {
     schemas.check::<Row>(&row).map_err(Error::Invalid)?;
     let row = Row::parse_from_json(Some(row)).map_err(|error| Error::invalid("", error.into_message()))?;
     let store = row.store.as_ref().map(|store| store.wanted("/store")).transpose()?;
-    Ok(WantedMerchant { name: row.name, reference: row.reference, store })
+    let Row { name, reference, partner_no, sign_key, .. } = row;
+    let merchant = WantedMerchant { name, reference, partner_no, sign_key: sign_key.map(Zeroizing::new) };
+    Ok(WantedRow { merchant, store })
 }
