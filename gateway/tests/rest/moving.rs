@@ -1,9 +1,14 @@
-//! Moving a running shop in: its numbers and its key.
+//! Moving a running shop in: its numbers and key, and its earlier orders.
 
+use bytes::Bytes;
+use http::Method;
+use sandbox::Payer;
 use serde_json::{Value, json};
 
+use crate::harness::merchant::{post, signed};
 use crate::harness::people::{UPSTREAM_NEIGHBOUR_STORE, upstream_partner};
-use crate::harness::{ACCOUNT_KEY, PLATFORM, Stage, UPSTREAM_PARTNER_NO};
+use crate::harness::web;
+use crate::harness::{ACCOUNT_KEY, HKD_STORE, PLATFORM, Stage, UPSTREAM_HKD_STORE, UPSTREAM_PARTNER_NO};
 use crate::on_both;
 
 /// The shortest that is taken.
@@ -75,4 +80,134 @@ on_both!(a_number_is_claimed_by_the_key_of_its_account_only, async |stage: &mut 
     assert_eq!(answer["results"][2].get("signKey"), None, "it was brought");
     let known = stage.app().directory.merchant(PLATFORM, "91920").expect("it is there at once");
     assert_eq!(*known.current_key().text, BROUGHT_KEY);
+});
+
+/// What the shop placed with ScanForPay itself.
+async fn place_directly(stage: &Stage, number: &str) {
+    let mut body = stage.order(number).body;
+    body["storeNo"] = json!(UPSTREAM_HKD_STORE);
+    let document = signed(UPSTREAM_PARTNER_NO, ACCOUNT_KEY, "", &body, stage.app().clock.now());
+    let url = format!("{}/api/offline/qrcode", stage.world.sandbox.base_url().trim_end_matches('/'));
+    let answer = post(&url, document, ACCOUNT_KEY).await;
+    assert_eq!(answer.code, 1, "{}", answer.body);
+}
+
+fn path(stage: &Stage) -> String {
+    format!("/v1/merchants/{}/imports", stage.merchant_id())
+}
+
+fn earlier(number: &str, status: &str) -> Value {
+    json!({
+        "number": number, "storeNo": HKD_STORE, "amount": 2100, "currency": "HKD", "status": status,
+        "createdAt": "2026-09-20T14:13:21Z",
+    })
+}
+
+async fn import_csv(stage: &Stage, text: &str) -> Value {
+    let bearer = format!("Bearer {}", stage.world.keys.test);
+    let headers = [("authorization", bearer.as_str()), ("content-type", "text/csv")];
+    let url = stage.node().url(&path(stage));
+    let reply = web::exchange(Method::POST, &url, &headers, Bytes::from(text.to_owned())).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.json()
+}
+
+on_both!(
+    orders_of_before_are_answered_and_told_as_their_state_asks,
+    [("orders.query_min_interval", "0s")],
+    async |stage: &mut Stage| {
+        place_directly(stage, "old-2").await;
+        let text = format!(
+            "number,storeNo,amount,currency,upstreamOrderNo,status,payTime,refunded,notifyUrl,createdAt\n\
+         old-1,{HKD_STORE},4200,HKD,u-1,paid,2026-09-20T22:14:00+08:00,200,,2026-09-20T22:13:21+08:00\n\
+         old-2,{HKD_STORE},2100,HKD,,unpaid,,,{},2026-09-20T22:13:21+08:00\n\
+         old-3,{HKD_STORE},2100,HKD,,unpaid,,,,2026-09-20T22:13:21+08:00\n",
+            stage.shop().notify_url()
+        );
+        let made = import_csv(stage, &text).await;
+        assert_eq!((&made["created"], &made["refused"]), (&json!(3), &json!(0)), "{made}");
+        let again = import_csv(stage, &text).await;
+        assert_eq!((&again["created"], &again["there"]), (&json!(0), &json!(3)), "{again}");
+
+        let paid = stage.query("old-1").await;
+        assert_eq!((paid.code, &paid.body["status"], &paid.body["orderNo"]), (1, &json!(1), &json!("u-1")));
+        assert_eq!(stage.queries(), 0, "answered from our row");
+        let row = stage.row("old-1").await;
+        assert_eq!((row.status.as_str(), row.paid, row.refunded), ("partially_refunded", 4200, 200));
+        assert_eq!(stage.journal_kinds(&row.id).await, ["imported"]);
+        assert_eq!(stage.events(&row.id).await, [], "its shop was told before");
+
+        let open = stage.query("old-2").await;
+        assert_eq!((open.code, &open.body["status"]), (1, &json!(0)), "{}", open.body);
+        assert_ne!(stage.query("old-3").await.code, 1, "the upstream knows no such order");
+        stage.upstream().pay("old-2", Payer::default()).expect("it is paid");
+        assert_eq!(stage.query("old-2").await.body["status"], 1);
+        assert_eq!(stage.deliver_due().await, 1);
+        assert_eq!(stage.shop().paid_now().len(), 1);
+        assert_ne!(stage.create(&stage.order("old-1")).await.code, 1, "the number is taken");
+    }
+);
+
+on_both!(a_row_is_taken_whole_or_says_why_not, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    stage.open("placed-here").await;
+    let with = |number: &str, field: &str, value: Value| {
+        let mut row = earlier(number, "paid");
+        row[field] = value;
+        row
+    };
+    let rows = json!({ "rows": [
+        earlier("a", "paid"),
+        with("a", "amount", json!(2101)),
+        earlier("placed-here", "paid"),
+        with("b", "amount", json!(0)),
+        with("c", "storeNo", json!("1")),
+        with("d", "currency", json!("JPY")),
+        with("e", "refunded", json!(2101)),
+        with("f", "createdAt", json!("yesterday")),
+        with("g", "createdAt", json!("2036-09-20T14:13:21Z")),
+        with("h", "notifyUrl", json!("ftp://shop.example/")),
+        with("i", "status", json!("perhaps")),
+        with(&"n".repeat(33), "status", json!("paid")),
+        with(&"n".repeat(32), "refunded", json!(2100)),
+    ] });
+    let answer = stage.post(&path(stage), rows).await.json();
+    assert_eq!((&answer["created"], &answer["refused"]), (&json!(2), &json!(11)), "{answer}");
+    let results = answer["results"].as_array().expect("a list");
+    let told: Vec<&str> =
+        results.iter().filter_map(|result| result["problem"]["errors"][0]["pointer"].as_str()).collect();
+    let expected = [
+        "/number",
+        "/number",
+        "/amount",
+        "/storeNo",
+        "/currency",
+        "/refunded",
+        "/createdAt",
+        "/createdAt",
+        "/notifyUrl",
+        "/status",
+        "/number",
+    ];
+    assert_eq!(told, expected, "{answer}");
+    assert_eq!(stage.row(&"n".repeat(32)).await.status, "refunded");
+
+    // The neighbour's store is of the same account: an order there is one merchant's only.
+    let neighbours = format!("/v1/merchants/{}/imports", stage.neighbour_id());
+    let row = with("a", "storeNo", json!(crate::harness::people::NEIGHBOUR_STORE));
+    let claimed = stage.post(&neighbours, json!({ "rows": [row] })).await.json();
+    assert_eq!(claimed["results"][0]["problem"]["code"], "number_claimed", "{claimed}");
+});
+
+on_both!(a_thousand_rows_are_imported_and_one_more_is_refused, async |stage: &mut Stage| {
+    let rows = |count: usize| {
+        let rows = (0..count).map(|number| earlier(&format!("old-{number}"), "paid"));
+        json!({ "rows": rows.collect::<Vec<_>>() })
+    };
+    assert_eq!(stage.post(&path(stage), rows(1001)).await.status, 422);
+    assert_eq!(stage.rows().await.len(), 0);
+    let made = stage.post(&path(stage), rows(1000)).await.json();
+    assert_eq!((&made["created"], stage.rows().await.len()), (&json!(1000), 1000));
+    let again = stage.post(&path(stage), rows(1000)).await.json();
+    assert_eq!((&again["there"], stage.rows().await.len()), (&json!(1000), 1000));
 });

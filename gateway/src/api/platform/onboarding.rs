@@ -1,7 +1,5 @@
 //! `/v1/onboarding`: many merchants at once, from JSON or CSV, with a result per row.
 
-mod rows;
-
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,15 +7,40 @@ use poem::web::Data;
 use poem_openapi::types::{Example, ToJSON};
 use poem_openapi::{Enum, Object, OpenApi};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::merchants::Merchant;
+use super::rows::{self, Rows};
 use super::stores::{Described, Store};
 use crate::api::rest::{Answer, ChangeError, Changed, Group, Once, Planned, Problem, ShownSecret, change};
 use crate::app::App;
 use crate::directory::access::{Caller, Scope};
-use crate::directory::onboarding::{self, Onboarded, PART, WantedRow};
+use crate::directory::merchants::WantedMerchant;
+use crate::directory::onboarding::{self, MAX_ROWS, Onboarded, PART, WantedRow};
 use crate::error::Error;
-use rows::Rows;
+
+/// The columns of a CSV file, each with the field it fills.
+const COLUMNS: [(&str, &str); 15] = [
+    ("name", "/name"),
+    ("reference", "/reference"),
+    ("partnerNo", "/partnerNo"),
+    ("signKey", "/signKey"),
+    ("upstreamStoreNo", "/store/upstreamStoreNo"),
+    ("storeNo", "/store/storeNo"),
+    ("currency", "/store/currency"),
+    ("wallets", "/store/wallets"),
+    ("timeZone", "/store/timeZone"),
+    ("latePayment", "/store/latePayment"),
+    ("accountId", "/store/accountId"),
+    ("accountName", "/store/account/name"),
+    ("accountBaseUrl", "/store/account/baseUrl"),
+    ("accountPartnerNo", "/store/account/partnerNo"),
+    ("accountSignKey", "/store/account/signKey"),
+];
+
+const CSV: &str = "A header line with the columns it uses of: name, reference, partnerNo, signKey, upstreamStoreNo, storeNo, currency, \
+    wallets (separated by blanks), timeZone, latePayment, accountId, accountName, accountBaseUrl, accountPartnerNo, \
+    accountSignKey; then a line per merchant. An empty cell is an absent field.";
 
 /// A merchant to be made, perhaps with a store.
 #[derive(Object)]
@@ -92,6 +115,28 @@ impl Example for Row {
     }
 }
 
+impl rows::Row for Row {
+    type Sent = Sent;
+    type Wanted = WantedRow;
+    const COLUMNS: &'static [(&'static str, &'static str)] = &COLUMNS;
+    const CSV: &'static str = CSV;
+    const MOST: usize = MAX_ROWS;
+
+    fn cell(pointer: &str, cell: &str) -> Value {
+        match pointer {
+            "/store/wallets" => cell.split_ascii_whitespace().collect(),
+            _ => cell.into(),
+        }
+    }
+
+    fn wanted(self) -> Result<WantedRow, Error> {
+        let Self { name, reference, partner_no, sign_key, store } = self;
+        let store = store.as_ref().map(|store| store.wanted("/store")).transpose()?;
+        let merchant = WantedMerchant { name, reference, partner_no, sign_key: sign_key.map(Zeroizing::new) };
+        Ok(WantedRow { merchant, store })
+    }
+}
+
 impl RowResult {
     fn made(row: i64, caller: &Caller, made: &Onboarded) -> Self {
         Self {
@@ -148,7 +193,7 @@ impl OnboardingApi {
         app: Data<&Arc<App>>,
         #[oai(scope = "Scope::MerchantsWrite")] caller: Caller,
         #[oai(name = "Idempotency-Key")] once: Once,
-        body: Rows,
+        body: Rows<Row>,
     ) -> Result<Changed<Onboarding>, ChangeError> {
         for scope in [Scope::MerchantsWrite, Scope::StoresWrite, Scope::AccountsWrite] {
             caller.may(scope)?;
