@@ -32,6 +32,7 @@ use platform::accounts::AccountsApi;
 use platform::api_keys::ApiKeysApi;
 use platform::audit::AuditApi;
 use platform::export::ExportApi;
+use platform::imports::ImportsApi;
 use platform::merchants::MerchantsApi;
 use platform::onboarding::OnboardingApi;
 use platform::sign_keys::SignKeysApi;
@@ -49,8 +50,9 @@ const PUBLIC: [(&str, &[Method]); 4] = [
 /// Routes beside those of the operators' document.
 const OPERATORS: [&str; 2] = ["/health", "/ops/openapi.json"];
 
-/// A thousand rows of onboarding take more than other bodies.
-const LARGER_BODIES: &[(&str, usize)] = &[("/v1/onboarding", 2 * 1024 * 1024)];
+/// A thousand rows take more than other bodies.
+const LARGER_BODIES: &[(&str, usize)] =
+    &[("/v1/onboarding", 2 * 1024 * 1024), ("/v1/merchants/{merchantId}/imports", 2 * 1024 * 1024)];
 
 /// All that the contract is made of.
 type Apis = (
@@ -64,6 +66,7 @@ type Apis = (
     SignKeysApi,
     OnboardingApi,
     ExportApi,
+    ImportsApi,
     StoresApi,
     AccountsApi,
     ApiKeysApi,
@@ -124,6 +127,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         SignKeysApi,
         OnboardingApi,
         ExportApi,
+        ImportsApi,
         StoresApi,
         AccountsApi,
         ApiKeysApi,

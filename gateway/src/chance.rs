@@ -32,6 +32,12 @@ impl Chance {
     }
 }
 
+/// An id that sorts where one of that moment would.
+pub fn id_at(unix_ms: i64) -> String {
+    let random = u128::from_le_bytes(bytes());
+    ulid::Ulid::from_parts(u64::try_from(unix_ms).unwrap_or_default(), random).to_string()
+}
+
 /// 128 bits that nobody can guess, as 26 characters A–Z and 2–7.
 pub fn secret_text() -> String {
     BASE32_NOPAD.encode(&bytes::<16>())

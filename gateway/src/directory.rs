@@ -22,6 +22,7 @@ pub mod acts;
 pub mod api_keys;
 pub mod audit;
 pub mod change;
+pub mod claims;
 mod everybody;
 mod load;
 pub mod merchants;

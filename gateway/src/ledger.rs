@@ -201,7 +201,10 @@ impl Ledger {
             });
             all_ended.push(ended);
         }
-        Ok((Self { writers: Arc::new(writers), died }, Writers { ended: all_ended, closing: closing.drop_guard() }))
+        Ok((
+            Self { writers: Arc::new(writers), died },
+            Writers { ended: all_ended, closing: closing.drop_guard() },
+        ))
     }
 
     /// Returns, with the reason, when the store has failed in a way that no longer lets anything be acknowledged.

@@ -15,6 +15,7 @@ use crate::upstream::Said;
 pub mod content;
 pub mod fact;
 pub mod history;
+pub mod import;
 pub mod journal;
 pub mod list;
 pub mod notice;

@@ -8,6 +8,7 @@ mod rest {
     mod keys;
     mod leaving;
     mod merchants;
+    mod moving;
     mod onboarding;
     mod once;
     mod pages;

@@ -28,6 +28,7 @@ pub struct Issued {
 }
 
 /// An account that is about to be.
+#[derive(Clone)]
 pub struct NewAccount {
     pub row: account::Model,
     pub key: sign_key::Model,

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UpdateStatement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::access::{Caller, Tenant, is_id};
 use super::audit::{self, States, Subject};
@@ -49,13 +50,26 @@ impl OwnFreshness {
     }
 }
 
+/// A merchant that is wanted.
+#[derive(Clone, Default)]
+pub struct WantedMerchant {
+    pub name: String,
+    pub reference: Option<String>,
+    /// `None`: a number of ours. Whether the platform may claim it is for the caller to find out ([`claims`]).
+    ///
+    /// [`claims`]: super::claims
+    pub partner_no: Option<String>,
+    /// The one that the merchant signs with already; `None`: a new one.
+    pub sign_key: Option<Zeroizing<String>>,
+}
+
 /// A merchant that is about to be, and its first sign key.
 pub struct NewMerchant {
     pub plan: Plan,
     pub row: merchant::Model,
     pub key: sign_key::Model,
-    /// Shown once and never again.
-    pub sign_key: String,
+    /// Shown once and never again; `None`: it was brought.
+    pub sign_key: Option<String>,
 }
 
 /// The platform of a caller that is one.
@@ -75,19 +89,19 @@ pub async fn find(app: &App, caller: &Caller, id: &str) -> Result<merchant::Mode
     found.one(&app.store.read).await?.ok_or(Error::NotFound)
 }
 
-pub async fn create(
-    app: &App,
-    caller: &Caller,
-    name: &str,
-    reference: Option<&str>,
-) -> Result<NewMerchant, Error> {
+pub async fn create(app: &App, caller: &Caller, wanted: &WantedMerchant) -> Result<NewMerchant, Error> {
     let platform_id = platform_of(caller)?;
+    let WantedMerchant { name, reference, partner_no, sign_key } = wanted;
+    let reference = reference.as_deref();
+    if let Some(partner_no) = partner_no {
+        partner_no_is_free(app, platform_id, partner_no).await?;
+    }
     let row = merchant::Model {
         id: app.chance.id(),
         platform_id: platform_id.to_owned(),
-        partner_no: new_partner_no(),
+        partner_no: partner_no.clone().unwrap_or_else(new_partner_no),
         reference: reference.map(str::to_owned),
-        name: name.to_owned(),
+        name: name.clone(),
         mode: caller.mode,
         status: "active".to_owned(),
         freshness_ms: None,
@@ -100,8 +114,9 @@ pub async fn create(
         limit_window_ms: None,
     };
     let subject = Subject { kind: "merchant", id: &row.id, merchant_id: Some(&row.id) };
-    let sign_key = chance::sign_key();
-    let key = sign_keys::row(app, Owner::Merchant(&row.id), 1, &sign_key);
+    let made = sign_key.is_none().then(chance::sign_key);
+    let text = sign_key.as_ref().map(|brought| brought.as_str()).or(made.as_deref()).unwrap_or_default();
+    let key = sign_keys::row(app, Owner::Merchant(&row.id), 1, text);
     let mut after = state(&row);
     after["signKey"] = sign_keys::state(app, &key)?;
     let states = States { before: None, after: Some(after) };
@@ -114,7 +129,7 @@ pub async fn create(
     plan.insert::<merchant::Entity>(&row);
     plan.insert::<sign_key::Entity>(&key);
     plan.refresh(Refresh::Merchant(row.id.clone()));
-    Ok(NewMerchant { plan, row, key, sign_key })
+    Ok(NewMerchant { plan, row, key, sign_key: made })
 }
 
 /// Change a merchant of the caller's. Returns it as it will be; no plan where it is so already.
@@ -200,6 +215,20 @@ fn update(before: &merchant::Model, after: &merchant::Model) -> UpdateStatement 
 fn new_partner_no() -> String {
     let chance = u64::from_le_bytes(chance::bytes());
     format!("2{:011}", chance % 100_000_000_000)
+}
+
+pub fn partner_no_taken() -> Error {
+    let detail = "Another merchant of the platform has this partner number, live or test.";
+    Error::conflict("partner_no_taken", "/partnerNo", detail)
+}
+
+async fn partner_no_is_free(app: &App, platform_id: &str, partner_no: &str) -> Result<(), Error> {
+    let taken = merchant::Entity::find()
+        .filter(merchant::Column::PlatformId.eq(platform_id))
+        .filter(merchant::Column::PartnerNo.eq(partner_no))
+        .one(&app.store.read)
+        .await?;
+    if taken.is_some() { Err(partner_no_taken()) } else { Ok(()) }
 }
 
 pub fn reference_taken() -> Error {

@@ -6,9 +6,11 @@ use std::collections::HashSet;
 use serde_json::json;
 
 use super::access::Caller;
+use super::accounts::NewAccount;
 use super::audit::{self, States, Subject};
 use super::change::Plan;
-use super::merchants::{self, NewMerchant, platform_of};
+use super::claims;
+use super::merchants::{self, NewMerchant, WantedMerchant, platform_of};
 use super::stores::{self, NewStore, Pending, Wanted};
 use crate::app::App;
 use crate::entity::{merchant, sign_key};
@@ -19,11 +21,10 @@ pub const MAX_ROWS: usize = 1000;
 /// Rows of one change: few enough not to hold up anybody else's writes for long.
 pub const PART: usize = 50;
 
-/// A merchant that is wanted.
+/// A merchant that is wanted, perhaps with a store.
 #[derive(Clone)]
-pub struct WantedMerchant {
-    pub name: String,
-    pub reference: Option<String>,
+pub struct WantedRow {
+    pub merchant: WantedMerchant,
     pub store: Option<Wanted>,
 }
 
@@ -31,8 +32,8 @@ pub struct WantedMerchant {
 pub struct Onboarded {
     pub merchant: merchant::Model,
     pub key: sign_key::Model,
-    /// Shown once and never again.
-    pub sign_key: String,
+    /// Shown once and never again; `None`: it was brought.
+    pub sign_key: Option<String>,
     pub store: Option<NewStore>,
 }
 
@@ -40,7 +41,7 @@ pub struct Onboarded {
 pub async fn plan(
     app: &App,
     caller: &Caller,
-    rows: &[&WantedMerchant],
+    rows: &[&WantedRow],
 ) -> Result<(Option<Plan>, Vec<Result<Onboarded, Error>>), Error> {
     let platform_id = platform_of(caller)?;
     let mut part = Part::default();
@@ -72,14 +73,20 @@ struct Part {
     /// Account and store number there.
     claims: HashSet<(String, String)>,
     pending: Pending,
+    accounts: Vec<NewAccount>,
+    partner_nos: HashSet<String>,
 }
 
 impl Part {
-    async fn row(&mut self, app: &App, caller: &Caller, wanted: &WantedMerchant) -> Result<Onboarded, Error> {
-        if wanted.reference.as_ref().is_some_and(|text| self.references.contains(text)) {
+    async fn row(&mut self, app: &App, caller: &Caller, wanted: &WantedRow) -> Result<Onboarded, Error> {
+        let WantedMerchant { reference, partner_no, .. } = &wanted.merchant;
+        if reference.as_ref().is_some_and(|text| self.references.contains(text)) {
             return Err(merchants::reference_taken());
         }
-        let made = merchants::create(app, caller, &wanted.name, wanted.reference.as_deref()).await?;
+        if partner_no.as_ref().is_some_and(|number| self.partner_nos.contains(number)) {
+            return Err(merchants::partner_no_taken());
+        }
+        let made = merchants::create(app, caller, &wanted.merchant).await?;
         let NewMerchant { mut plan, row, key, sign_key } = made;
         let store = match &wanted.store {
             None => None,
@@ -91,12 +98,26 @@ impl Part {
                 }
                 plan.log(&stores::entry(app, caller, &store));
                 stores::add(app, caller, &mut plan, &store)?;
+                Some((claim, store))
+            }
+        };
+        if let Some(partner_no) = partner_no {
+            let own = store.as_ref().and_then(|(_, store)| store.account.as_ref());
+            let new: Vec<&NewAccount> = self.accounts.iter().chain(own).collect();
+            claims::prove(app, caller, partner_no, &new).await?;
+        }
+        // From here on nothing is in the row's way.
+        let store = match store {
+            None => None,
+            Some((claim, store)) => {
                 self.claims.insert(claim);
                 self.pending.take(app, &store)?;
+                self.accounts.extend(store.account.clone());
                 Some(store)
             }
         };
-        self.references.extend(wanted.reference.clone());
+        self.references.extend(reference.clone());
+        self.partner_nos.extend(partner_no.clone());
         self.plans.push(plan);
         Ok(Onboarded { merchant: row, key, sign_key, store })
     }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::Account;
 use crate::app::App;
 use crate::entity::store;
 use crate::error::Error;
@@ -41,15 +42,20 @@ impl fmt::Display for Proof {
 /// Ask the upstream with the key of the store's account.
 pub async fn prove(app: &App, store: &store::Model) -> Result<Proof, Error> {
     let account = app.directory.account(&store.account_id).ok_or(Error::NotFound)?;
-    if let Err(refusal) = app.limits.call(&account, Priority::Query).await {
+    ask(app, &account, Some(&store.upstream_store_no)).await
+}
+
+/// Ask with the key of `account`, which need not be written yet.
+pub async fn ask(app: &App, account: &Account, upstream_store_no: Option<&str>) -> Result<Proof, Error> {
+    if let Err(refusal) = app.limits.call(account, Priority::Query).await {
         return Ok(Proof::Unknown { code: None, why: refusal.text() });
     }
     let mut body = BodyText::default();
-    body.text("storeNo", &store.upstream_store_no);
+    body.text_if("storeNo", upstream_store_no);
     // An id of ours, made for this question: nothing was ever placed under it.
     body.text("partnerOrderNo", &app.chance.id());
     let timeout = app.config.upstream.query_timeout;
-    let heard = app.upstream.ask(&account, QUERY_PATH, &body.finish(), timeout).await;
+    let heard = app.upstream.ask(account, QUERY_PATH, &body.finish(), timeout).await;
     if upstream::is_bad_signature(&heard) {
         return Ok(Proof::KeyWrong);
     }

@@ -49,6 +49,7 @@ pub struct Model {
     pub upstream_order_no: Option<String>,
     pub missed_at: Option<i64>,
     pub own_number: Option<String>,
+    pub imported_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -10,6 +10,8 @@ use crate::entity::journal;
 pub enum Kind {
     /// A merchant's create that made the order.
     Placed,
+    /// The order was placed elsewhere, and brought in.
+    Imported,
     /// A create that led to another submission.
     Resubmitted,
     /// The upstream's answer to create, or that there was none to trust.
@@ -25,6 +27,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Placed => "placed",
+            Self::Imported => "imported",
             Self::Resubmitted => "resubmitted",
             Self::Answer => "answer",
             Self::Notice => "notice",

@@ -181,6 +181,7 @@ pub(super) fn new_submission(
         upstream_order_no: None,
         missed_at: None,
         own_number: None,
+        imported_at: None,
         id,
     };
     (submission, tokens)

@@ -122,6 +122,7 @@ impl Rig {
             upstream_order_no: None,
             missed_at: None,
             own_number: None,
+            imported_at: None,
         };
         let journal = entry(self.chance.id(), &id, "placed");
         NewOrder { order, submission, journal }

@@ -32,6 +32,10 @@ fn body(operation_id: &str) -> Value {
         }),
         "changeStore" => json!({ "wallets": ["Alipay"] }),
         "onboardMerchants" => json!({ "rows": [{ "name": "A" }] }),
+        "importOrders" => json!({ "rows": [{
+            "number": "old-1", "storeNo": HKD_STORE, "amount": 2100, "currency": "HKD", "status": "paid",
+            "createdAt": "2026-09-20T14:13:21Z",
+        }] }),
         "createApiKey" => json!({ "name": "n", "scopes": ["orders:read"] }),
         "placeOrder" => {
             json!({ "product": "qrcode", "number": "walk-17", "storeNo": HKD_STORE, "wallet": "Alipay",

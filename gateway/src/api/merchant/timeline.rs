@@ -27,6 +27,8 @@ use crate::orders::journal::Kind;
 pub enum What {
     /// The order was placed.
     Placed,
+    /// It was placed before the merchant moved in, and imported.
+    Imported,
     /// It was sent to ScanForPay once more.
     Resubmitted,
     /// ScanForPay's answer to the order, or that there was none to rely on.
@@ -47,6 +49,7 @@ impl What {
     fn of(kind: &str) -> Self {
         let kinds = [
             (Kind::Placed, Self::Placed),
+            (Kind::Imported, Self::Imported),
             (Kind::Resubmitted, Self::Resubmitted),
             (Kind::Answer, Self::Answer),
             (Kind::Notice, Self::Notice),

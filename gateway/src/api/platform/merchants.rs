@@ -16,6 +16,7 @@ use crate::api::rest::{
 };
 use crate::app::App;
 use crate::directory::access::{Caller, Scope};
+use crate::directory::claims;
 use crate::directory::merchants::{self, Patch};
 use crate::entity::merchant;
 use crate::error::Error;
@@ -28,7 +29,7 @@ impl MerchantsApi {
     /// Create a merchant
     ///
     /// Makes a merchant of the key's mode, with a partner number and a sign key. The sign key is in this answer and
-    /// nowhere else.
+    /// nowhere else. A shop that moves in keeps its own: `partnerNo` and `signKey`.
     #[oai(path = "/v1/merchants", method = "post", operation_id = "createMerchant")]
     async fn create(
         &self,
@@ -39,14 +40,17 @@ impl MerchantsApi {
     ) -> Result<Created<MadeMerchant>, ChangeError> {
         caller.may(Scope::MerchantsWrite)?;
         let plan = || async {
-            let New { name, reference } = &body.value;
-            let made = merchants::create(app.0, &caller, name, reference.as_deref()).await?;
+            let wanted = body.value.wanted();
+            let made = merchants::create(app.0, &caller, &wanted).await?;
+            if let Some(partner_no) = &wanted.partner_no {
+                claims::prove(app.0, &caller, partner_no, &[]).await?;
+            }
             let answer = MadeMerchant {
                 merchant: Merchant::from(&made.row),
-                sign_key: ShownSecret::new(&made.key.id, &made.sign_key),
+                sign_key: made.sign_key.as_ref().map(|text| ShownSecret::new(&made.key.id, text)),
             };
             let instead = format!("POST /v1/merchants/{}/sign-keys makes a new one.", made.row.id);
-            let sign_key = answer.sign_key.repeated(made.row.created_at, &instead);
+            let sign_key = answer.sign_key.as_ref().map(|key| key.repeated(made.row.created_at, &instead));
             let repeat = MadeMerchant { sign_key, ..answer.clone() };
             let location = format!("/v1/merchants/{}", made.row.id);
             Ok(Planned::created(made.plan, location, answer).repeated_as(repeat))

@@ -1,7 +1,5 @@
 //! `/v1/onboarding`: many merchants at once, from JSON or CSV, with a result per row.
 
-mod rows;
-
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,15 +7,40 @@ use poem::web::Data;
 use poem_openapi::types::{Example, ToJSON};
 use poem_openapi::{Enum, Object, OpenApi};
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::merchants::Merchant;
+use super::rows::{self, Rows};
 use super::stores::{Described, Store};
 use crate::api::rest::{Answer, ChangeError, Changed, Group, Once, Planned, Problem, ShownSecret, change};
 use crate::app::App;
 use crate::directory::access::{Caller, Scope};
-use crate::directory::onboarding::{self, Onboarded, PART, WantedMerchant};
+use crate::directory::merchants::WantedMerchant;
+use crate::directory::onboarding::{self, MAX_ROWS, Onboarded, PART, WantedRow};
 use crate::error::Error;
-use rows::Rows;
+
+/// The columns of a CSV file, each with the field it fills.
+const COLUMNS: [(&str, &str); 15] = [
+    ("name", "/name"),
+    ("reference", "/reference"),
+    ("partnerNo", "/partnerNo"),
+    ("signKey", "/signKey"),
+    ("upstreamStoreNo", "/store/upstreamStoreNo"),
+    ("storeNo", "/store/storeNo"),
+    ("currency", "/store/currency"),
+    ("wallets", "/store/wallets"),
+    ("timeZone", "/store/timeZone"),
+    ("latePayment", "/store/latePayment"),
+    ("accountId", "/store/accountId"),
+    ("accountName", "/store/account/name"),
+    ("accountBaseUrl", "/store/account/baseUrl"),
+    ("accountPartnerNo", "/store/account/partnerNo"),
+    ("accountSignKey", "/store/account/signKey"),
+];
+
+const CSV: &str = "A header line with the columns it uses of: name, reference, partnerNo, signKey, upstreamStoreNo, storeNo, currency, \
+    wallets (separated by blanks), timeZone, latePayment, accountId, accountName, accountBaseUrl, accountPartnerNo, \
+    accountSignKey; then a line per merchant. An empty cell is an absent field.";
 
 /// A merchant to be made, perhaps with a store.
 #[derive(Object)]
@@ -29,6 +52,13 @@ pub struct Row {
     /// Your own name for it, unique among your merchants. With it a row that is sent again is not made again.
     #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
     pub reference: Option<String>,
+    /// The number that the merchant signs as already; absent: a new one. It is yours to choose where you have ScanForPay's
+    /// account of that number, whose key is proven by a question; unique among your merchants.
+    #[oai(validator(min_length = 1, max_length = 15, pattern = r"^[\x21-\x7e]*$"))]
+    pub partner_no: Option<String>,
+    /// The key that the merchant signs with already, of 128 bits at least; absent: a new one. It is never shown again.
+    #[oai(validator(min_length = 16, max_length = 256, pattern = r"^[\x20-\x7e]*$"))]
+    pub sign_key: Option<String>,
     /// Its first store.
     pub store: Option<Described>,
 }
@@ -57,7 +87,7 @@ pub struct RowResult {
     pub row: i64,
     pub status: RowStatus,
     pub merchant: Option<Merchant>,
-    /// The key that the merchant signs with.
+    /// The key that the merchant signs with; absent where it was brought.
     pub sign_key: Option<ShownSecret>,
     pub store: Option<Store>,
     /// Pointers are into the row.
@@ -78,8 +108,32 @@ impl Example for Row {
         Self {
             name: "Tea House".into(),
             reference: Some("shop-17".into()),
+            partner_no: None,
+            sign_key: None,
             store: Some(Described::example()),
         }
+    }
+}
+
+impl rows::Row for Row {
+    type Sent = Sent;
+    type Wanted = WantedRow;
+    const COLUMNS: &'static [(&'static str, &'static str)] = &COLUMNS;
+    const CSV: &'static str = CSV;
+    const MOST: usize = MAX_ROWS;
+
+    fn cell(pointer: &str, cell: &str) -> Value {
+        match pointer {
+            "/store/wallets" => cell.split_ascii_whitespace().collect(),
+            _ => cell.into(),
+        }
+    }
+
+    fn wanted(self) -> Result<WantedRow, Error> {
+        let Self { name, reference, partner_no, sign_key, store } = self;
+        let store = store.as_ref().map(|store| store.wanted("/store")).transpose()?;
+        let merchant = WantedMerchant { name, reference, partner_no, sign_key: sign_key.map(Zeroizing::new) };
+        Ok(WantedRow { merchant, store })
     }
 }
 
@@ -89,7 +143,7 @@ impl RowResult {
             row,
             status: RowStatus::Created,
             merchant: Some(Merchant::from(&made.merchant)),
-            sign_key: Some(ShownSecret::new(&made.key.id, &made.sign_key)),
+            sign_key: made.sign_key.as_ref().map(|text| ShownSecret::new(&made.key.id, text)),
             store: made.store.as_ref().map(|store| Store::shown_to(caller, &store.row)),
             problem: None,
         }
@@ -139,7 +193,7 @@ impl OnboardingApi {
         app: Data<&Arc<App>>,
         #[oai(scope = "Scope::MerchantsWrite")] caller: Caller,
         #[oai(name = "Idempotency-Key")] once: Once,
-        body: Rows,
+        body: Rows<Row>,
     ) -> Result<Changed<Onboarding>, ChangeError> {
         for scope in [Scope::MerchantsWrite, Scope::StoresWrite, Scope::AccountsWrite] {
             caller.may(scope)?;
@@ -169,10 +223,10 @@ async fn part(
     once: Once,
     raw: &Bytes,
     first: usize,
-    rows: &[Result<WantedMerchant, Error>],
+    rows: &[Result<WantedRow, Error>],
 ) -> Result<Vec<Value>, Error> {
     let plan = || async {
-        let good: Vec<&WantedMerchant> = rows.iter().filter_map(|row| row.as_ref().ok()).collect();
+        let good: Vec<&WantedRow> = rows.iter().filter_map(|row| row.as_ref().ok()).collect();
         let (plan, made) = onboarding::plan(app, caller, &good).await?;
         let mut made = made.iter();
         let results = rows.iter().zip(first..).map(|(row, number)| {

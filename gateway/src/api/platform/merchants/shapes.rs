@@ -3,19 +3,20 @@
 use humantime_serde::re::humantime::format_duration;
 use poem_openapi::types::Example;
 use poem_openapi::{Enum, Object};
+use zeroize::Zeroizing;
 
 use crate::api::rest::{Limit, Settable, ShownSecret, Timestamp, duration};
 use crate::config::{LONGEST_FRESHNESS, SHORTEST_FRESHNESS};
 use crate::directory;
 use crate::directory::access::Mode;
-use crate::directory::merchants::{OwnFreshness, Patch};
+use crate::directory::merchants::{OwnFreshness, Patch, WantedMerchant};
 use crate::directory::networks;
 use crate::entity::merchant;
 use crate::error::Error;
 
 /// A merchant to be made.
-#[derive(Object, Debug)]
-#[oai(rename = "NewMerchant", example, skip_serializing_if_is_none)]
+#[derive(Object)]
+#[oai(rename = "NewMerchant", rename_all = "camelCase", example, skip_serializing_if_is_none)]
 pub struct New {
     /// Its name, for people.
     #[oai(validator(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f]*$"))]
@@ -23,6 +24,24 @@ pub struct New {
     /// Your own name for it, unique among your merchants.
     #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
     pub reference: Option<String>,
+    /// The number that the merchant signs as already; absent: a new one. It is yours to choose where you have ScanForPay's
+    /// account of that number, whose key is proven by a question; unique among your merchants.
+    #[oai(validator(min_length = 1, max_length = 15, pattern = r"^[\x21-\x7e]*$"))]
+    pub partner_no: Option<String>,
+    /// The key that the merchant signs with already, of 128 bits at least; absent: a new one. It is never shown again.
+    #[oai(validator(min_length = 16, max_length = 256, pattern = r"^[\x20-\x7e]*$"))]
+    pub sign_key: Option<String>,
+}
+
+impl New {
+    pub(super) fn wanted(&self) -> WantedMerchant {
+        WantedMerchant {
+            name: self.name.clone(),
+            reference: self.reference.clone(),
+            partner_no: self.partner_no.clone(),
+            sign_key: self.sign_key.clone().map(Zeroizing::new),
+        }
+    }
 }
 
 /// What is to be changed of a merchant; what is absent stays.
@@ -101,8 +120,8 @@ pub struct Merchant {
 pub struct MadeMerchant {
     #[oai(flatten)]
     pub merchant: Merchant,
-    /// The key that it signs with, as the signed API has it.
-    pub sign_key: ShownSecret,
+    /// The key that it signs with, as the signed API has it; absent where it was brought.
+    pub sign_key: Option<ShownSecret>,
 }
 
 impl Change {
@@ -155,7 +174,7 @@ impl Example for Freshness {
 
 impl Example for New {
     fn example() -> Self {
-        Self { name: "Tea House".into(), reference: Some("shop-17".into()) }
+        Self { name: "Tea House".into(), reference: Some("shop-17".into()), partner_no: None, sign_key: None }
     }
 }
 

@@ -1,5 +1,6 @@
-//! The rows of an onboarding, read from JSON or CSV. A row that is wrong is told in its result and spoils no other.
+//! Requests of many rows, read from JSON or CSV. A row that is wrong is told in its result and spoils no other.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,52 +11,48 @@ use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value, json};
 
-use super::{Row, Sent};
 use crate::api::rest::Schemas;
-use crate::directory::onboarding::{MAX_ROWS, WantedMerchant};
 use crate::error::{Error, FieldProblem};
 
-/// The columns of a CSV file, each with the field it fills.
-const COLUMNS: [(&str, &str); 13] = [
-    ("name", "/name"),
-    ("reference", "/reference"),
-    ("upstreamStoreNo", "/store/upstreamStoreNo"),
-    ("storeNo", "/store/storeNo"),
-    ("currency", "/store/currency"),
-    ("wallets", "/store/wallets"),
-    ("timeZone", "/store/timeZone"),
-    ("latePayment", "/store/latePayment"),
-    ("accountId", "/store/accountId"),
-    ("accountName", "/store/account/name"),
-    ("accountBaseUrl", "/store/account/baseUrl"),
-    ("accountPartnerNo", "/store/account/partnerNo"),
-    ("accountSignKey", "/store/account/signKey"),
-];
+/// A row, and how it is written.
+pub trait Row: ParseFromJSON + Send + Sync + 'static {
+    /// The request as JSON, with all `rows`.
+    type Sent: Type;
+    /// What is made of a row.
+    type Wanted: Send;
+    /// The columns of a CSV file, each with the field it fills.
+    const COLUMNS: &'static [(&'static str, &'static str)];
+    /// What a CSV file has to look like, for people.
+    const CSV: &'static str;
+    /// Rows of one request at most.
+    const MOST: usize;
 
-const CSV: &str = "A header line with the columns it uses of: name, reference, upstreamStoreNo, storeNo, currency, \
-    wallets (separated by blanks), timeZone, latePayment, accountId, accountName, accountBaseUrl, accountPartnerNo, \
-    accountSignKey; then a line per merchant. An empty cell is an absent field.";
-
-/// The rows of a request, each read or with what is wrong with it.
-pub struct Rows {
-    pub rows: Vec<Result<WantedMerchant, Error>>,
-    /// As it was sent.
-    pub raw: Bytes,
+    /// A cell as a field's value.
+    fn cell(pointer: &str, cell: &str) -> Value;
+    fn wanted(self) -> Result<Self::Wanted, Error>;
 }
 
-impl<'a> ApiExtractor<'a> for Rows {
+/// The rows of a request, each read or with what is wrong with it.
+pub struct Rows<R: Row> {
+    pub rows: Vec<Result<R::Wanted, Error>>,
+    /// As it was sent.
+    pub raw: Bytes,
+    of: PhantomData<R>,
+}
+
+impl<'a, R: Row> ApiExtractor<'a> for Rows<R> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        Sent::register(registry);
+        R::Sent::register(registry);
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        let csv = MetaSchema { description: Some(CSV), ..MetaSchema::new("string") };
+        let csv = MetaSchema { description: Some(R::CSV), ..MetaSchema::new("string") };
         let content = vec![
-            MetaMediaType { content_type: "application/json", schema: Sent::schema_ref() },
+            MetaMediaType { content_type: "application/json", schema: R::Sent::schema_ref() },
             MetaMediaType { content_type: "text/csv", schema: MetaSchemaRef::Inline(Box::new(csv)) },
         ];
         Some(MetaRequest { description: None, content, required: true })
@@ -72,16 +69,16 @@ impl<'a> ApiExtractor<'a> for Rows {
         let schemas: &Arc<Schemas> = request.data().expect("every route of /v1 is given the schemas");
         let read = match kind.as_str() {
             "application/json" => json_rows,
-            "text/csv" => csv_rows,
+            "text/csv" => csv_rows::<R>,
             _ => return Err(Error::ContentType("application/json or text/csv").into()),
         };
         let raw = body.take()?.into_bytes().await?;
         let rows = read(&raw)?;
-        if !(1..=MAX_ROWS).contains(&rows.len()) {
-            return Err(Error::invalid("/rows", format!("must have 1 to {MAX_ROWS} entries")).into());
+        if !(1..=R::MOST).contains(&rows.len()) {
+            return Err(Error::invalid("/rows", format!("must have 1 to {} entries", R::MOST)).into());
         }
-        let rows = rows.into_iter().map(|row| wanted(schemas, row)).collect();
-        Ok(Self { rows, raw })
+        let rows = rows.into_iter().map(|row| wanted::<R>(schemas, row)).collect();
+        Ok(Self { rows, raw, of: PhantomData })
     }
 }
 
@@ -100,7 +97,7 @@ fn json_rows(raw: &[u8]) -> Result<Vec<Value>, Error> {
     }
 }
 
-fn csv_rows(raw: &[u8]) -> Result<Vec<Value>, Error> {
+fn csv_rows<R: Row>(raw: &[u8]) -> Result<Vec<Value>, Error> {
     let unreadable = |error: csv::Error| Error::NotCsv(error.to_string());
     // A spreadsheet's mark of UTF-8 is no part of the first column's name.
     let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
@@ -108,7 +105,7 @@ fn csv_rows(raw: &[u8]) -> Result<Vec<Value>, Error> {
     let header = reader.headers().map_err(unreadable)?.clone();
     let mut pointers = Vec::new();
     for name in &header {
-        let known = COLUMNS.iter().find(|(column, _)| *column == name);
+        let known = R::COLUMNS.iter().find(|(column, _)| *column == name);
         let Some((column, pointer)) = known else {
             return Err(Error::NotCsv(format!("there is no column {name:?}")));
         };
@@ -118,11 +115,11 @@ fn csv_rows(raw: &[u8]) -> Result<Vec<Value>, Error> {
         pointers.push((column, pointer));
     }
     let mut rows = Vec::new();
-    for record in reader.records().take(MAX_ROWS + 1) {
+    for record in reader.records().take(R::MOST + 1) {
         let record = record.map_err(unreadable)?;
         let mut row = json!({});
         for ((_, pointer), cell) in pointers.iter().zip(&record).filter(|(_, cell)| !str::is_empty(cell)) {
-            put(&mut row, pointer, cell);
+            put(&mut row, pointer, R::cell(pointer, cell));
         }
         rows.push(row);
     }
@@ -130,20 +127,16 @@ fn csv_rows(raw: &[u8]) -> Result<Vec<Value>, Error> {
 }
 
 /// Put a cell where its pointer says.
-fn put(row: &mut Value, pointer: &str, cell: &str) {
+fn put(row: &mut Value, pointer: &str, value: Value) {
     let mut at = row;
     for step in pointer.split('/').skip(1) {
         at = &mut at[step];
     }
-    *at = match pointer {
-        "/store/wallets" => cell.split_ascii_whitespace().collect(),
-        _ => cell.into(),
-    };
+    *at = value;
 }
 
-fn wanted(schemas: &Schemas, row: Value) -> Result<WantedMerchant, Error> {
-    schemas.check::<Row>(&row).map_err(Error::Invalid)?;
-    let row = Row::parse_from_json(Some(row)).map_err(|error| Error::invalid("", error.into_message()))?;
-    let store = row.store.as_ref().map(|store| store.wanted("/store")).transpose()?;
-    Ok(WantedMerchant { name: row.name, reference: row.reference, store })
+fn wanted<R: Row>(schemas: &Schemas, row: Value) -> Result<R::Wanted, Error> {
+    schemas.check::<R>(&row).map_err(Error::Invalid)?;
+    let row = R::parse_from_json(Some(row)).map_err(|error| Error::invalid("", error.into_message()))?;
+    row.wanted()
 }
