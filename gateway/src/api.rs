@@ -24,6 +24,7 @@ pub mod token;
 use crate::app::App;
 use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable, address};
+use merchant::erase::EraseApi;
 use merchant::orders::OrdersApi;
 use merchant::signature::SignatureApi;
 use merchant::statement::StatementApi;
@@ -56,6 +57,7 @@ const LARGER_BODIES: &[(&str, usize)] = &[("/v1/onboarding", 2 * 1024 * 1024)];
 type Apis = (
     signed::SignedApi,
     OrdersApi,
+    EraseApi,
     TimelineApi,
     StatementApi,
     SignatureApi,
@@ -116,6 +118,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
     let apis: Apis = (
         signed::SignedApi,
         OrdersApi,
+        EraseApi,
         TimelineApi,
         StatementApi,
         SignatureApi,

@@ -24,6 +24,7 @@ pub mod audit;
 pub mod change;
 mod everybody;
 mod load;
+pub mod master;
 pub mod merchants;
 pub mod networks;
 pub mod offboard;

@@ -5,12 +5,15 @@ mod harness;
 mod rest {
     mod accounts;
     mod audit;
+    mod erasure;
     mod keys;
     mod leaving;
+    mod master_key;
     mod merchants;
     mod onboarding;
     mod once;
     mod pages;
+    mod retention;
     mod scale;
     mod secrets;
     mod shapes;

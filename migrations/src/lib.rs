@@ -9,6 +9,7 @@ mod m0002_rest;
 mod m0003_access;
 mod m0004_limits;
 mod m0005_merchant;
+mod m0007_keeping;
 
 pub struct Migrator;
 
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_access::Migration),
             Box::new(m0004_limits::Migration),
             Box::new(m0005_merchant::Migration),
+            Box::new(m0007_keeping::Migration),
         ]
     }
 }
