@@ -24,6 +24,7 @@ pub mod token;
 use crate::app::App;
 use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable, address};
+use merchant::erase::EraseApi;
 use merchant::orders::OrdersApi;
 use merchant::signature::SignatureApi;
 use merchant::statement::StatementApi;
@@ -58,6 +59,7 @@ const LARGER_BODIES: &[(&str, usize)] =
 type Apis = (
     signed::SignedApi,
     OrdersApi,
+    EraseApi,
     TimelineApi,
     StatementApi,
     SignatureApi,
@@ -119,6 +121,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
     let apis: Apis = (
         signed::SignedApi,
         OrdersApi,
+        EraseApi,
         TimelineApi,
         StatementApi,
         SignatureApi,

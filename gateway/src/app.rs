@@ -12,14 +12,14 @@ use crate::api::freshness::SeenIds;
 use crate::api::rest::{self, Running};
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::{Config, StoreUrl};
+use crate::config::{Config, Secret, StoreUrl};
 use crate::deliveries::Deliveries;
 use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
 use crate::directory::operators::password::Passwords;
 use crate::directory::tokens::Tokens;
 use crate::directory::vault::Vault;
-use crate::directory::{Directory, api_keys, operators, sign_keys, tokens};
+use crate::directory::{Directory, api_keys, master, operators, sign_keys, tokens};
 use crate::disk::Disk;
 use crate::doctor::kept::Failures;
 use crate::doctor::turns::Turns;
@@ -30,6 +30,7 @@ use crate::orders::query::Questions;
 use crate::orders::{self, Flights};
 use crate::outgoing::Outgoing;
 use crate::redis::Redis;
+use crate::retention::{self, Walk};
 use crate::store::{Access, Opening, Store};
 use crate::upstream::Upstream;
 
@@ -45,6 +46,8 @@ pub struct App {
     pub store: Store,
     pub ledger: Ledger,
     pub vault: Vault,
+    /// How far what is kept too long was looked for.
+    pub walk: Walk,
     pub directory: Directory,
     pub tokens: Arc<Tokens>,
     pub passwords: Passwords,
@@ -121,6 +124,7 @@ impl App {
             store,
             ledger,
             vault,
+            walk: Walk::default(),
             directory,
             tokens,
             passwords: Passwords::default(),
@@ -171,10 +175,16 @@ impl App {
                 tracing::warn!(%error, "kept answers could not be pruned");
             }
             self.keep_access().await;
+            if let Err(error) = retention::sweep(&self).await {
+                tracing::warn!(error = %format!("{error:#}"), "what is kept too long could not be looked for");
+            }
         }
     }
 
     async fn keep_access(&self) {
+        if let Err(error) = master::sweep(self).await {
+            tracing::warn!(error = %format!("{error:#}"), "master keys could not be looked after");
+        }
         if let Err(error) = tokens::sweep(self).await {
             tracing::warn!(error = %format!("{error:#}"), "the keys of tokens could not be looked after");
         }
@@ -218,12 +228,14 @@ async fn void_leases(ledger: &Ledger) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The master key from the configuration, or from its file, which is made only while nothing is sealed yet.
+/// The master keys from the configuration, or from their file, which is made only while nothing is sealed yet.
 pub async fn vault(config: &Config, store: &Store) -> anyhow::Result<Vault> {
     use sea_orm::{EntityTrait, PaginatorTrait};
     let secrets = &config.secrets;
+    let previous: Vec<&str> = secrets.previous_master_keys.iter().map(Secret::expose).collect();
     if !secrets.master_key.is_empty() {
-        return Vault::new(secrets.master_key.expose()).context("secrets.master_key");
+        let vault = Vault::new(secrets.master_key.expose(), &previous);
+        return vault.context("secrets.master_key or secrets.previous_master_keys");
     }
     let file = secrets
         .master_key_file
@@ -231,7 +243,7 @@ pub async fn vault(config: &Config, store: &Store) -> anyhow::Result<Vault> {
         .context("neither secrets.master_key nor secrets.master_key_file is set; set one of them")?;
     let sealed = crate::entity::sign_key::Entity::find().count(&store.read).await?
         + crate::entity::token_key::Entity::find().count(&store.read).await?;
-    Vault::from_file(file, sealed == 0)
+    Vault::from_file(file, sealed == 0, &previous)
 }
 
 /// Where the store lies, for messages.

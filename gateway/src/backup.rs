@@ -38,7 +38,7 @@ pub async fn backup(config: &Config, file: &Path) -> anyhow::Result<()> {
     verify(config, file).await
 }
 
-/// Whether `file` is a whole store that this configuration's master key opens.
+/// Whether `file` is a whole store that this configuration's master keys open.
 pub async fn verify(config: &Config, file: &Path) -> anyhow::Result<()> {
     let options = SqliteConnectOptions::new().filename(file).read_only(true).immutable(true);
     let mut connection = SqliteConnection::connect_with(&options)
@@ -56,10 +56,10 @@ pub async fn verify(config: &Config, file: &Path) -> anyhow::Result<()> {
     let store = Store::open(&opening).await?;
     let vault = app::vault(config, &store).await?;
     for key in sign_key::Entity::find().all(&store.read).await.context("reading the sign keys")? {
-        vault.open(&key.id, &key.sealed)?;
+        vault.open(&key.master_key_id, &key.id, &key.sealed)?;
     }
     for key in token_key::Entity::find().all(&store.read).await.context("reading the keys of tokens")? {
-        vault.open(&key.id, &key.sealed)?;
+        vault.open(&key.master_key_id, &key.id, &key.sealed)?;
     }
     Ok(())
 }

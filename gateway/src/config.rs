@@ -39,6 +39,7 @@ pub struct Config {
     pub limits: Limits,
     pub redis: Redis,
     pub deliveries: Deliveries,
+    pub retention: Retention,
     pub log: Log,
     /// Where each setting came from that is not a default, by path (`server.listen`).
     #[serde(skip)]
@@ -98,6 +99,7 @@ pub struct Secrets {
     pub master_key: Secret,
     #[serde(with = "values::optional_path")]
     pub master_key_file: Option<PathBuf>,
+    pub previous_master_keys: Vec<Secret>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -191,6 +193,18 @@ pub struct Deliveries {
     pub idle_poll: Duration,
     #[serde(with = "values::networks")]
     pub allow_addresses: Vec<IpNet>,
+}
+
+/// How long things are kept; zero: for good.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    #[serde(with = "humantime_serde")]
+    pub journal_bytes: Duration,
+    #[serde(with = "humantime_serde")]
+    pub attempt_excerpts: Duration,
+    #[serde(with = "humantime_serde")]
+    pub audit_log: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

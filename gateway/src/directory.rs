@@ -25,6 +25,7 @@ pub mod change;
 pub mod claims;
 mod everybody;
 mod load;
+pub mod master;
 pub mod merchants;
 pub mod networks;
 pub mod offboard;

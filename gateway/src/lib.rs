@@ -25,6 +25,7 @@ pub mod orders;
 pub mod outgoing;
 pub mod product;
 pub mod redis;
+pub mod retention;
 pub mod server;
 pub mod store;
 pub mod telemetry;

@@ -70,8 +70,12 @@ enum Command {
 
 #[derive(Subcommand)]
 enum KeyCommand {
-    /// Print the master key, to be kept in escrow away from the store's backups
+    /// Print the master key, to be kept in escrow away from the store's backups; while it is rotated, the newest first
     Export,
+    /// Seal secrets with a new master key, and those that are sealed already in the background
+    RotateMaster,
+    /// End the rotation: let go of the previous master key once it seals nothing any more
+    DropPrevious,
     /// Sign tokens with a new key; tokens made with the old one stay good until they end
     RotateToken,
 }
@@ -126,6 +130,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Key(KeyCommand::RotateToken) => {
             give(Config::load(file)?, control::Command::RotateTokenKey).await?;
         }
+        Command::Key(KeyCommand::RotateMaster) => {
+            give(Config::load(file)?, control::Command::RotateMasterKey).await?;
+        }
+        Command::Key(KeyCommand::DropPrevious) => {
+            give(Config::load(file)?, control::Command::DropPreviousKeys).await?;
+        }
         Command::Key(KeyCommand::Export) => export_key(&Config::load(file)?)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -163,6 +173,15 @@ async fn give(config: Config, command: control::Command) -> anyhow::Result<()> {
         Outcome::Made(made) => print(&format!("{}\n", serde_json::to_string_pretty(&made)?)),
         Outcome::Schema(_) => print("the schema is up to date\n"),
         Outcome::TokenKey(id) => print(&format!("tokens are signed with the key {id}\n")),
+        Outcome::MasterKey(id) => print(&format!(
+            "secrets are sealed with the master key {id}; the previous one is in the file still, until `scangate key drop-previous`.\nPut a copy of the file into escrow now (`scangate key export`)\n"
+        )),
+        Outcome::KeysDropped(0) => print(
+            "nothing is sealed under a previous master key; one in secrets.previous_master_keys can go from there\n",
+        ),
+        Outcome::KeysDropped(_) => print(
+            "nothing is sealed under the previous master key, and it is no longer in the file; backups from before need it still\n",
+        ),
         Outcome::Done | Outcome::Operators(_) => {}
     }
     Ok(())
@@ -187,13 +206,17 @@ async fn restore(config: &Config, source: &Path, verify: bool) -> anyhow::Result
 
 fn export_key(config: &Config) -> anyhow::Result<()> {
     let secrets = &config.secrets;
+    let previous =
+        || secrets.previous_master_keys.iter().for_each(|key| print(&format!("{}\n", key.expose())));
     if !secrets.master_key.is_empty() {
         print(&format!("{}\n", secrets.master_key.expose()));
+        previous();
         return Ok(());
     }
     let file = secrets.master_key_file.as_deref().context("secrets.master_key_file is not set")?;
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("reading the master key file {}", file.display()))?;
     print(&text);
+    previous();
     Ok(())
 }

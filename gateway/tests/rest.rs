@@ -5,13 +5,16 @@ mod harness;
 mod rest {
     mod accounts;
     mod audit;
+    mod erasure;
     mod keys;
     mod leaving;
+    mod master_key;
     mod merchants;
     mod moving;
     mod onboarding;
     mod once;
     mod pages;
+    mod retention;
     mod scale;
     mod secrets;
     mod shapes;

@@ -10,6 +10,7 @@ mod m0003_access;
 mod m0004_limits;
 mod m0005_merchant;
 mod m0006_moving;
+mod m0007_keeping;
 
 pub struct Migrator;
 
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_limits::Migration),
             Box::new(m0005_merchant::Migration),
             Box::new(m0006_moving::Migration),
+            Box::new(m0007_keeping::Migration),
         ]
     }
 }

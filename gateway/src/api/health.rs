@@ -56,6 +56,8 @@ pub async fn detail(app: Data<&Arc<App>>) -> poem::Result<Json<serde_json::Value
         "deliveries_due": due.count(read).await.map_err(broken)?,
         "oldest_due_since": oldest.flatten(),
         "orders_overdue": overdue.count(read).await.map_err(broken)?,
+        "master_keys_previous": app.vault.previous_ids().len(),
+        "sealed_under_previous": crate::directory::master::left(app.0).await.unwrap_or_default(),
         "facts_held": held.count(read).await.map_err(broken)?,
     })))
 }

@@ -8,6 +8,7 @@ use crate::directory::Merchant;
 use crate::directory::access::Caller;
 use crate::error::{Error, FieldProblem};
 
+pub mod erase;
 mod order;
 pub mod orders;
 mod place;

@@ -36,6 +36,7 @@ pub fn check(config: &Config, serving: bool, problems: &mut Vec<Problem>) {
     checker.signed_and_orders();
     checker.limits_and_redis();
     checker.deliveries();
+    checker.retention();
     checker.log();
     checker.relations();
 }
@@ -133,6 +134,19 @@ impl Checker<'_> {
             "is empty, and so is secrets.master_key",
             "Set one of the two",
         );
+    }
+
+    /// Keys and answers that are kept for repeats name audit entries of the last day.
+    fn retention(&mut self) {
+        let kept = &self.config.retention;
+        let kinds = [
+            ("retention.journal_bytes", kept.journal_bytes),
+            ("retention.attempt_excerpts", kept.attempt_excerpts),
+            ("retention.audit_log", kept.audit_log),
+        ];
+        for (path, time) in kinds.into_iter().filter(|(_, time)| !time.is_zero()) {
+            self.lasts(path, time, crate::retention::SHORTEST, crate::retention::LONGEST);
+        }
     }
 
     fn upstream(&mut self) {

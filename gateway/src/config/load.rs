@@ -19,7 +19,7 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 const PREFIX: &str = "SCANGATE_";
 
 /// What errors must not repeat.
-const SECRET: [&str; 3] = ["store.url", "secrets.master_key", "redis.url"];
+const SECRET: [&str; 4] = ["store.url", "secrets.master_key", "secrets.previous_master_keys", "redis.url"];
 
 /// Where settings are read from, beyond the defaults. The later beats the earlier.
 #[derive(Clone, Default)]

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::directory::acts::Actor;
 use crate::directory::operators::{self, Listed, NewOperator};
 use crate::directory::setup::{self, Made, Workshop};
-use crate::directory::tokens;
+use crate::directory::{master, tokens};
 
 /// Operators shown at most.
 const LISTED: u64 = 10_000;
@@ -35,6 +35,10 @@ pub enum Command {
     ListOperators,
     /// Sign tokens with a new key.
     RotateTokenKey,
+    /// Seal with a new master key.
+    RotateMasterKey,
+    /// Let go of master keys that seal nothing any more.
+    DropPreviousKeys,
 }
 
 /// What a command says to the person who gave it.
@@ -49,6 +53,10 @@ pub enum Outcome {
     Operators(Vec<Listed>),
     /// Its id.
     TokenKey(String),
+    /// Its id.
+    MasterKey(String),
+    /// How many.
+    KeysDropped(usize),
 }
 
 impl Command {
@@ -62,6 +70,8 @@ impl Command {
             Self::DisableOperator { .. } => "operator disable",
             Self::ListOperators => "operator list",
             Self::RotateTokenKey => "key rotate-token",
+            Self::RotateMasterKey => "key rotate-master",
+            Self::DropPreviousKeys => "key drop-previous",
         }
     }
 
@@ -92,6 +102,8 @@ impl Command {
             }
             Self::ListOperators => Ok(Outcome::Operators(operators::list(app, LISTED).await?)),
             Self::RotateTokenKey => Ok(Outcome::TokenKey(tokens::rotate(app, Some(&Actor::Command)).await?)),
+            Self::RotateMasterKey => Ok(Outcome::MasterKey(master::rotate(app).await?)),
+            Self::DropPreviousKeys => Ok(Outcome::KeysDropped(master::drop_previous(app).await?)),
         }
     }
 }

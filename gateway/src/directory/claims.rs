@@ -57,7 +57,7 @@ fn unproven(said: Option<Proof>) -> Error {
 
 /// An account that is not written yet, to ask with.
 fn account_of(app: &App, made: &NewAccount) -> Result<Account, Error> {
-    let text = app.vault.open(&made.key.id, &made.key.sealed)?;
+    let text = app.vault.open(&made.key.master_key_id, &made.key.id, &made.key.sealed)?;
     let text = String::from_utf8(text.to_vec()).map_err(|error| Error::Failed(error.into()))?;
     let key = SignKey {
         id: made.key.id.clone(),

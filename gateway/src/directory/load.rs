@@ -182,7 +182,7 @@ async fn keys(
 ) -> anyhow::Result<HashMap<String, Vec<SignKey>>> {
     let mut keys: HashMap<String, Vec<SignKey>> = HashMap::new();
     for row in of.order_by_desc(sign_key::Column::Version).all(source.read).await? {
-        let text = source.vault.open(&row.id, &row.sealed)?;
+        let text = source.vault.open(&row.master_key_id, &row.id, &row.sealed)?;
         let text =
             String::from_utf8(text.to_vec()).with_context(|| format!("sign key {} is not text", row.id))?;
         let last_use = Arc::new(LastUse::new(row.last_used_at));

@@ -469,13 +469,14 @@ impl<'a> Workshop<'a> {
 
     fn sign_key(&self, owner_kind: &str, owner_id: &str, key: &str) -> RowStatement {
         let id = self.chance.id();
+        let sealed = self.vault.seal(&id, key.as_bytes());
         insert_rows::<sign_key::Entity>(&[sign_key::Model {
-            sealed: self.vault.seal(&id, key.as_bytes()),
+            sealed: sealed.bytes,
             id,
             owner_kind: owner_kind.to_owned(),
             owner_id: owner_id.to_owned(),
             version: 1,
-            master_key_id: self.vault.key_id().to_owned(),
+            master_key_id: sealed.master_key_id,
             created_at: self.now,
             expires_at: None,
             last_used_at: None,

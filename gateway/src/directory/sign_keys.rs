@@ -52,13 +52,14 @@ impl<'a> Owner<'a> {
 /// The row of a version.
 pub fn row(app: &App, owner: Owner<'_>, version: i64, text: &str) -> sign_key::Model {
     let id = app.chance.id();
+    let sealed = app.vault.seal(&id, text.as_bytes());
     sign_key::Model {
-        sealed: app.vault.seal(&id, text.as_bytes()),
+        sealed: sealed.bytes,
         id,
         owner_kind: owner.kind().to_owned(),
         owner_id: owner.id().to_owned(),
         version,
-        master_key_id: app.vault.key_id().to_owned(),
+        master_key_id: sealed.master_key_id,
         created_at: app.clock.now_ms(),
         expires_at: None,
         last_used_at: None,
@@ -78,7 +79,7 @@ pub async fn versions(app: &App, owner: Owner<'_>) -> Result<Vec<sign_key::Model
 
 /// Tells versions apart without telling the key.
 pub fn fingerprint(app: &App, row: &sign_key::Model) -> Result<String, Error> {
-    let text = app.vault.open(&row.id, &row.sealed)?;
+    let text = app.vault.open(&row.master_key_id, &row.id, &row.sealed)?;
     Ok(app.vault.fingerprint(&text))
 }
 

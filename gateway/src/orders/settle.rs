@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use shared::order::OrderStatus;
 
+use super::buyer;
 use super::fact::{Fact, Source, Told};
 use super::journal::{self, Kind};
 use super::tell;
@@ -340,6 +341,6 @@ fn journal_entry(
     }
     let kind = if matches!(fact.told, Told::Overdue) { Kind::Overdue } else { fact.source.kind() };
     let mut entry = journal::entry(fact.id.clone(), &order.id, &submission.id, fact.at, kind, &note);
-    entry.raw = fact.raw.as_ref().map(|raw| raw.clone().into_bytes());
+    entry.raw = fact.raw.as_ref().map(|raw| buyer::keep_out(order, raw.clone().into_bytes()));
     entry
 }

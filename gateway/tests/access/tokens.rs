@@ -114,7 +114,7 @@ on_both!(the_keys_lie_sealed_in_the_store, async |stage: &mut Stage| {
     assert_eq!(rows.len(), 1);
     let row = &rows[0];
     assert_eq!(row.master_key_id, stage.app().vault.key_id());
-    let seed = stage.app().vault.open(&row.id, &row.sealed).expect("it opens");
+    let seed = stage.app().vault.open(&row.master_key_id, &row.id, &row.sealed).expect("it opens");
     assert_eq!(seed.len(), 32);
     assert!(!row.sealed.windows(32).any(|window| window == seed.as_slice()));
 });

@@ -93,3 +93,37 @@ async fn the_master_key_is_exported_as_it_is_in_force() {
     let missing = run(home.path(), &["key", "export"], &borrowed(&store_in(home.path()))).await;
     missing.complains(&["master.key", "reading the master key file"]);
 }
+
+#[tokio::test]
+async fn the_master_key_is_rotated_under_a_running_gateway_that_is_then_killed() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("data");
+    let demo = Demo::start(&folder).await;
+    let settings = demo.store();
+    let settings = borrowed(&settings);
+    let old = std::fs::read_to_string(folder.join("master.key")).expect("it was made");
+    run(home.path(), &["backup", "copy.db"], &settings).await.succeeds();
+    let out = run(home.path(), &["key", "rotate-master"], &settings).await.succeeds();
+    assert!(out.contains("secrets are sealed with the master key"), "{out}");
+    let both = std::fs::read_to_string(folder.join("master.key")).expect("it is there");
+    assert!(both.ends_with(&old) && both.lines().count() == 2 && !out.contains(old.trim()));
+    assert_eq!(run(home.path(), &["key", "export"], &settings).await.succeeds(), both);
+    run(home.path(), &["key", "rotate-master"], &settings).await.complains(&["key drop-previous"]);
+    demo.order("p1", &[]).await;
+    drop(demo); // killed
+
+    run(home.path(), &["restore", "copy.db", "--verify"], &settings).await.succeeds();
+    let demo = Demo::start(&folder).await;
+    demo.order("p2", &[]).await;
+    let out = run(home.path(), &["key", "drop-previous"], &settings).await.succeeds();
+    assert!(out.contains("no longer in the file"), "{out}");
+    let new = std::fs::read_to_string(folder.join("master.key")).expect("it is there");
+    assert!(both.starts_with(&new) && new.lines().count() == 1);
+    demo.order("p3", &[]).await;
+    demo.stop().await;
+
+    let without = run(home.path(), &["restore", "copy.db", "--verify"], &settings).await;
+    without.complains(&["is this the key the store was made with?"]);
+    let with_old = [settings.as_slice(), &[("SCANGATE_SECRETS__PREVIOUS_MASTER_KEYS", old.trim())]].concat();
+    run(home.path(), &["restore", "copy.db", "--verify"], &with_old).await.succeeds();
+}

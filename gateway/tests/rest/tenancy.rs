@@ -42,7 +42,8 @@ fn body(operation_id: &str) -> Value {
             "currency": "HKD", "amount": 2100 })
         }
         "diagnoseSignature" => json!({ "document": "no envelope" }),
-        "listOrders"
+        "eraseBuyer"
+        | "listOrders"
         | "getOrder"
         | "getOrderTimeline"
         | "getTimelineRaw"

@@ -217,9 +217,9 @@ impl ImportsApi {
             let detail = "The merchant has been offboarded.".to_owned();
             return Err(Error::Conflict { code: "offboarded", detail, pointer: None });
         }
-        log(app.0, &caller, &row.id, body.rows.len()).await?;
+        log(app.0, &caller, &row.id, body.read.len()).await?;
         let mut results = Vec::new();
-        for rows in body.rows.chunks(PART) {
+        for rows in body.read.chunks(PART) {
             let merchant = app.directory.merchant_by_id(&row.id).ok_or(Error::NotFound)?;
             let numbered = (results.len() + 1..).zip(rows);
             let part = numbered.map(|(number, row)| one(app.0, &merchant, number, row));

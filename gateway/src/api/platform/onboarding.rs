@@ -199,7 +199,7 @@ impl OnboardingApi {
             caller.may(scope)?;
         }
         let mut results = Vec::new();
-        for (number, rows) in body.rows.chunks(PART).enumerate() {
+        for (number, rows) in body.read.chunks(PART).enumerate() {
             let first = number * PART + 1;
             match part(app.0, &caller, once.part(number), &body.raw, first, rows).await {
                 Ok(mut part) => results.append(&mut part),

@@ -34,7 +34,7 @@ pub trait Row: ParseFromJSON + Send + Sync + 'static {
 
 /// The rows of a request, each read or with what is wrong with it.
 pub struct Rows<R: Row> {
-    pub rows: Vec<Result<R::Wanted, Error>>,
+    pub read: Vec<Result<R::Wanted, Error>>,
     /// As it was sent.
     pub raw: Bytes,
     of: PhantomData<R>,
@@ -78,7 +78,7 @@ impl<'a, R: Row> ApiExtractor<'a> for Rows<R> {
             return Err(Error::invalid("/rows", format!("must have 1 to {} entries", R::MOST)).into());
         }
         let rows = rows.into_iter().map(|row| wanted::<R>(schemas, row)).collect();
-        Ok(Self { rows, raw, of: PhantomData })
+        Ok(Self { read: rows, raw, of: PhantomData })
     }
 }
 

@@ -36,7 +36,7 @@ impl Keys {
     pub async fn load(read: &DatabaseConnection, vault: &Vault) -> anyhow::Result<Self> {
         let rows = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(read).await?;
         let keys = rows.into_iter().map(|row| {
-            let seed = vault.open(&row.id, &row.sealed)?;
+            let seed = vault.open(&row.master_key_id, &row.id, &row.sealed)?;
             Key::of(row.id, row.created_at, &seed)
         });
         Ok(Self(keys.collect::<anyhow::Result<_>>()?))
@@ -111,12 +111,9 @@ impl Keys {
 /// A new key, sealed: its id and its row.
 pub fn new(chance: &Chance, vault: &Vault, now: i64) -> (String, RowStatement) {
     let (id, seed) = (chance.id(), Zeroizing::new(chance::bytes::<32>()));
-    let row = Model {
-        id: id.clone(),
-        sealed: vault.seal(&id, seed.as_slice()),
-        master_key_id: vault.key_id().to_owned(),
-        created_at: now,
-    };
+    let sealed = vault.seal(&id, seed.as_slice());
+    let row =
+        Model { id: id.clone(), sealed: sealed.bytes, master_key_id: sealed.master_key_id, created_at: now };
     (id, insert_rows::<Entity>(&[row]))
 }
 
