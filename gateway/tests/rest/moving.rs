@@ -5,7 +5,7 @@ use http::Method;
 use sandbox::Payer;
 use serde_json::{Value, json};
 
-use crate::harness::merchant::{post, signed};
+use crate::harness::merchant::signed;
 use crate::harness::people::{UPSTREAM_NEIGHBOUR_STORE, upstream_partner};
 use crate::harness::web;
 use crate::harness::{ACCOUNT_KEY, HKD_STORE, PLATFORM, Stage, UPSTREAM_HKD_STORE, UPSTREAM_PARTNER_NO};
@@ -88,8 +88,8 @@ async fn place_directly(stage: &Stage, number: &str) {
     body["storeNo"] = json!(UPSTREAM_HKD_STORE);
     let document = signed(UPSTREAM_PARTNER_NO, ACCOUNT_KEY, "", &body, stage.app().clock.now());
     let url = format!("{}/api/offline/qrcode", stage.world.sandbox.base_url().trim_end_matches('/'));
-    let answer = post(&url, document, ACCOUNT_KEY).await;
-    assert_eq!(answer.code, 1, "{}", answer.body);
+    let answer = web::post_json(&url, document).await;
+    assert_eq!(answer.json()["response"]["body"]["code"], 1, "{}", answer.text());
 }
 
 fn path(stage: &Stage) -> String {

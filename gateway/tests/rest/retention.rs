@@ -40,7 +40,7 @@ on_both!(
         prune(stage).await;
         assert_eq!(stage.rows().await, orders);
         for (order, before) in orders.iter().zip(&mut journals) {
-            for entry in &mut before {
+            for entry in before.iter_mut() {
                 entry.raw = None;
             }
             assert_eq!(stage.journal(&order.id).await, *before, "kinds, notes and all else stay");

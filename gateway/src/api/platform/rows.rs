@@ -1,6 +1,5 @@
 //! Requests of many rows, read from JSON or CSV. A row that is wrong is told in its result and spoils no other.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,7 +36,6 @@ pub struct Rows<R: Row> {
     pub read: Vec<Result<R::Wanted, Error>>,
     /// As it was sent.
     pub raw: Bytes,
-    of: PhantomData<R>,
 }
 
 impl<'a, R: Row> ApiExtractor<'a> for Rows<R> {
@@ -78,7 +76,7 @@ impl<'a, R: Row> ApiExtractor<'a> for Rows<R> {
             return Err(Error::invalid("/rows", format!("must have 1 to {} entries", R::MOST)).into());
         }
         let rows = rows.into_iter().map(|row| wanted::<R>(schemas, row)).collect();
-        Ok(Self { read: rows, raw, of: PhantomData })
+        Ok(Self { read: rows, raw })
     }
 }
 
