@@ -45,7 +45,7 @@ on_both!(
         let acts =
             operator_act::Entity::find().all(&stage.app().store.read).await.expect("the store is read");
         let actions: Vec<&str> = acts.iter().map(|act| act.action.as_str()).collect();
-        assert_eq!(actions, ["master_key.rotated", "master_key.previous_dropped"]);
+        assert_eq!(actions, ["directory.made", "master_key.rotated", "master_key.previous_dropped"]);
     }
 );
 
