@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,6 +27,7 @@ use crate::doctor::turns::Turns;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
 use crate::limits::Limits;
+use crate::metrics::{Metrics, Parts};
 use crate::orders::query::Questions;
 use crate::orders::{self, Flights};
 use crate::outgoing::Outgoing;
@@ -68,6 +70,8 @@ pub struct App {
     /// What the nodes of one installation share, where it is configured.
     pub redis: Option<Redis>,
     pub disk: Disk,
+    pub metrics: Metrics,
+    pub started_at: OffsetDateTime,
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
 }
@@ -100,13 +104,16 @@ impl App {
             .context("loading merchants and their keys")?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
         let (deliveries, fresh) = Deliveries::new(chance.id(), config.deliveries.lease, config.store.queue);
+        let upstream = Upstream::new(
+            Outgoing::for_upstream(),
+            clock.clone(),
+            chance.clone(),
+            config.upstream.max_response,
+        );
+        let parts = Parts { ledger: ledger.measures(), upstream: &upstream.calls, limits: &limits.reached };
+        let metrics = Metrics::of(&parts);
         let app = Arc::new(Self {
-            upstream: Upstream::new(
-                Outgoing::for_upstream(),
-                clock.clone(),
-                chance.clone(),
-                config.upstream.max_response,
-            ),
+            upstream,
             outgoing: Outgoing::for_tenants(policy.clone()),
             disk: Disk::new(store.path.clone(), config.store.min_free_disk, config.store.stop_free_disk),
             flights: Arc::default(),
@@ -117,6 +124,8 @@ impl App {
             turns: Turns::default(),
             limits,
             redis,
+            metrics,
+            started_at: clock.now(),
             tasks: TaskTracker::new(),
             config,
             clock,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -254,6 +254,8 @@ pub struct Directory {
     /// Held while the store is looked at: an older look must not undo a newer one. The version of the directory that
     /// is in memory, at least.
     looking: tokio::sync::Mutex<i64>,
+    /// The same, for those who will not wait for a look to end.
+    version: AtomicI64,
 }
 
 impl Directory {
@@ -265,7 +267,8 @@ impl Directory {
         tokens: Arc<Tokens>,
     ) -> anyhow::Result<Self> {
         let looking = tokio::sync::Mutex::default();
-        let directory = Self { everybody: RwLock::default(), limits, tokens, looking };
+        let (everybody, version) = (RwLock::default(), AtomicI64::new(0));
+        let directory = Self { everybody, limits, tokens, looking, version };
         directory.reload(read, vault).await?;
         Ok(directory)
     }
@@ -292,6 +295,7 @@ impl Directory {
         self.limits.tidy();
         self.tokens.reload(read, vault).await?;
         *seen = version;
+        self.version.store(version, Ordering::Relaxed);
         Ok(())
     }
 
@@ -306,6 +310,7 @@ impl Directory {
                     looked.or_else(|error| unless_the_stores(error, what))?;
                 }
                 *seen = version;
+                self.version.store(version, Ordering::Relaxed);
             }
             Changed::Many(_) => self.look_at_everybody(read, vault, &mut seen).await?,
         }
@@ -426,6 +431,16 @@ impl Directory {
                 merchants.chain(accounts).filter_map(|key| Some((key.clone(), key.last_use.to_write()?)));
             uses.take(most).collect()
         })
+    }
+
+    /// The version of the directory that is in memory, at least.
+    pub fn version(&self) -> i64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// How many merchants there are.
+    pub fn merchants(&self) -> usize {
+        self.look(|everybody| everybody.merchants.len())
     }
 
     pub fn is_empty(&self) -> bool {

@@ -16,6 +16,7 @@
 mod address;
 mod bucket;
 mod quota;
+mod reached;
 mod said;
 mod together;
 
@@ -27,6 +28,7 @@ use self::address::Addresses;
 pub use self::bucket::{Bucket, Priority, Tier};
 use self::bucket::{Draw, Pulse};
 pub use self::quota::{Quota, QuotaError};
+pub use self::reached::Reached;
 use self::said::Level;
 pub use self::said::{Refusal, Standing};
 use self::together::Together;
@@ -64,6 +66,7 @@ pub struct Limits {
     addresses: Addresses,
     callbacks: Bucket,
     together: Option<Together>,
+    pub reached: Reached,
 }
 
 impl Limits {
@@ -79,6 +82,7 @@ impl Limits {
             settings: settings.clone(),
             pulse,
             together,
+            reached: Reached::default(),
         }
     }
 
@@ -145,18 +149,19 @@ impl Limits {
     /// Whether a failed authentication from `address` would be one of too many; nothing is drawn. For who answers
     /// guesses with costly work, or hands out what lets somebody in.
     pub fn authentication(&self, address: IpAddr) -> Result<(), Refusal> {
-        self.addresses.listens_to(address)
+        self.reached.note(self.addresses.listens_to(address))
     }
 
     /// An authentication from `address` has failed. The refusal says that too many have.
     pub fn failed_authentication(&self, address: IpAddr) -> Result<(), Refusal> {
-        self.addresses.failed(address)
+        self.reached.unproven();
+        self.reached.note(self.addresses.failed(address))
     }
 
     /// A notice, or a payer's return, whose token is ours. All notices come from ScanForPay's few addresses, so
     /// nothing but this cap holds for them; counted by each node.
     pub fn callback(&self) -> Result<(), Refusal> {
-        self.callbacks.take(Priority::Create).map(drop)
+        self.reached.note(self.callbacks.take(Priority::Create)).map(drop)
     }
 
     // Loading the directory -------------------------------------------------------------------------------
@@ -211,9 +216,9 @@ impl Limits {
         if let Some(together) = &self.together
             && let Some(answer) = together.take(draws).await
         {
-            return answer;
+            return self.reached.note(answer);
         }
-        draws.iter().map(|draw| draw.bucket.take(draw.priority)).collect()
+        self.reached.note(draws.iter().map(|draw| draw.bucket.take(draw.priority)).collect())
     }
 }
 

@@ -26,6 +26,7 @@ use self::line::{RequestLine, chain};
 pub use self::rejection::{Rejection, problem, problem_type};
 pub use self::routes::RouteTable;
 use crate::config;
+use crate::metrics::Operations;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -97,6 +98,8 @@ struct Inner {
     routes: RouteTable,
     ids: Box<dyn Fn() -> String + Send + Sync>,
     signed: Box<dyn Fn(Rejection) -> Response + Send + Sync>,
+    /// What requests are counted by.
+    operations: Option<Operations>,
 }
 
 impl Edge {
@@ -107,7 +110,16 @@ impl Edge {
         ids: impl Fn() -> String + Send + Sync + 'static,
         signed: impl Fn(Rejection) -> Response + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Inner { limits, routes, ids: Box::new(ids), signed: Box::new(signed) }))
+        let (ids, signed) = (Box::new(ids), Box::new(signed));
+        Self(Arc::new(Inner { limits, routes, ids, signed, operations: None }))
+    }
+
+    /// Count requests by these.
+    #[must_use]
+    pub fn counting(mut self, operations: Operations) -> Self {
+        let inner = Arc::get_mut(&mut self.0).expect("it is not put around anything yet");
+        inner.operations = Some(operations);
+        self
     }
 }
 
@@ -133,7 +145,8 @@ impl<E: Endpoint> Endpoint for AtEdge<E> {
         let place = Place::of(&request, &self.edge.routes);
         let watch = self.edge.cap_body(&mut request, &place);
         let line =
-            RequestLine::begin(Arc::clone(&id), request.method(), place.route.clone(), Arc::clone(&watch));
+            RequestLine::begin(Arc::clone(&id), request.method(), place.route.clone(), Arc::clone(&watch))
+                .counted(self.edge.operations.clone());
 
         let span = tracing::info_span!("request", id = &*id);
         let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();

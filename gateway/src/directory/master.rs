@@ -86,7 +86,7 @@ async fn record(app: &App, act: Act<'_>) -> anyhow::Result<()> {
 }
 
 /// Secrets that another key than the newest sealed.
-pub async fn left(app: &App) -> anyhow::Result<u64> {
+pub async fn left(app: &App) -> Result<u64, sea_orm::DbErr> {
     let newest = app.vault.key_id();
     let sign_keys = sign_key::Entity::find().filter(sign_key::Column::MasterKeyId.ne(newest.as_str()));
     let token_keys = token_key::Entity::find().filter(token_key::Column::MasterKeyId.ne(newest.as_str()));

@@ -1,6 +1,7 @@
 //! Rows gathered from all writes of a batch, by table, and how they are written.
 
 use sea_orm::{DbBackend, ModelTrait};
+use shared::order::OrderStatus;
 
 use super::NewOrder;
 use super::change::Changes;
@@ -8,6 +9,7 @@ use super::connection::Connection;
 use super::each::{Each, Parameters};
 use super::fault::{self, Fault};
 use super::leases::LeaseClock;
+use super::measures::Tally;
 use super::statements;
 use crate::entity::{delivery, endpoint};
 
@@ -20,6 +22,7 @@ pub(super) struct Gathered {
     endpoints: Vec<endpoint::Model>,
     events: Vec<Parameters>,
     deliveries: Vec<delivery::Model>,
+    tally: Tally,
 }
 
 impl Gathered {
@@ -27,6 +30,14 @@ impl Gathered {
     pub(super) fn place(&mut self, rows: &NewOrder) {
         self.submissions.push(statements::whole(&rows.submission));
         self.journal.push(statements::whole(&rows.journal));
+        self.tally.moves.push((None, rows.order.status()));
+    }
+
+    /// An order was moved.
+    pub(super) fn moved(&mut self, from: OrderStatus, to: OrderStatus) {
+        if from != to {
+            self.tally.moves.push((Some(from), to));
+        }
     }
 
     /// What a decision writes besides the order itself.
@@ -35,6 +46,7 @@ impl Gathered {
         self.submissions.extend(decided.new_submission.as_ref().map(statements::whole));
         self.journal.extend(decided.journal.iter().map(statements::whole));
         self.quarantine.extend(decided.quarantine.as_ref().map(statements::whole));
+        self.tally.held.extend(decided.quarantine.map(|held| held.source));
         for told in decided.told {
             self.events.push(statements::whole(&told.event));
             if let Some((endpoint, delivery)) = told.promise {
@@ -48,7 +60,7 @@ impl Gathered {
         mut self,
         connection: &mut Connection,
         clock: LeaseClock,
-    ) -> Result<(), Fault> {
+    ) -> Result<Tally, Fault> {
         if connection.backend() == DbBackend::Sqlite {
             // A new delivery names in `leased_until` how long its lease is; here it becomes the time it ends.
             for delivery in &mut self.deliveries {
@@ -71,7 +83,7 @@ impl Gathered {
                 connection.each(statement, rows).await.map_err(fault::of_statement)?;
             }
         }
-        Ok(())
+        Ok(self.tally)
     }
 }
 

@@ -23,13 +23,13 @@ use crate::on_both;
 const PASSWORD: &str = "correct horse battery";
 
 /// The operators' listener of the stage's gateway.
-struct Ops {
+pub struct Ops {
     address: SocketAddr,
     stop: CancellationToken,
 }
 
 impl Ops {
-    async fn of(stage: &Stage) -> Self {
+    pub async fn of(stage: &Stage) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (address, stop) = (listener.local_addr().expect("an address"), CancellationToken::new());
         let settings = lifecycle::Settings::from(&stage.app().config.server);
@@ -37,7 +37,7 @@ impl Ops {
         Self { address, stop }
     }
 
-    async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Value) -> Reply {
+    pub async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Value) -> Reply {
         let bearer = token.map(|token| format!("Bearer {token}"));
         let mut headers: Vec<(&str, &str)> =
             bearer.iter().map(|bearer| ("authorization", &**bearer)).collect();
@@ -391,7 +391,7 @@ on_both!(each_listener_has_its_own_routes_and_neither_the_others, async |stage: 
     let ops = Ops::of(stage).await;
     someone(stage, "anna", Role::Admin, None).await;
     let anna = ops.login("anna").await;
-    for path in ["/ops/v1/me", "/ops/v1/platforms", "/ops/openapi.json", "/health"] {
+    for path in ["/ops/v1/me", "/ops/v1/platforms", "/ops/openapi.json", "/health", "/metrics"] {
         assert_eq!(ops.get(path, &anna).await.status, 200, "{path}");
         let bearer = format!("Bearer {anna}");
         let public =
