@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use hyper::body::Body as _;
 use poem::{Body, Endpoint, IntoResponse, Middleware, PathPattern, Request, Response};
 use tracing::Instrument;
@@ -64,6 +64,19 @@ impl Remark {
 
     pub fn refusal(reason: &str) -> Self {
         Self { reason: Some(reason.into()), ..Self::default() }
+    }
+}
+
+/// Header fields that go with the answer to a request, whatever shape that gets. Put into the data of the error.
+#[derive(Clone, Debug)]
+pub struct Besides(pub HeaderMap);
+
+impl Besides {
+    /// Where the answer does not say it itself.
+    pub fn put(self, response: &mut Response) {
+        for (name, value) in &self.0 {
+            response.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
     }
 }
 
@@ -221,6 +234,7 @@ impl Inner {
         let is_own = error.is_from_response();
         let answer = error.into_response();
         let pattern = answer.data::<PathPattern>().cloned();
+        let besides = answer.data::<Besides>().cloned();
         let remark = answer.data::<Remark>().cloned().unwrap_or_default();
         let mut response = if is_own || has_document(&answer) {
             answer
@@ -232,6 +246,9 @@ impl Inner {
         };
         if let Some(pattern) = pattern {
             response.set_data(pattern);
+        }
+        if let Some(besides) = besides {
+            besides.put(&mut response);
         }
         let code = response.data::<Remark>().and_then(|remark| remark.code).or(remark.code);
         response.set_data(Remark { code, cause: remark.cause.or(cause.map(Into::into)), ..remark });
