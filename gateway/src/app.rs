@@ -23,7 +23,6 @@ use crate::directory::vault::Vault;
 use crate::directory::{Directory, api_keys, master, operators, sign_keys, tokens};
 use crate::disk::Disk;
 use crate::doctor::kept::Failures;
-use crate::doctor::turns::Turns;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
 use crate::limits::Limits;
@@ -65,7 +64,6 @@ pub struct App {
     pub running: Running,
     /// Requests that did not verify, for the merchants they claimed to be of.
     pub failures: Failures,
-    pub turns: Turns,
     pub limits: Arc<Limits>,
     /// What the nodes of one installation share, where it is configured.
     pub redis: Option<Redis>,
@@ -121,7 +119,6 @@ impl App {
             seen: SeenIds::default(),
             running: Running::default(),
             failures: Failures::default(),
-            turns: Turns::default(),
             limits,
             redis,
             metrics,

@@ -160,6 +160,7 @@ pub struct Limits {
     pub account: Quota,
     pub failed_authentications: Quota,
     pub callbacks: Quota,
+    pub diagnoses: Quota,
     pub nodes: NonZeroU32,
 }
 

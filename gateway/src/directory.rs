@@ -350,13 +350,17 @@ impl Directory {
                 }
             }
             Refresh::ApiKey(id) => {
-                let found = load::api_keys(read, api_key::Column::Id.eq(id.as_str())).await?;
+                let found =
+                    load::api_keys(&self.source(read, vault), api_key::Column::Id.eq(id.as_str())).await?;
                 self.change(|everybody| found.into_iter().for_each(|key| everybody.put_api_key(key)));
             }
             Refresh::Tokens => self.tokens.reload(read, vault).await?,
             Refresh::ApiKeysOf(merchant_id) => {
-                let found =
-                    load::api_keys(read, api_key::Column::MerchantId.eq(merchant_id.as_str())).await?;
+                let found = load::api_keys(
+                    &self.source(read, vault),
+                    api_key::Column::MerchantId.eq(merchant_id.as_str()),
+                )
+                .await?;
                 self.change(|everybody| found.into_iter().for_each(|key| everybody.put_api_key(key)));
             }
         }

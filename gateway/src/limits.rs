@@ -9,6 +9,7 @@
 //! | account | calls to ScanForPay, in the order of [`Priority`] | its own, else the gateway's |
 //! | address | authentications that failed | the gateway's |
 //! | callbacks | notices and payers' returns, all together | the gateway's |
+//! | diagnose | one API key's diagnoses of signatures | the gateway's |
 //!
 //! In this process a request that is refused by one bucket has already drawn from those before it; Redis gives from
 //! all or from none.
@@ -34,6 +35,7 @@ pub use self::said::{Refusal, Standing};
 use self::together::Together;
 use crate::clock::Clock;
 use crate::config;
+use crate::directory::api_keys::ApiKey;
 use crate::directory::{Account, Merchant, Platform, Store};
 use crate::redis::Redis;
 
@@ -146,6 +148,11 @@ impl Limits {
         self.take(&[Draw { bucket: &account.budget, priority }]).await.map(drop)
     }
 
+    /// A diagnosis of a signature for the holder of `key`.
+    pub async fn diagnosis(&self, key: &ApiKey) -> Result<(), Refusal> {
+        self.take(&[draw(&key.diagnoses)]).await.map(drop)
+    }
+
     /// Whether a failed authentication from `address` would be one of too many; nothing is drawn. For who answers
     /// guesses with costly work, or hands out what lets somebody in.
     pub fn authentication(&self, address: IpAddr) -> Result<(), Refusal> {
@@ -189,6 +196,10 @@ impl Limits {
 
     pub fn account_budget(&self, platform: &str, id: &str, own: Option<Quota>) -> Arc<Bucket> {
         self.bucket(Tier::Account, platform, id, own.unwrap_or(self.settings.account))
+    }
+
+    pub fn key_diagnoses(&self, platform: &str, id: &str) -> Arc<Bucket> {
+        self.bucket(Tier::Diagnose, platform, id, self.settings.diagnoses)
     }
 
     /// The bucket that is in use, with what was drawn from it, unless its quota is another now.

@@ -58,7 +58,7 @@ pub(super) async fn everybody(source: &Source<'_>) -> anyhow::Result<Everybody> 
         all.put_merchant(merchant);
     }
     for row in api_key::Entity::find().all(read).await? {
-        all.put_api_key(ApiKey::of(row)?);
+        all.put_api_key(ApiKey::of(row, source.limits)?);
     }
     Ok(all)
 }
@@ -92,11 +92,11 @@ pub(super) async fn account(source: &Source<'_>, id: &str) -> anyhow::Result<Opt
 }
 
 pub(super) async fn api_keys(
-    read: &DatabaseConnection,
+    source: &Source<'_>,
     which: impl sea_orm::sea_query::IntoCondition,
 ) -> anyhow::Result<Vec<ApiKey>> {
-    let rows = api_key::Entity::find().filter(which).all(read).await?;
-    rows.into_iter().map(ApiKey::of).collect()
+    let rows = api_key::Entity::find().filter(which).all(source.read).await?;
+    rows.into_iter().map(|row| ApiKey::of(row, source.limits)).collect()
 }
 
 /// A quota of a row's own. One that cannot be read must not keep everybody from being served.
