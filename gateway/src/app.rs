@@ -18,6 +18,7 @@ use crate::deliveries::Deliveries;
 use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
 use crate::directory::operators::password::Passwords;
+use crate::directory::pepper::{self, Pepper};
 use crate::directory::tokens::Tokens;
 use crate::directory::vault::Vault;
 use crate::directory::{Directory, api_keys, master, operators, sign_keys, tokens};
@@ -47,6 +48,7 @@ pub struct App {
     pub store: Store,
     pub ledger: Ledger,
     pub vault: Vault,
+    pub pepper: Pepper,
     /// How far what is kept too long was looked for.
     pub walk: Walk,
     pub directory: Directory,
@@ -94,6 +96,7 @@ impl App {
             void_leases(&ledger).await?;
         }
         let vault = vault(&config, &store).await?;
+        let pepper = Pepper::open(&store.read, &ledger, &vault, clock.now_ms()).await?;
         let tokens = Arc::new(Tokens::new(issuer(&config)));
         let redis = Redis::open(&config.redis)?;
         let limits = Arc::new(Limits::new(&config.limits, &clock, redis.clone()));
@@ -130,6 +133,7 @@ impl App {
             store,
             ledger,
             vault,
+            pepper,
             walk: Walk::default(),
             directory,
             tokens,
@@ -249,7 +253,8 @@ pub async fn vault(config: &Config, store: &Store) -> anyhow::Result<Vault> {
         .context("neither secrets.master_key nor secrets.master_key_file is set; set one of them")?;
     let sealed = crate::entity::sign_key::Entity::find().count(&store.read).await?
         + crate::entity::token_key::Entity::find().count(&store.read).await?;
-    Vault::from_file(file, sealed == 0, &previous)
+    let is_new = sealed == 0 && !pepper::is_there(&store.read).await?;
+    Vault::from_file(file, is_new, &previous)
 }
 
 /// Where the store lies, for messages.

@@ -31,6 +31,7 @@ pub mod networks;
 pub mod offboard;
 pub mod onboarding;
 pub mod operators;
+pub mod pepper;
 pub mod platforms;
 pub mod proof;
 pub mod setup;
