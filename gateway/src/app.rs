@@ -100,9 +100,10 @@ impl App {
         let tokens = Arc::new(Tokens::new(issuer(&config)));
         let redis = Redis::open(&config.redis)?;
         let limits = Arc::new(Limits::new(&config.limits, &clock, redis.clone()));
-        let directory = Directory::load(&store.read, &vault, limits.clone(), tokens.clone())
-            .await
-            .context("loading merchants and their keys")?;
+        let directory =
+            Directory::load(&store.read, &vault, limits.clone(), tokens.clone(), config.upstream.clone())
+                .await
+                .context("loading merchants and their keys")?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
         let (deliveries, fresh) = Deliveries::new(chance.id(), config.deliveries.lease, config.store.queue);
         let upstream = Upstream::new(

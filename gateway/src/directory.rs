@@ -14,6 +14,7 @@ use shared::wallet::Wallet;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::config;
 use crate::entity::api_key;
 
 pub mod access;
@@ -87,6 +88,8 @@ pub struct Account {
     pub keys: Vec<SignKey>,
     /// Of calls to ScanForPay.
     pub budget: Arc<Bucket>,
+    /// Why no order is placed under it any more: the operator's lists of base URLs have changed since it was made.
+    pub barred: Option<&'static str>,
 }
 
 impl Account {
@@ -252,6 +255,8 @@ pub struct Directory {
     everybody: RwLock<Everybody>,
     limits: Arc<Limits>,
     tokens: Arc<Tokens>,
+    /// Which base URLs accounts may have.
+    upstream: config::Upstream,
     /// Held while the store is looked at: an older look must not undo a newer one. The version of the directory that
     /// is in memory, at least.
     looking: tokio::sync::Mutex<i64>,
@@ -266,10 +271,11 @@ impl Directory {
         vault: &Vault,
         limits: Arc<Limits>,
         tokens: Arc<Tokens>,
+        upstream: config::Upstream,
     ) -> anyhow::Result<Self> {
         let looking = tokio::sync::Mutex::default();
         let (everybody, version) = (RwLock::default(), AtomicI64::new(0));
-        let directory = Self { everybody, limits, tokens, looking, version };
+        let directory = Self { everybody, limits, tokens, upstream, looking, version };
         directory.reload(read, vault).await?;
         Ok(directory)
     }
@@ -369,7 +375,7 @@ impl Directory {
     }
 
     fn source<'a>(&'a self, read: &'a DatabaseConnection, vault: &'a Vault) -> Source<'a> {
-        Source { read, vault, limits: &self.limits }
+        Source { read, vault, limits: &self.limits, upstream: &self.upstream }
     }
 
     fn look<T>(&self, at: impl FnOnce(&Everybody) -> T) -> T {
@@ -441,6 +447,11 @@ impl Directory {
     /// The version of the directory that is in memory, at least.
     pub fn version(&self) -> i64 {
         self.version.load(Ordering::Relaxed)
+    }
+
+    /// How many accounts may place no orders although they are there.
+    pub fn barred(&self) -> usize {
+        self.look(|everybody| everybody.accounts.values().filter(|account| account.barred.is_some()).count())
     }
 
     /// How many merchants there are.

@@ -37,6 +37,7 @@ pub async fn detail(app: Data<&Arc<App>>) -> poem::Result<Json<serde_json::Value
         "store": crate::app::store_name(&app.config.store.url),
         "disk_is_low": app.disk.is_low(),
         "limits_count": app.limits.counting().as_str(),
+        "accounts_barred": app.directory.barred(),
         "deliveries_due": waiting.deliveries_due,
         "oldest_due_since": waiting.oldest_due_since,
         "orders_overdue": waiting.orders_overdue,

@@ -66,6 +66,8 @@ fn nodes(app: &App, registry: &mut Registry) {
     let help = "The version of the directory that this node has in memory";
     gauge(registry, "directory_version", help, app.directory.version());
     gauge(registry, "merchants", "Merchants in memory", whole(app.directory.merchants()));
+    let help = "Accounts that may place no orders, since their base URL is not allowed any more";
+    gauge(registry, "accounts_barred", help, whole(app.directory.barred()));
     if let Some(redis) = &app.redis {
         let help = "Whether Redis is asked at present; if not, this node counts by itself";
         gauge(registry, "redis_answering", help, redis.is_answering().into());

@@ -111,7 +111,12 @@ on_both!(the_numbers_move_with_an_order_its_notice_and_its_delivery, async |stag
 
 on_both!(
     what_goes_wrong_is_counted_by_what_it_was,
-    [("orders.query_min_interval", "0s"), ("limits.store", "3/1day"), ("store.queue", "64"), ("store.max_batch", "64")],
+    [
+        ("orders.query_min_interval", "0s"),
+        ("limits.store", "3/1day"),
+        ("store.queue", "64"),
+        ("store.max_batch", "64")
+    ],
     async |stage: &mut Stage| {
         let ops = Ops::of(stage).await;
         stage.open("p1").await;
@@ -218,6 +223,21 @@ on_both!(they_are_as_many_however_many_come_and_name_none_of_them, async |stage:
         assert!(!after.text.contains(secret));
     }
 });
+
+on_both!(
+    health_and_numbers_tell_of_accounts_whose_base_url_is_not_allowed_any_more,
+    async |stage: &mut Stage| {
+        let told = async |stage: &Stage| {
+            let ops = Ops::of(stage).await;
+            let health = ops.call(Method::GET, "/health", None, Value::Null).await.json();
+            (health["accounts_barred"].as_i64(), Scrape::of(&ops).await.count("accounts_barred"))
+        };
+        assert_eq!(told(stage).await, (Some(0), 0));
+        stage.world.settings.push(("upstream.sandbox_base_urls", "[\"http://127.0.0.1:9\"]".to_owned()));
+        stage.restart().await;
+        assert_eq!(told(stage).await, (Some(1), 1));
+    }
+);
 
 on_both!(a_store_that_cannot_be_read_is_told_beside_all_the_rest, async |stage: &mut Stage| {
     let ops = Ops::of(stage).await;
