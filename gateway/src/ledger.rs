@@ -24,8 +24,8 @@ mod measures;
 mod statements;
 mod writer;
 
+pub use change::{Calmed, Changes, Current, Seen, Target, Told};
 use change::{Change, Deciding};
-pub use change::{Changes, Current, Seen, Target, Told};
 pub use connection::{Connection, Connector, SqliteFile, StoreError};
 pub use measures::Measures;
 use writer::Writer;

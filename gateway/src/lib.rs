@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod app;
+pub mod attention;
 pub mod backup;
 pub mod callback;
 pub mod chance;

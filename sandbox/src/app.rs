@@ -9,8 +9,8 @@ use crate::{control, operations, page};
 
 pub(crate) fn routes(state: &Arc<State>) -> Route {
     Route::new()
-        .at("/", with(state, page::home))
-        .at("/violations", with(state, page::violations))
+        .at("/", with(state, page::home::show))
+        .at("/violations", with(state, page::violations::show))
         .at("/pay/:token", with(state, page::pay))
         .at("/pay/:token/status", with(state, page::status))
         .at("/api/*path", with(state, operations::answer))

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use shared::wallet::Wallet;
 
+use crate::chance;
 use crate::directory::Partner;
 use crate::faults::{Fault, Operation, Times, TooMany};
 use crate::notices::{self, NoticeOutcome, Twist};
-use crate::orders::{Order, PaidWith, PaymentState, WrongState};
+use crate::orders::{Order, PaidWith, PaymentState, Refund, RefundState, WrongState};
 use crate::state::{State, some_payer};
 use crate::style::Style;
 use crate::traffic::{Counts, SeenRequest};
@@ -29,6 +30,9 @@ pub enum ControlError {
     NoSuchOrder,
     /// The order is in this state, from which that move is not open.
     WrongState(PaymentState),
+    /// More than this cannot be refunded.
+    TooMuch(i64),
+    NoSuchRefund,
     /// The order has no notifyUrl.
     NobodyToNotify,
     TooManyFaults,
@@ -39,6 +43,8 @@ impl std::fmt::Display for ControlError {
         match self {
             Self::NoSuchOrder => f.write_str("no such order"),
             Self::WrongState(state) => write!(f, "the order is {}", state.as_str()),
+            Self::TooMuch(left) => write!(f, "only {left} can be refunded still"),
+            Self::NoSuchRefund => f.write_str("no such refund is in progress"),
             Self::NobodyToNotify => f.write_str("the order has no notifyUrl"),
             Self::TooManyFaults => f.write_str("too many faults are waiting"),
         }
@@ -116,9 +122,49 @@ impl Control {
         self.advance(number, PaymentState::Closed)
     }
 
-    /// Refund in full, as if in ScanForPay's own back office: status 3. Nobody is notified.
+    /// Refund all that is left, as if in ScanForPay's own back office: status 3. Nobody is notified.
     pub fn refund(&self, number: &str) -> Result<Order, ControlError> {
-        self.advance(number, PaymentState::Refunded)
+        let left = self.known(number)?.refundable();
+        self.refund_some(number, left)
+    }
+
+    /// The same with a part of it.
+    pub fn refund_some(&self, number: &str, amount: i64) -> Result<Order, ControlError> {
+        let order = self.known(number)?;
+        let left = order.refundable();
+        if left == 0 {
+            return Err(ControlError::WrongState(order.state));
+        }
+        if !(1..=left).contains(&amount) {
+            return Err(ControlError::TooMuch(left));
+        }
+        let refund_no = format!("elsewhere-{}", chance::digits(12));
+        let refunded = self.state.orders.refund(order.id, &refund_no, amount, RefundState::Refunded);
+        refunded.map_err(|_| ControlError::TooMuch(left))?;
+        self.known(&order.order_no)
+    }
+
+    /// End a refund that is in progress, well or badly.
+    pub fn end_refund(
+        &self,
+        number: &str,
+        refund_no: &str,
+        end: RefundState,
+    ) -> Result<Refund, ControlError> {
+        let order = self.known(number)?;
+        self.state.orders.end_refund(order.id, refund_no, end).ok_or(ControlError::NoSuchRefund)
+    }
+
+    /// Pay what a scanned code stands for: the text of a transaction QR code, or the address of a payment page. As a
+    /// payer can: nothing that was closed.
+    pub fn scan(&self, text: &str, payer: Payer) -> Result<Order, ControlError> {
+        let token = text.rsplit('/').next().unwrap_or_default();
+        let order = self.state.orders.by_token(token).ok_or(ControlError::NoSuchOrder)?;
+        if order.state == PaymentState::Closed {
+            return Err(ControlError::WrongState(order.state));
+        }
+        let paid_with = payer.of(&order);
+        Ok(self.state.pay(order.id, paid_with)?)
     }
 
     fn advance(&self, number: &str, next: PaymentState) -> Result<Order, ControlError> {
@@ -228,6 +274,10 @@ impl Control {
 
     pub async fn seen_queries(&self, count: u64) {
         self.until(|counts| counts.queries >= count).await;
+    }
+
+    pub async fn seen_refunds(&self, count: u64) {
+        self.until(|counts| counts.refunds >= count).await;
     }
 
     pub async fn seen_payments(&self, count: u64) {

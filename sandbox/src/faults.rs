@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
+use crate::orders::RefundState;
+
 /// How many may wait; more are refused.
 pub const MAX_WAITING: usize = 1_000;
 
@@ -16,6 +18,7 @@ pub const MAX_WAITING: usize = 1_000;
 pub enum Operation {
     Create,
     Query,
+    Refund,
 }
 
 /// What goes wrong. Where `took_effect` is said, it decides whether the call did its work all the same.
@@ -36,6 +39,9 @@ pub enum Fault {
     /// The call takes effect; in its well-signed answer these fields say something else, and those that are null
     /// are left out.
     Fields(Map<String, Value>),
+    /// A new refund goes there instead of being made at once: in progress until the control ends it, or failed. For
+    /// other operations nothing.
+    Refund(RefundState),
     /// The payer is faster than the answer: the order is paid and one notice is sent, and has been answered or
     /// failed, before the answer to create leaves. For a query as `DelayAnswer` with an open gate: nothing.
     PayBeforeAnswer,
@@ -48,7 +54,18 @@ impl Fault {
             | Self::HttpStatus { took_effect, .. }
             | Self::Garbage { took_effect }
             | Self::Code { took_effect, .. } => *took_effect,
-            Self::DelayAnswer(_) | Self::WrongSignature | Self::Fields(_) | Self::PayBeforeAnswer => true,
+            Self::DelayAnswer(_)
+            | Self::WrongSignature
+            | Self::Fields(_)
+            | Self::Refund(_)
+            | Self::PayBeforeAnswer => true,
+        }
+    }
+
+    pub(crate) fn refund_goes_to(&self) -> RefundState {
+        match self {
+            Self::Refund(state) => *state,
+            _ => RefundState::Refunded,
         }
     }
 }

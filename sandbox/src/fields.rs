@@ -9,6 +9,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
 
+use crate::time_to_pay::TimeToPay;
+
 /// What a field may hold; the number is the most code points.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -24,8 +26,11 @@ pub(crate) enum Kind {
     Amount,
     /// 0 to 2^53.
     PartAmount,
+    /// `it_b_pay`.
+    TimeToPay,
 }
 
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
     pub name: &'static str,
     pub kind: Kind,
@@ -50,27 +55,21 @@ pub(crate) const HEADER: [Rule; 5] = [
     optional("signType", Kind::Text(10)),
 ];
 
-/// Body of `/api/offline/qrcode`.
-pub(crate) const QRCODE: [Rule; 12] = [
-    required("storeNo", Kind::Text(15)),
-    required("partnerOrderNo", Kind::Text(32)),
-    required("wallet", Kind::Wallet),
-    required("currency", Kind::Currency),
-    required("orderAmount", Kind::Amount),
-    optional("goodsAmount", Kind::PartAmount),
-    optional("goodsExtraAmount", Kind::PartAmount),
-    optional("orderTitle", Kind::Title(100)),
-    optional("operatorId", Kind::Text(20)),
-    optional("terminalNo", Kind::Text(20)),
-    optional("notifyUrl", Kind::Url(200)),
-    optional("returnUrl", Kind::Url(200)),
-];
-
 /// Body of `/api/common/payQuery`.
 pub(crate) const QUERY: [Rule; 3] = [
     optional("storeNo", Kind::Text(15)),
     optional("partnerOrderNo", Kind::Text(32)),
     optional("orderNo", Kind::Text(32)),
+];
+
+/// Body of `/api/common/refund`. There is no `storeNo` on paper; callers who name it anyway must name the order's.
+pub(crate) const REFUND: [Rule; 6] = [
+    optional("storeNo", Kind::Text(15)),
+    required("partnerOrderNo", Kind::Text(32)),
+    required("refundNo", Kind::Text(32)),
+    required("orderAmount", Kind::Amount),
+    optional("operatorId", Kind::Text(20)),
+    optional("terminalNo", Kind::Text(20)),
 ];
 
 /// Every field that some operation takes; a key that becomes one of these when trimmed or folded is a mistake.
@@ -221,7 +220,7 @@ fn text(member: &Member<'_>, rule: &Rule, problems: &mut Vec<Problem>) -> Option
     }
     let most = match rule.kind {
         Kind::Text(most) | Kind::Title(most) | Kind::Url(most) | Kind::Time(most) => most,
-        Kind::Wallet | Kind::Currency => 10,
+        Kind::Wallet | Kind::Currency | Kind::TimeToPay => 10,
         Kind::Amount | Kind::PartAmount => unreachable!("amounts are read as numbers"),
     };
     let length = text.chars().count();
@@ -237,6 +236,9 @@ fn text(member: &Member<'_>, rule: &Rule, problems: &mut Vec<Problem>) -> Option
         Kind::Url(_) if !is_web_address(&text) => "must be an absolute http or https URL",
         Kind::Wallet if Wallet::parse(&text).is_none() => "must be Wechat, Alipay or AlipayHK",
         Kind::Currency if Currency::parse(&text).is_none() => "must be an ISO 4217 code",
+        Kind::TimeToPay if TimeToPay::parse(&text).is_none() => {
+            "must be 1m to 15d, in whole m, h or d, or 1c for until midnight"
+        }
         Kind::Time(_) if OffsetDateTime::parse(&text, &Rfc3339).is_err() => {
             "must be RFC 3339 with an offset, such as 2018-07-25T18:06:05+08:00"
         }
@@ -259,12 +261,14 @@ fn is_web_address(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::products::Product;
 
     /// The first refusal: its field and code, if any.
     fn refusal(body: &str) -> Option<(String, i32)> {
         let object = Object::parse(body.as_bytes()).expect("is JSON");
-        let mut problems = read(&object, &QRCODE).problems;
-        problems.extend(read_keys(&object, &QRCODE));
+        let rules = Product::Qrcode.rules();
+        let mut problems = read(&object, &rules).problems;
+        problems.extend(read_keys(&object, &rules));
         problems.into_iter().find_map(|p| p.code.map(|code| (p.about, code.0)))
     }
 
@@ -332,7 +336,7 @@ mod tests {
     #[test]
     fn a_long_title_is_cut_and_listed() {
         let body = with("orderTitle", &format!("\"{}\"", "口".repeat(101)));
-        let reading = read(&Object::parse(body.as_bytes()).expect("is JSON"), &QRCODE);
+        let reading = read(&Object::parse(body.as_bytes()).expect("is JSON"), &Product::Qrcode.rules());
         assert_eq!(reading.text("orderTitle").map(|title| title.chars().count()), Some(100));
         assert_eq!(reading.problems.len(), 1);
         assert_eq!(reading.problems[0].code, None);

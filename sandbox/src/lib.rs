@@ -6,6 +6,7 @@
 //! Nothing is stored: a sandbox starts empty and forgets when it stops.
 
 mod app;
+mod barcode;
 mod chance;
 pub mod control;
 mod directory;
@@ -16,11 +17,13 @@ pub mod notices;
 mod operations;
 pub mod orders;
 mod page;
+mod products;
 mod request;
 mod serve;
 pub mod shop;
 mod state;
 pub mod style;
+mod time_to_pay;
 mod traffic;
 pub mod violations;
 
@@ -35,7 +38,8 @@ pub use control::{Control, ControlError, Payer};
 pub use directory::{Partner, Store};
 pub use faults::{Fault, Gate, Operation, Times};
 pub use notices::{NoticeOutcome, Twist};
-pub use orders::{Order, PaidWith, PaymentState};
+pub use orders::{Order, PaidWith, PaymentState, Refund, RefundState};
+pub use products::Product;
 pub use style::Style;
 pub use traffic::{Counts, SeenRequest};
 pub use violations::Violation;

@@ -3,6 +3,8 @@
 
 mod create;
 mod query;
+mod refund;
+mod reply;
 
 use std::sync::Arc;
 
@@ -15,49 +17,41 @@ use shared::json::{Member, Object};
 
 use crate::faults::{Fault, Operation};
 use crate::fields::Problem;
+use crate::orders::{Order, RefundState};
+use crate::products::Product;
 use crate::request::{self, Admitted};
-use crate::serve::{self, HangUp, Unread};
-use crate::state::{State, some_payer};
-use crate::style::{self, Signer};
+use crate::serve::{self, Unread};
+use crate::state::State;
+use crate::style::Signer;
 use crate::traffic::SeenRequest;
 use crate::violations::Violation;
-use crate::{notices, orders::Order};
 
 pub use query::order_body;
 
 /// Longest `msg`.
 const MAX_MESSAGE: usize = 100;
 
-/// Documented operations that are answered with code 44 for now.
-const NOT_OPENED: [&str; 5] = [
-    "/api/online/create",
-    "/api/offline/create",
-    "/api/offline/pay",
-    "/api/jspay/create",
-    "/api/common/refund",
-];
-
 #[derive(Clone, Copy)]
 enum Route {
-    Qrcode,
+    Create(Product),
     Query,
-    NotOpened,
+    Refund,
 }
 
 impl Route {
     fn of(path: &str) -> Option<Self> {
         match path {
-            "/api/offline/qrcode" => Some(Self::Qrcode),
             "/api/common/payQuery" => Some(Self::Query),
-            _ => NOT_OPENED.contains(&path).then_some(Self::NotOpened),
+            "/api/common/refund" => Some(Self::Refund),
+            _ => Product::at(path).map(Self::Create),
         }
     }
 
-    fn operation(self) -> Option<Operation> {
+    fn operation(self) -> Operation {
         match self {
-            Self::Qrcode => Some(Operation::Create),
-            Self::Query => Some(Operation::Query),
-            Self::NotOpened => None,
+            Self::Create(_) => Operation::Create,
+            Self::Query => Operation::Query,
+            Self::Refund => Operation::Refund,
         }
     }
 }
@@ -85,7 +79,7 @@ impl Said {
 }
 
 /// An answer before it is written.
-struct Answer {
+pub(crate) struct Answer {
     signer: Signer,
     body: Map<String, Value>,
     opened: Option<Order>,
@@ -97,22 +91,21 @@ pub(crate) async fn answer(state: Arc<State>, request: Request) -> Response {
     let Some(route) = Route::of(&path) else {
         return Response::builder().status(StatusCode::NOT_FOUND).body("no such operation\n");
     };
-    let fault = route.operation().and_then(|operation| state.faults.take(operation));
-    let take_effect = fault.as_ref().is_none_or(Fault::took_effect);
+    let fault = state.faults.take(route.operation());
     let (parts, body) = request.into_parts();
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let transport = transport_problem(&parts.method, content_type);
     let raw = serve::read_body(body).await;
-    let answer = judge(&state, &path, route, transport, raw.as_deref(), take_effect);
+    let answer = judge(&state, &path, route, transport, raw.as_deref(), fault.as_ref());
     if let Ok(raw) = &raw {
         keep(&state, &path, raw, &answer.body);
     }
-    match route.operation() {
-        Some(Operation::Create) => state.traffic.count(|counts| counts.creates += 1),
-        Some(Operation::Query) => state.traffic.count(|counts| counts.queries += 1),
-        None => {}
-    }
-    send(&state, answer, fault).await
+    state.traffic.count(|counts| match route.operation() {
+        Operation::Create => counts.creates += 1,
+        Operation::Query => counts.queries += 1,
+        Operation::Refund => counts.refunds += 1,
+    });
+    reply::send(&state, answer, fault).await
 }
 
 /// What a server's framework would refuse by itself.
@@ -137,8 +130,9 @@ fn judge(
     route: Route,
     transport: Option<Problem>,
     raw: Result<&[u8], &Unread>,
-    take_effect: bool,
+    fault: Option<&Fault>,
 ) -> Answer {
+    let take_effect = fault.is_none_or(Fault::took_effect);
     let (signer, said, number) = match (transport, raw) {
         (Some(problem), _) => (Signer::default(), Said::refused(vec![problem]), String::new()),
         (None, Err(unread)) => {
@@ -148,12 +142,12 @@ fn judge(
             Err(refusal) => (refusal.signer, Said::refused(refusal.problems), String::new()),
             Ok(call) => {
                 let said = match route {
-                    Route::Qrcode => create::qrcode(state, &call, take_effect),
+                    Route::Create(product) => create::create(state, &call, product, take_effect),
                     Route::Query => query::query(state, &call, take_effect),
-                    Route::NotOpened => Said::no(
-                        Code::PAYMENT_TYPE_NOT_OPENED,
-                        format!("this sandbox does not play {path} yet"),
-                    ),
+                    Route::Refund => {
+                        let end = fault.map_or(RefundState::Refunded, Fault::refund_goes_to);
+                        refund::refund(state, &call, take_effect.then_some(end))
+                    }
                 };
                 (Signer::of(&call.partner), said, order_number(&call.body))
             }
@@ -216,62 +210,6 @@ fn keep(state: &State, path: &str, raw: &[u8], body: &Map<String, Value>) {
         body: String::from_utf8_lossy(raw).into_owned(),
         code: code.unwrap_or_default(),
     });
-}
-
-/// Write the answer, through the fault if there is one.
-async fn send(state: &Arc<State>, mut answer: Answer, fault: Option<Fault>) -> Response {
-    match fault {
-        None => {}
-        Some(Fault::DelayAnswer(gate)) => gate.passed().await,
-        Some(Fault::HangUp { .. }) => {
-            let mut response = Response::default();
-            response.extensions_mut().insert(HangUp);
-            return response;
-        }
-        Some(Fault::HttpStatus { status, .. }) => {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-            return Response::builder()
-                .status(status)
-                .content_type("text/html")
-                .body(format!("<html><body><h1>{status}</h1></body></html>\n"));
-        }
-        Some(Fault::Garbage { .. }) => {
-            let document = document(state, &answer);
-            return signed(document.chars().take(document.chars().count() / 2).collect());
-        }
-        Some(Fault::WrongSignature) => answer.signer.sign_key.push('x'),
-        Some(Fault::Code { code, .. }) => {
-            let meaning = Code(code).meaning().unwrap_or("undocumented code");
-            answer.body = body(Code(code), meaning, Map::new());
-        }
-        Some(Fault::Fields(fields)) => {
-            answer.body.extend(fields);
-            answer.body.retain(|_, value| !value.is_null());
-        }
-        Some(Fault::PayBeforeAnswer) => pay_first(state, answer.opened.take()).await,
-    }
-    signed(document(state, &answer))
-}
-
-fn document(state: &State, answer: &Answer) -> String {
-    let header = state.header(&answer.signer.partner_no);
-    style::seal(state.style(), &answer.signer, &header, answer.body.clone())
-}
-
-fn signed(document: String) -> Response {
-    Response::builder().content_type("application/json").body(document)
-}
-
-/// In a task of its own, so that a caller who hangs up does not stop the notice.
-async fn pay_first(state: &Arc<State>, opened: Option<Order>) {
-    let Some(order) = opened else { return };
-    let Ok(order) = state.pay_quietly(order.id, some_payer(order.content.wallet)) else { return };
-    let notice = {
-        let state = Arc::clone(state);
-        state.clone().tasks.spawn(async move { notices::first(&state, &order).await })
-    };
-    // Ends early only if the sandbox stops, and then so does this.
-    let _ = notice.await;
 }
 
 /// What every operation starts with: the call's partner and store, where a store is named.

@@ -1,121 +1,21 @@
 //! The orders, as ScanForPay holds them: every order and every move of one passes here. Kept in memory and
 //! bounded: when the book is full, the order that was finished longest ago makes room.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod order;
+mod refunds;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
-use shared::money::Currency;
-use shared::wallet::Wallet;
 use time::OffsetDateTime;
 
-use crate::chance;
+pub use self::order::{Content, Order, PaidWith, PaymentState, Refund, RefundState};
+pub(crate) use self::refunds::NotRefunded;
+use crate::time_to_pay::TimeToPay;
+use crate::{Clock, chance};
 
 /// How many orders are kept.
 pub const MAX_ORDERS: usize = 100_000;
-
-/// What the partner asked for. Two calls with equal content are the same call made twice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Content {
-    pub partner_no: String,
-    pub store_no: String,
-    pub partner_order_no: String,
-    pub wallet: Wallet,
-    #[serde(serialize_with = "as_text")]
-    pub currency: Currency,
-    /// In the currency's smallest unit.
-    pub amount: i64,
-    pub goods_amount: Option<i64>,
-    pub goods_extra_amount: Option<i64>,
-    pub title: Option<String>,
-    pub operator_id: Option<String>,
-    pub terminal_no: Option<String>,
-    pub notify_url: Option<String>,
-    pub return_url: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn as_text<S: serde::Serializer>(currency: &Currency, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(currency.as_str())
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentState {
-    Awaiting,
-    /// Called off: by the payer on the page, or through the control. Queries are answered with code 33.
-    Closed,
-    Failed,
-    Paid,
-    Refunded,
-}
-
-impl PaymentState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Awaiting => "awaiting",
-            Self::Closed => "closed",
-            Self::Failed => "failed",
-            Self::Paid => "paid",
-            Self::Refunded => "refunded",
-        }
-    }
-
-    /// `status` of a query's answer. A closed order is answered with code 33 instead.
-    pub fn wire_status(self) -> i64 {
-        match self {
-            Self::Awaiting => 0,
-            Self::Paid => 1,
-            Self::Failed | Self::Closed => 2,
-            Self::Refunded => 3,
-        }
-    }
-
-    /// A payment can still arrive for an order that failed or was closed: late, but money.
-    pub fn may_become(self, next: Self) -> bool {
-        matches!(
-            (self, next),
-            (Self::Awaiting, Self::Paid | Self::Failed | Self::Closed)
-                | (Self::Failed, Self::Paid | Self::Closed)
-                | (Self::Closed, Self::Paid)
-                | (Self::Paid, Self::Refunded)
-        )
-    }
-}
-
-/// Who paid with what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PaidWith {
-    pub wallet: Wallet,
-    /// Masked account, at most 30 characters.
-    pub buyer: String,
-    pub buyer_id: String,
-}
-
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Order {
-    /// In the order of creation.
-    #[serde(skip)]
-    pub id: u64,
-    #[serde(flatten)]
-    pub content: Content,
-    /// ScanForPay's own number.
-    pub order_no: String,
-    pub pay_url: String,
-    pub state: PaymentState,
-    pub paid_with: Option<PaidWith>,
-    #[serde(with = "time::serde::rfc3339::option")]
-    pub paid_at: Option<OffsetDateTime>,
-    /// How often it was created: 1, and repeats with the same content.
-    pub creates: u32,
-    pub queries: u32,
-    /// Attempts at notices, and whether one was answered with `success`.
-    pub notices: u32,
-    pub acknowledged: bool,
-}
 
 /// What came of asking for an order.
 #[derive(Debug)]
@@ -134,6 +34,8 @@ pub(crate) struct WrongState(pub PaymentState);
 pub(crate) struct Orders {
     pay_base: String,
     capacity: usize,
+    /// In ScanForPay's own zone.
+    clock: Clock,
     book: Mutex<Book>,
 }
 
@@ -145,22 +47,27 @@ struct Book {
     by_partner_order_no: HashMap<String, Vec<u64>>,
     by_order_no: HashMap<String, u64>,
     by_token: HashMap<String, u64>,
+    /// Those still to be paid, by when that ends.
+    awaiting: BTreeSet<(OffsetDateTime, u64)>,
     /// In the order in which they stopped waiting for a payment.
     finished: VecDeque<u64>,
 }
 
 impl Orders {
-    pub(crate) fn new(public_url: &str, capacity: usize) -> Self {
+    pub(crate) fn new(public_url: &str, capacity: usize, clock: Clock) -> Self {
         let pay_base = format!("{}/pay/", public_url.trim_end_matches('/'));
-        Self { pay_base, capacity, book: Mutex::default() }
+        Self { pay_base, capacity, clock, book: Mutex::default() }
     }
 
+    /// The book as of now: no look at it sees an order as payable whose time is over.
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        book.expire((self.clock)());
+        book
     }
 
     /// Open an order, or find it opened before under the same partner's number.
-    pub(crate) fn create(&self, content: Content, now: OffsetDateTime) -> Created {
+    pub(crate) fn create(&self, content: Content) -> Created {
         let mut book = self.book();
         if let Some(id) = book.of_partner(&content.partner_no, &content.partner_order_no) {
             let order = book.orders.get_mut(&id).expect("indexes name orders that are there");
@@ -173,7 +80,7 @@ impl Orders {
         if book.orders.len() >= self.capacity {
             book.make_room();
         }
-        let order = book.open(content, &self.pay_base, now);
+        let order = book.open(content, &self.pay_base, (self.clock)());
         Created::New(order)
     }
 
@@ -222,7 +129,8 @@ impl Orders {
         self.book().orders.values().rev().take(count).cloned().collect()
     }
 
-    pub(crate) fn pay(&self, id: u64, paid_with: PaidWith, now: OffsetDateTime) -> Result<Order, WrongState> {
+    pub(crate) fn pay(&self, id: u64, paid_with: PaidWith) -> Result<Order, WrongState> {
+        let now = (self.clock)();
         self.advance(id, PaymentState::Paid, |order| {
             order.paid_with = Some(paid_with);
             order.paid_at = Some(now);
@@ -250,6 +158,7 @@ impl Orders {
         change(order);
         let order = order.clone();
         if was_awaiting {
+            book.awaiting.remove(&(order.expires_at, id));
             book.finished.push_back(id);
         }
         Ok(order)
@@ -262,7 +171,24 @@ impl Orders {
     }
 }
 
+/// `it_b_pay` counts from the creation of the order.
+fn expires_at(content: &Content, now: OffsetDateTime) -> OffsetDateTime {
+    let asked = content.time_to_pay.as_deref().and_then(TimeToPay::parse);
+    asked.unwrap_or(TimeToPay::For(content.product.row().pay_within)).ends_at(now)
+}
+
 impl Book {
+    /// Close what was not paid in time.
+    fn expire(&mut self, now: OffsetDateTime) {
+        while let Some((at, id)) = self.awaiting.first().copied().filter(|(at, _)| *at <= now) {
+            self.awaiting.remove(&(at, id));
+            let order = self.orders.get_mut(&id).expect("indexes name orders that are there");
+            order.state = PaymentState::Closed;
+            tracing::info!(order = order.content.partner_order_no, "time to pay is over");
+            self.finished.push_back(id);
+        }
+    }
+
     fn of_partner(&self, partner_no: &str, partner_order_no: &str) -> Option<u64> {
         let ids = self.by_partner_order_no.get(partner_order_no)?;
         ids.iter().copied().find(|id| self.orders[id].content.partner_no == partner_no)
@@ -272,12 +198,14 @@ impl Book {
         self.last_id += 1;
         let token = chance::token();
         let order = Order {
+            expires_at: expires_at(&content, now),
             id: self.last_id,
             order_no: self.unused_order_no(now),
             pay_url: format!("{pay_base}{token}"),
             state: PaymentState::Awaiting,
             paid_with: None,
             paid_at: None,
+            refunds: Vec::new(),
             creates: 1,
             queries: 0,
             notices: 0,
@@ -287,6 +215,7 @@ impl Book {
         self.by_partner_order_no.entry(order.content.partner_order_no.clone()).or_default().push(order.id);
         self.by_order_no.insert(order.order_no.clone(), order.id);
         self.by_token.insert(token, order.id);
+        self.awaiting.insert((order.expires_at, order.id));
         self.orders.insert(order.id, order.clone());
         order
     }
@@ -315,9 +244,8 @@ impl Book {
         let victim = self.finished.pop_front().or_else(|| self.orders.keys().next().copied());
         let Some(order) = victim.and_then(|id| self.orders.remove(&id)) else { return };
         self.by_order_no.remove(&order.order_no);
-        if let Some((_, token)) = order.pay_url.rsplit_once('/') {
-            self.by_token.remove(token);
-        }
+        self.by_token.remove(order.token());
+        self.awaiting.remove(&(order.expires_at, order.id));
         let number = &order.content.partner_order_no;
         if let Some(ids) = self.by_partner_order_no.get_mut(number) {
             ids.retain(|id| *id != order.id);
@@ -330,19 +258,27 @@ impl Book {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use shared::money::Currency;
+    use shared::wallet::Wallet;
     use time::macros::datetime;
 
     use super::PaymentState::{Awaiting, Closed, Failed, Paid, Refunded};
     use super::*;
+    use crate::products::Product;
 
     const NOW: OffsetDateTime = datetime!(2018-07-25 18:06:05 +8);
 
     fn content(number: &str) -> Content {
         Content {
+            product: Product::Qrcode,
             partner_no: "10001".to_owned(),
             store_no: "100010000000002".to_owned(),
             partner_order_no: number.to_owned(),
             wallet: Wallet::Alipay,
+            barcode: None,
             currency: Currency::parse("HKD").expect("a code"),
             amount: 2100,
             goods_amount: None,
@@ -352,11 +288,16 @@ mod tests {
             terminal_no: None,
             notify_url: None,
             return_url: None,
+            time_to_pay: None,
         }
     }
 
+    fn book_of(capacity: usize) -> Orders {
+        Orders::new("http://sandbox/", capacity, Arc::new(|| NOW))
+    }
+
     fn opened(orders: &Orders, number: &str) -> Order {
-        match orders.create(content(number), NOW) {
+        match orders.create(content(number)) {
             Created::New(order) => order,
             other => panic!("expected a new order: {other:?}"),
         }
@@ -364,17 +305,17 @@ mod tests {
 
     #[test]
     fn a_number_leads_to_one_order_of_a_partner() {
-        let orders = Orders::new("http://sandbox/", 10);
+        let orders = book_of(10);
         let first = opened(&orders, "p1");
         assert!(first.pay_url.starts_with("http://sandbox/pay/"));
         assert_eq!((first.order_no.len(), &first.order_no[..14]), (24, "20180725180605"));
-        assert!(matches!(orders.create(content("p1"), NOW), Created::Again(again) if again.id == first.id));
+        assert!(matches!(orders.create(content("p1")), Created::Again(again) if again.id == first.id));
         let dearer = Content { amount: 2101, ..content("p1") };
-        assert!(matches!(orders.create(dearer, NOW), Created::Taken(Awaiting)));
+        assert!(matches!(orders.create(dearer), Created::Taken(Awaiting)));
         let another_partners = Content { partner_no: "10002".to_owned(), ..content("p1") };
-        assert!(matches!(orders.create(another_partners, NOW), Created::New(_)));
+        assert!(matches!(orders.create(another_partners), Created::New(_)));
         orders.become_state(first.id, Closed).expect("may be closed");
-        assert!(matches!(orders.create(content("p1"), NOW), Created::Taken(Closed)));
+        assert!(matches!(orders.create(content("p1")), Created::Taken(Closed)));
     }
 
     #[test]
@@ -401,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_full_book_forgets_what_was_finished_first_and_only_then_what_is_oldest() {
-        let orders = Orders::new("http://sandbox", 3);
+        let orders = book_of(3);
         let [a, b, c] = ["a", "b", "c"].map(|number| opened(&orders, number));
         orders.become_state(c.id, Failed).expect("may fail");
         orders.become_state(b.id, Closed).expect("may be closed");
@@ -415,5 +356,68 @@ mod tests {
         assert_eq!(orders.newest(9).len(), 3);
         assert_eq!(orders.book().by_token.len(), 3);
         assert_eq!(orders.book().by_partner_order_no.len(), 3);
+    }
+
+    #[test]
+    fn what_is_not_paid_in_time_is_closed_at_the_next_look() {
+        let minutes = Arc::new(AtomicI64::new(0));
+        let clock = Arc::clone(&minutes);
+        let clock: Clock = Arc::new(move || NOW + time::Duration::minutes(clock.load(Ordering::Relaxed)));
+        let orders = Orders::new("http://sandbox/", 10, clock);
+        let of = |product, time_to_pay: Option<&str>, number| {
+            let time_to_pay = time_to_pay.map(str::to_owned);
+            match orders.create(Content { product, time_to_pay, ..content(number) }) {
+                Created::New(order) => order,
+                other => panic!("expected a new order: {other:?}"),
+            }
+        };
+        of(Product::TransactionQr, None, "a");
+        of(Product::TransactionQr, Some("10m"), "b");
+        of(Product::TransactionQr, Some("1c"), "c");
+        let paid = of(Product::Qrcode, None, "d");
+        let paid_with = PaidWith { wallet: Wallet::Alipay, buyer: String::new(), buyer_id: String::new() };
+        orders.pay(paid.id, paid_with).expect("may be paid");
+        let mut seen = Vec::new();
+        for now in [2, 3, 9, 10, 353, 354, 1_500] {
+            minutes.store(now, Ordering::Relaxed);
+            let states: String = ["a", "b", "c", "d"]
+                .map(|number| orders.find(number).expect("is there").state.as_str().chars().next())
+                .into_iter()
+                .flatten()
+                .collect();
+            seen.push(states);
+        }
+        assert_eq!(seen, ["aaap", "caap", "caap", "ccap", "ccap", "cccp", "cccp"]);
+    }
+
+    #[test]
+    fn refunds_never_come_to_more_than_was_paid() {
+        let orders = book_of(10);
+        let id = opened(&orders, "p1").id;
+        let ask = |number: &str, amount, state| {
+            orders.refund(id, number, amount, state).map(|r| (r.state, r.asked))
+        };
+        let (done, open) = (RefundState::Refunded, RefundState::InProgress);
+        assert_eq!(ask("r1", 1, done), Err(NotRefunded::NotPaid(Awaiting)));
+        let paid_with = PaidWith { wallet: Wallet::Alipay, buyer: String::new(), buyer_id: String::new() };
+        orders.pay(id, paid_with).expect("may be paid");
+        assert_eq!(ask("r1", 2101, done), Err(NotRefunded::TooMuch(2100)));
+        assert_eq!(ask("r1", 1000, done), Ok((done, 1)));
+        assert_eq!(ask("r1", 1000, done), Ok((done, 2)));
+        assert_eq!(ask("r1", 999, done), Err(NotRefunded::Taken));
+        assert_eq!(ask("r2", 600, open), Ok((open, 1)));
+        assert_eq!(ask("r3", 501, done), Err(NotRefunded::TooMuch(500)), "what is in progress is kept");
+        assert_eq!(
+            orders.end_refund(id, "r2", RefundState::Failed).map(|r| r.state),
+            Some(RefundState::Failed)
+        );
+        assert_eq!(orders.end_refund(id, "r2", done), None, "an end is final");
+        assert_eq!(orders.get(id).map(|order| (order.state, order.refunded())), Some((Paid, 1000)));
+        assert_eq!(ask("r3", 1100, open), Ok((open, 1)));
+        assert_eq!(orders.get(id).map(|order| order.state), Some(Paid));
+        orders.end_refund(id, "r3", done);
+        assert_eq!(orders.get(id).map(|order| (order.state, order.refundable())), Some((Refunded, 0)));
+        assert_eq!(ask("r4", 1, done), Err(NotRefunded::TooMuch(0)));
+        assert_eq!(ask("r1", 1000, done), Ok((done, 3)), "also after the last of it");
     }
 }

@@ -1,16 +1,19 @@
-//! What people see: the payment page, which brings the payer back to the shop by itself, the list of
-//! violations, and a front page for whoever opens the sandbox's address.
+//! What people see. Here the payer's page, one for every product, which brings the payer back to the shop by itself.
 
-use std::fmt::Write;
+pub(crate) mod home;
+pub(crate) mod violations;
+
 use std::sync::Arc;
 
 use poem::http::{Method, StatusCode, header};
 use poem::{Request, Response};
 use qrcode::{EcLevel, QrCode, render::svg};
+use shared::envelope;
 
 use crate::control::Payer;
 use crate::html::{self, Page, escape};
 use crate::orders::{Order, PaymentState};
+use crate::products::Product;
 use crate::serve;
 use crate::state::State;
 
@@ -85,7 +88,7 @@ async fn choose(state: &Arc<State>, order: &Order, mut request: Request) -> Resp
         // Decided meanwhile, perhaps on the payer's other device: the page shows how.
         tracing::debug!(order = order.content.partner_order_no, "came too late");
     }
-    let here = order.pay_url.rsplit('/').next().unwrap_or_default();
+    let here = order.token();
     // Relative, so that a phone which came by another host name stays on it.
     Response::builder().status(StatusCode::SEE_OTHER).header(header::LOCATION, here).finish()
 }
@@ -98,19 +101,59 @@ fn show(order: &Order) -> Response {
     }
 }
 
+/// What a product's page has besides the order.
+struct Look {
+    /// For the one who scans a code, or whose code was scanned.
+    hint: &'static str,
+    has_code: bool,
+    pay: String,
+    fail: &'static str,
+}
+
+fn look(order: &Order) -> Look {
+    let pay = format!("Pay with {}", order.content.wallet.as_str());
+    let fail = "Let it fail";
+    match order.content.product {
+        Product::Qrcode => {
+            Look { hint: "Scan with a phone to open this page there.", has_code: true, pay, fail }
+        }
+        Product::TransactionQr => Look {
+            hint: "The code the store shows: this page is what the payer sees who scans it.",
+            has_code: true,
+            pay,
+            fail,
+        },
+        Product::Online => {
+            Look { hint: "The checkout page the shop sent the browser to.", has_code: false, pay, fail }
+        }
+        Product::Jspay => Look { hint: "Opened in the wallet's own browser.", has_code: false, pay, fail },
+        Product::Barcode => Look {
+            hint: "The phone whose code was scanned: the wallet asks for the PIN.",
+            has_code: false,
+            pay: "Type the PIN and pay".to_owned(),
+            fail: "Type a wrong PIN",
+        },
+    }
+}
+
 fn payment(order: &Order) -> Response {
-    let wallet = order.content.wallet.as_str();
+    let Look { hint, has_code, pay, fail } = look(order);
+    let code = if has_code {
+        format!("<div class=\"code\">{}</div>\n", qr_code(&order.pay_url))
+    } else {
+        String::new()
+    };
     let body = format!(
-        "<div data-state=\"{state}\">\n{summary}\
-         <div class=\"code\">{code}</div>\n\
-         <p class=\"soft center\">Scan with a phone to open this page there.</p>\n</div>\n\
+        "<div data-state=\"{state}\">\n{summary}{code}\
+         <p class=\"soft center\">{hint}</p>\n\
+         <p class=\"soft center\">To be paid by {until}</p>\n</div>\n\
          <form method=\"post\">\n\
-         <button class=\"first\" name=\"choice\" value=\"pay\">Pay with {wallet}</button>\n\
-         <button name=\"choice\" value=\"fail\">Let it fail</button>\n\
+         <button class=\"first\" name=\"choice\" value=\"pay\">{pay}</button>\n\
+         <button name=\"choice\" value=\"fail\">{fail}</button>\n\
          <button name=\"choice\" value=\"cancel\">Cancel</button>\n</form>\n",
         state = order.state.as_str(),
         summary = summary(order),
-        code = qr_code(&order.pay_url),
+        until = envelope::rfc3339(order.expires_at),
     );
     Page { title: &title(order), head: REFRESH, body: &body, script: Some(WATCH), ..Page::default() }
         .respond(StatusCode::OK)
@@ -135,7 +178,7 @@ fn over(order: &Order) -> Response {
     let (class, sentence) = match order.state {
         PaymentState::Paid => ("good", "Paid. Thank you."),
         PaymentState::Refunded => ("good", "Paid, and refunded since."),
-        _ => ("bad", "This payment was called off. Nothing was charged."),
+        _ => ("bad", "This payment was called off, or its time is over. Nothing was charged."),
     };
     let back = back_form(order);
     let body = format!(
@@ -186,86 +229,4 @@ fn qr_code(text: &str) -> String {
     let image = code.render::<svg::Color>().min_dimensions(208, 208).build();
     let svg = image.find("<svg").map(|at| &image[at + "<svg".len()..]).unwrap_or_default();
     format!("<svg role=\"img\" aria-label=\"QR code of this page\"{svg}")
-}
-
-/// Every breach of the protocol, newest first.
-pub(crate) async fn violations(state: Arc<State>, _request: Request) -> Response {
-    let list = state.violations.list();
-    let mut rows = String::new();
-    for violation in list.iter().rev() {
-        let code = violation.code.map_or_else(|| "listed only".to_owned(), |code| code.to_string());
-        let _ = writeln!(
-            rows,
-            "<tr><td class=\"number\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td><strong>{}</strong> {}</td><td>{}</td></tr>",
-            violation.number,
-            escape(&violation.at),
-            escape(&violation.place),
-            escape(&violation.partner_no),
-            escape(&violation.partner_order_no),
-            escape(&violation.about),
-            escape(&violation.problem),
-            code
-        );
-    }
-    let body = if list.is_empty() {
-        "<h1>Violations of the protocol</h1>\n<p class=\"good\">None. Everything sent here was right.</p>\n"
-            .to_owned()
-    } else {
-        format!(
-            "<h1>Violations of the protocol</h1>\n<p class=\"soft\">{} in all, the newest {} first.</p>\n\
-             <div class=\"scroll\"><table><tr><th>#</th><th>When</th><th>Where</th><th>Partner</th>\
-             <th>Order</th><th>What</th><th>Code</th></tr>\n{rows}</table></div>\n",
-            state.violations.total(),
-            list.len()
-        )
-    };
-    Page { title: "Violations", body: &body, is_wide: true, ..Page::default() }.respond(StatusCode::OK)
-}
-
-/// How many orders the front page shows.
-const ORDERS_SHOWN: usize = 50;
-
-pub(crate) async fn home(state: Arc<State>, _request: Request) -> Response {
-    let mut partners = String::new();
-    for partner in state.directory.all() {
-        for store in &partner.stores {
-            let wallets: Vec<_> = store.wallets.iter().map(|wallet| wallet.as_str()).collect();
-            let _ = writeln!(
-                partners,
-                "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-                escape(&partner.partner_no),
-                escape(&store.store_no),
-                store.currency,
-                wallets.join(", ")
-            );
-        }
-    }
-    let mut orders = String::new();
-    for order in state.orders.newest(ORDERS_SHOWN) {
-        let token = order.pay_url.rsplit('/').next().unwrap_or_default();
-        let _ = writeln!(
-            orders,
-            "<tr><td><a href=\"pay/{}\"><bdi>{}</bdi></a></td><td>{}</td><td class=\"number\">{} {}</td>\
-             <td>{}</td><td>{}</td></tr>",
-            escape(token),
-            escape(&order.content.partner_order_no),
-            escape(&order.order_no),
-            order.content.currency.format(order.content.amount),
-            order.content.currency,
-            order.content.wallet.as_str(),
-            order.state.as_str()
-        );
-    }
-    let body = format!(
-        "<h1>ScanForPay sandbox</h1>\n<p>Speaks ScanForPay's protocol; no money moves. \
-         <a href=\"violations\">Violations of the protocol: {}</a></p>\n\
-         <h2>Partners and stores</h2>\n<div class=\"scroll\"><table><tr><th>partnerNo</th><th>storeNo</th>\
-         <th>Currency</th><th>Wallets</th></tr>\n{partners}</table></div>\n\
-         <h2>Newest orders</h2>\n<div class=\"scroll\"><table><tr><th>partnerOrderNo</th><th>orderNo</th>\
-         <th class=\"number\">Amount</th><th>Wallet</th><th>State</th></tr>\n{orders}</table></div>\n",
-        state.violations.total()
-    );
-    Page { title: "ScanForPay sandbox", body: &body, is_wide: true, ..Page::default() }
-        .respond(StatusCode::OK)
 }

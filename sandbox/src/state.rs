@@ -20,6 +20,7 @@ use crate::violations::{Violation, Violations};
 use crate::{Clock, Settings, chance};
 
 pub(crate) struct State {
+    /// In ScanForPay's own zone.
     clock: Clock,
     pub directory: Directory,
     pub orders: Orders,
@@ -44,10 +45,11 @@ impl State {
             settings.public_url.len() <= 160,
             "public_url `{base}` is longer than 160 characters"
         );
+        let ours: Clock = Arc::new(move || clock().to_offset(offset!(+8)));
         Ok(Self {
-            clock,
             directory: Directory::new(settings.partners)?,
-            orders: Orders::new(&settings.public_url, MAX_ORDERS),
+            orders: Orders::new(&settings.public_url, MAX_ORDERS, Arc::clone(&ours)),
+            clock: ours,
             violations: Violations::default(),
             faults: Faults::default(),
             traffic: Traffic::new(),
@@ -63,7 +65,7 @@ impl State {
 
     /// The time, in ScanForPay's own zone.
     pub(crate) fn now(&self) -> OffsetDateTime {
-        (self.clock)().to_offset(offset!(+8))
+        (self.clock)()
     }
 
     pub(crate) fn style(&self) -> Style {
@@ -95,7 +97,7 @@ impl State {
 
     /// The same without a notice.
     pub(crate) fn pay_quietly(&self, id: u64, paid_with: PaidWith) -> Result<Order, WrongState> {
-        let order = self.orders.pay(id, paid_with, self.now())?;
+        let order = self.orders.pay(id, paid_with)?;
         tracing::info!(
             partner_no = order.content.partner_no,
             order = order.content.partner_order_no,

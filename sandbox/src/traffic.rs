@@ -16,8 +16,9 @@ pub struct Counts {
     /// Create calls that were read and judged (and have taken effect, unless a fault forbids it). Counted
     /// before the answer leaves.
     pub creates: u64,
-    /// The same of queries.
+    /// The same of queries and refunds.
     pub queries: u64,
+    pub refunds: u64,
     pub payments: u64,
     /// Attempts at notices that have ended, well or badly.
     pub notices: u64,

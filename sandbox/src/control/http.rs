@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{Control, ControlError, Payer};
 use crate::faults::{Fault, Gate, Operation, Times};
 use crate::notices::Twist;
+use crate::orders::RefundState;
 use crate::serve;
 use crate::state::State;
 use crate::style::Style;
@@ -31,6 +32,8 @@ struct FaultOrder {
     /// For `fields`.
     #[serde(default)]
     fields: Map<String, Value>,
+    /// For `refund`.
+    state: Option<RefundState>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +46,7 @@ enum FaultName {
     WrongSignature,
     Code,
     Fields,
+    Refund,
     PayBeforeAnswer,
 }
 
@@ -57,6 +61,7 @@ impl FaultOrder {
             FaultName::WrongSignature => Fault::WrongSignature,
             FaultName::Code => Fault::Code { code: self.code.unwrap_or(9), took_effect },
             FaultName::Fields => Fault::Fields(self.fields.clone()),
+            FaultName::Refund => Fault::Refund(self.state.unwrap_or(RefundState::InProgress)),
             FaultName::PayBeforeAnswer => Fault::PayBeforeAnswer,
         }
     }
@@ -66,6 +71,27 @@ impl FaultOrder {
 #[serde(default, deny_unknown_fields)]
 struct NoticeOrder {
     twist: Option<Twist>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct RefundOrder {
+    /// Left out: all that is left.
+    amount: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundEnd {
+    state: RefundState,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Scan {
+    qr_code: String,
+    #[serde(default)]
+    payer: Payer,
 }
 
 #[derive(Deserialize)]
@@ -120,6 +146,14 @@ async fn carry_out(control: &Control, request: Request) -> Result<Response, Wron
         ("GET", ["orders"]) => Ok(ok(&control.orders())),
         ("GET", ["orders", number]) => Ok(ok(&control.known(&decoded(number))?)),
         ("POST", ["orders", number, verb]) => verb_of(control, &decoded(number), verb, &body).await,
+        ("POST", ["orders", number, "refunds", refund_no]) => {
+            let end: RefundEnd = parsed(&body)?;
+            Ok(ok(&control.end_refund(&decoded(number), &decoded(refund_no), end.state)?))
+        }
+        ("POST", ["scan"]) => {
+            let scan: Scan = parsed(&body)?;
+            Ok(ok(&control.scan(&scan.qr_code, scan.payer)?))
+        }
         ("GET", ["violations"]) => Ok(ok(&control.violations())),
         ("DELETE", ["violations"]) => Ok(done(|| control.clear_violations())),
         ("GET", ["requests"]) => Ok(ok(&control.requests())),
@@ -150,7 +184,12 @@ async fn verb_of(control: &Control, number: &str, verb: &str, body: &[u8]) -> Re
         "pay" => Ok(ok(&control.pay(number, parsed_or_default::<Payer>(body)?)?)),
         "fail" => Ok(ok(&control.fail(number)?)),
         "close" => Ok(ok(&control.close(number)?)),
-        "refund" => Ok(ok(&control.refund(number)?)),
+        "refund" => {
+            let RefundOrder { amount } = parsed_or_default(body)?;
+            let order =
+                amount.map_or_else(|| control.refund(number), |amount| control.refund_some(number, amount));
+            Ok(ok(&order?))
+        }
         "notify" => {
             let order: NoticeOrder = parsed_or_default(body)?;
             Ok(ok(&control.notify(number, order.twist.as_ref()).await?))

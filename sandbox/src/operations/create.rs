@@ -2,29 +2,34 @@
 //! partner; the same number with the same content, still to be paid, is answered like the first time; any
 //! other repeat is code 31, or 33 for an order that was closed.
 
-use serde_json::json;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
 use shared::code::Code;
 use shared::money::Currency;
 use shared::wallet::Wallet;
 
-use super::{Said, store_problem};
+use super::{Said, order_body, store_problem};
+use crate::barcode::{self, AtTheTill};
+use crate::directory::Store;
 use crate::fields::{self, Problem, Reading};
 use crate::orders::{Content, Created, Order, PaymentState};
+use crate::products::{Carries, Product};
 use crate::request::Admitted;
-use crate::state::State;
+use crate::state::{State, some_payer};
 
-/// `/api/offline/qrcode`: a page with a QR code, for sites on a PC.
-pub(super) fn qrcode(state: &State, call: &Admitted<'_>, take_effect: bool) -> Said {
-    let mut reading = fields::read(&call.body, &fields::QRCODE);
-    reading.problems.extend(fields::read_keys(&call.body, &fields::QRCODE));
-    let content = content(call, &mut reading);
+pub(super) fn create(state: &Arc<State>, call: &Admitted<'_>, product: Product, take_effect: bool) -> Said {
+    let rules = product.rules();
+    let mut reading = fields::read(&call.body, &rules);
+    reading.problems.extend(fields::read_keys(&call.body, &rules));
+    let content = content(call, product, &mut reading);
     let Some(content) = content.filter(|_| reading.problems.iter().all(|problem| problem.code.is_none()))
     else {
         return Said::refused(reading.problems);
     };
     let taken = if take_effect {
-        match state.orders.create(content, state.now()) {
-            Created::New(order) => return opened(&order, reading, true),
+        match state.orders.create(content) {
+            Created::New(order) => return opened(&at_the_till(state, order), reading, true),
             Created::Again(order) => return opened(&order, reading, false),
             Created::Taken(state) => Some(state),
         }
@@ -38,28 +43,25 @@ pub(super) fn qrcode(state: &State, call: &Admitted<'_>, take_effect: bool) -> S
 }
 
 /// The order asked for, if it can be read and belongs to its store.
-fn content(call: &Admitted<'_>, reading: &mut Reading) -> Option<Content> {
+fn content(call: &Admitted<'_>, product: Product, reading: &mut Reading) -> Option<Content> {
     let store_no = reading.owned("storeNo");
     if let Some(problem) = store_problem(call, store_no.as_deref()) {
         reading.problems.push(problem);
     }
     let store = call.partner.store(&store_no?)?;
-    let wallet = reading.text("wallet").and_then(Wallet::parse);
+    let wallet = wallet(product, store, reading);
     if wallet.is_some_and(|wallet| !store.wallets.contains(&wallet)) {
         let problem = Problem::refused(Code::NO_WALLET_ACCOUNT, "wallet", "is not one the store has");
         reading.problems.push(problem);
     }
-    let currency = reading.text("currency").and_then(Currency::parse);
-    if currency.is_some_and(|currency| currency != store.currency) {
-        let reason = format!("must be the store's, {}", store.currency);
-        reading.problems.push(Problem::refused(Code::INVALID, "currency", reason));
-    }
     Some(Content {
+        product,
         partner_no: call.partner.partner_no.clone(),
         store_no: store.store_no.clone(),
         partner_order_no: reading.owned("partnerOrderNo")?,
         wallet: wallet?,
-        currency: currency?,
+        barcode: reading.owned("barcode"),
+        currency: currency(product, store, reading)?,
         amount: reading.whole("orderAmount")?,
         goods_amount: reading.whole("goodsAmount"),
         goods_extra_amount: reading.whole("goodsExtraAmount"),
@@ -68,17 +70,76 @@ fn content(call: &Admitted<'_>, reading: &mut Reading) -> Option<Content> {
         terminal_no: reading.owned("terminalNo"),
         notify_url: reading.owned("notifyUrl"),
         return_url: reading.owned("returnUrl"),
+        time_to_pay: reading.owned("it_b_pay"),
     })
 }
 
-fn opened(order: &Order, reading: Reading, is_new: bool) -> Said {
-    let fields = [("payUrl", &order.pay_url), ("orderNo", &order.order_no)];
-    Said {
-        fields: fields.into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect(),
-        problems: reading.problems,
-        opened: is_new.then(|| order.clone()),
-        outcome: None,
+/// The wallet that was named, or the one whose code was scanned.
+fn wallet(product: Product, store: &Store, reading: &mut Reading) -> Option<Wallet> {
+    if product == Product::Barcode {
+        let barcode = reading.text("barcode")?;
+        let wallet = barcode::wallet_of(barcode, &store.wallets);
+        if wallet.is_none() {
+            let reason = "is no wallet's: 16 to 20 digits, first 10 to 15 (WeChat Pay) or 25 to 30 (Alipay)";
+            reading.problems.push(Problem::refused(Code::INVALID, "barcode", reason));
+        }
+        return wallet;
     }
+    let wallet = reading.text("wallet").and_then(Wallet::parse)?;
+    let row = product.row();
+    if !row.wallets.contains(&wallet) {
+        let reason = format!("is not one of the {} product's", row.title);
+        reading.problems.push(Problem::refused(Code::INVALID, "wallet", reason));
+        return None;
+    }
+    Some(wallet)
+}
+
+/// The store's, which a product that takes the field must name.
+fn currency(product: Product, store: &Store, reading: &mut Reading) -> Option<Currency> {
+    if !product.rules().iter().any(|rule| rule.name == "currency") {
+        return Some(store.currency);
+    }
+    let currency = reading.text("currency").and_then(Currency::parse)?;
+    if currency != store.currency {
+        let reason = format!("must be the store's, {}", store.currency);
+        reading.problems.push(Problem::refused(Code::INVALID, "currency", reason));
+    }
+    Some(currency)
+}
+
+/// Whose code was scanned acts by it: pays, is declined, or is asked for the PIN and can take time over it.
+fn at_the_till(state: &Arc<State>, order: Order) -> Order {
+    let Some(barcode) = &order.content.barcode else { return order };
+    let moved = match AtTheTill::of(barcode) {
+        AtTheTill::Pays => state.pay(order.id, some_payer(order.content.wallet)),
+        AtTheTill::Declined => state.orders.become_state(order.id, PaymentState::Failed),
+        AtTheTill::TypesPin | AtTheTill::TypesPinToldAsAwaiting => return order,
+    };
+    moved.unwrap_or(order)
+}
+
+fn opened(order: &Order, reading: Reading, is_new: bool) -> Said {
+    let said = match order.content.product.row().carries {
+        Carries::PayUrl => Said { fields: fields_of("payUrl", order), ..Said::default() },
+        Carries::QrCode => Said { fields: fields_of("qrCode", order), ..Said::default() },
+        Carries::Outcome if is_silent(order) => {
+            Said::no(Code::RESULT_UNKNOWN, "the payer is asked for the PIN: query the order")
+        }
+        Carries::Outcome => Said { fields: order_body(order), ..Said::default() },
+    };
+    Said { problems: reading.problems, opened: is_new.then(|| order.clone()), ..said }
+}
+
+fn fields_of(key: &str, order: &Order) -> Map<String, Value> {
+    let fields = [(key, &order.pay_url), ("orderNo", &order.order_no)];
+    fields.into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect()
+}
+
+/// Whether the answer cannot say yet what the payer will do.
+fn is_silent(order: &Order) -> bool {
+    order.state == PaymentState::Awaiting
+        && order.content.barcode.as_deref().is_some_and(|code| AtTheTill::of(code) == AtTheTill::TypesPin)
 }
 
 fn number_taken(state: PaymentState) -> Problem {

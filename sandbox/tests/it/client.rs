@@ -3,13 +3,15 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sandbox::{Control, Partner, Sandbox, Settings, Store};
+use sandbox::{Clock, Control, Partner, Sandbox, Settings, Store};
 use serde_json::{Value, json};
 use shared::money::Currency;
 use shared::signature;
 use shared::wallet::Wallet;
+use time::OffsetDateTime;
 use time::macros::datetime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +22,11 @@ pub const OTHER_PARTNER: &str = "10002";
 pub const OTHER_KEY: &str = "another key";
 pub const STORE: &str = "100010000000002";
 pub const QRCODE: &str = "/api/offline/qrcode";
+pub const ONLINE: &str = "/api/online/create";
+pub const TRANSACTION_QR: &str = "/api/offline/create";
+pub const BARCODE: &str = "/api/offline/pay";
+pub const JSPAY: &str = "/api/jspay/create";
+pub const REFUND: &str = "/api/common/refund";
 pub const QUERY: &str = "/api/common/payQuery";
 
 /// A sandbox whose notices leave by themselves and are tried three times without a pause.
@@ -28,6 +35,28 @@ pub async fn sandbox() -> Sandbox {
 }
 
 pub async fn sandbox_with(adjust: impl FnOnce(&mut Settings)) -> Sandbox {
+    sandbox_at(Arc::new(|| NOON), adjust).await
+}
+
+/// When the sandbox thinks it is.
+pub const NOON: OffsetDateTime = datetime!(2018-07-25 10:06:12 UTC);
+
+/// A clock that stands until it is moved.
+#[derive(Clone, Default)]
+pub struct Hands(Arc<AtomicU64>);
+
+impl Hands {
+    pub fn advance(&self, by: Duration) {
+        self.0.fetch_add(by.as_secs(), Ordering::Relaxed);
+    }
+
+    pub fn clock(&self) -> Clock {
+        let seconds = Arc::clone(&self.0);
+        Arc::new(move || NOON + Duration::from_secs(seconds.load(Ordering::Relaxed)))
+    }
+}
+
+pub async fn sandbox_at(clock: Clock, adjust: impl FnOnce(&mut Settings)) -> Sandbox {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let public_url = format!("http://{}", listener.local_addr().expect("is bound"));
     let store = |store_no: &str, currency: &str, wallets: &[Wallet]| Store {
@@ -53,7 +82,6 @@ pub async fn sandbox_with(adjust: impl FnOnce(&mut Settings)) -> Sandbox {
     let mut settings = Settings::new(public_url, partners);
     settings.notice_schedule = vec![Duration::ZERO; 2];
     adjust(&mut settings);
-    let clock = Arc::new(|| datetime!(2018-07-25 10:06:12 UTC));
     sandbox::start(listener, settings, clock).expect("starts")
 }
 
@@ -158,6 +186,16 @@ pub fn order(number: &str) -> Value {
         "currency": "HKD",
         "orderAmount": 2100
     })
+}
+
+/// The least that opens an order of the product at this path.
+pub fn order_at(path: &str, number: &str) -> Value {
+    let changes = match path {
+        QRCODE | ONLINE => json!({}),
+        BARCODE => json!({"wallet": null, "currency": null, "barcode": "284447106610060508"}),
+        _ => json!({"currency": null}),
+    };
+    with(order(number), changes)
 }
 
 /// `value` with these fields set, or taken out where null is given.

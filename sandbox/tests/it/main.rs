@@ -6,4 +6,6 @@ mod faulty;
 mod notices;
 mod operations;
 mod pages;
+mod products;
+mod refunds;
 mod shops;
