@@ -111,21 +111,13 @@ fn own_quota(kind: &str, id: &str, count: Option<i64>, window_ms: Option<i64>) -
 
 /// Why an account may place no orders: what was allowed when it was made is so no more. All else goes on under it.
 fn bar(row: &account::Model, base_url: &Url, upstream: &config::Upstream) -> Option<&'static str> {
-    let barred = match upstream.mode_of(base_url) {
-        Some(mode) if mode == row.mode => return None,
-        Some(_) => "its base URL is one of the other mode now",
-        None => {
-            "its base URL is among neither upstream.allowed_base_urls nor upstream.sandbox_base_urls any more"
-        }
-    };
-    tracing::error!(
-        account = row.id,
-        %base_url,
-        mode = row.mode.as_str(),
-        reason = barred,
-        "orders under an account are refused"
-    );
-    Some(barred)
+    match upstream.mode_of(base_url) {
+        Some(mode) if mode == row.mode => None,
+        Some(_) => Some("its base URL is one of the other mode now"),
+        None => Some(
+            "its base URL is among neither upstream.allowed_base_urls nor upstream.sandbox_base_urls any more",
+        ),
+    }
 }
 
 fn account_of(row: account::Model, keys: Vec<SignKey>, source: &Source<'_>) -> anyhow::Result<Account> {
