@@ -93,6 +93,13 @@ pub struct Account {
 }
 
 impl Account {
+    /// Say in the log if it may place no orders.
+    fn tell_barred(&self) {
+        if let Some(reason) = self.barred {
+            tracing::error!(account = self.id, base_url = %self.base_url, reason, "orders under an account are refused");
+        }
+    }
+
     pub fn current_key(&self) -> &SignKey {
         &self.keys[0] // loading refuses an account without keys
     }
@@ -296,6 +303,7 @@ impl Directory {
         let mut everybody = load::everybody(&self.source(read, vault)).await?;
         self.change(|before| {
             everybody.take_over(before);
+            everybody.tell_newly_barred(before);
             std::mem::swap(before, &mut everybody);
         });
         drop(everybody);
@@ -353,7 +361,12 @@ impl Directory {
             }
             Refresh::Account(id) => {
                 if let Some(account) = load::account(&self.source(read, vault), id).await? {
-                    self.change(|everybody| everybody.put_account(account));
+                    self.change(|everybody| {
+                        if everybody.is_newly_barred(&account) {
+                            account.tell_barred();
+                        }
+                        everybody.put_account(account);
+                    });
                 }
             }
             Refresh::ApiKey(id) => {
@@ -447,6 +460,11 @@ impl Directory {
     /// The version of the directory that is in memory, at least.
     pub fn version(&self) -> i64 {
         self.version.load(Ordering::Relaxed)
+    }
+
+    /// Say in the log which accounts may place no orders.
+    pub fn tell_barred(&self) {
+        self.look(|everybody| everybody.accounts.values().for_each(|account| account.tell_barred()));
     }
 
     /// How many accounts may place no orders although they are there.

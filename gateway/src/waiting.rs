@@ -6,8 +6,9 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Quer
 use shared::order::OrderStatus;
 
 use crate::app::App;
+use crate::attention::Matter;
 use crate::directory::master;
-use crate::entity::{delivery, order, quarantine};
+use crate::entity::{attention, delivery, order, quarantine};
 
 pub struct Waiting {
     /// Not acknowledged yet.
@@ -18,6 +19,8 @@ pub struct Waiting {
     pub orders_overdue: u64,
     /// Facts in quarantine.
     pub facts_held: u64,
+    /// What waits for a person, how many of each matter.
+    pub attention: Vec<(Matter, u64)>,
     /// Secrets that another master key than the newest sealed.
     pub sealed_under_previous: u64,
 }
@@ -34,13 +37,31 @@ pub async fn look(app: &App) -> Result<Waiting, DbErr> {
         .await?;
     let overdue = order::Entity::find()
         .filter(order::Column::Status.eq(OrderStatus::Submitting.as_str()))
-        .filter(order::Column::AnswerDueAt.lt(app.clock.now_ms()));
+        .filter(order::Column::LookAt.lt(app.clock.now_ms()));
     let held = quarantine::Entity::find().filter(quarantine::Column::State.eq("held"));
     Ok(Waiting {
         deliveries_due: due.count(read).await?,
         oldest_due_since: oldest.flatten(),
         orders_overdue: overdue.count(read).await?,
         facts_held: held.count(read).await?,
+        attention: attention(app).await?,
         sealed_under_previous: master::left(app).await?,
     })
+}
+
+/// Of every matter, also where nothing waits.
+async fn attention(app: &App) -> Result<Vec<(Matter, u64)>, DbErr> {
+    let counted: Vec<(String, i64)> = attention::Entity::waiting()
+        .select_only()
+        .column(attention::Column::Kind)
+        .expr(Func::count(Expr::col(attention::Column::Id)))
+        .group_by(attention::Column::Kind)
+        .into_tuple()
+        .all(&app.store.read)
+        .await?;
+    let count = |matter: Matter| {
+        let found = counted.iter().find(|(kind, _)| kind == matter.as_str());
+        found.and_then(|(_, count)| u64::try_from(*count).ok()).unwrap_or(0)
+    };
+    Ok(Matter::ALL.into_iter().map(|matter| (matter, count(matter))).collect())
 }

@@ -43,6 +43,7 @@ pub async fn detail(app: Data<&Arc<App>>) -> poem::Result<Json<serde_json::Value
         "orders_overdue": waiting.orders_overdue,
         "master_keys_previous": app.vault.previous_ids().len(),
         "sealed_under_previous": waiting.sealed_under_previous,
+        "attention": waiting.attention.iter().map(|(_, count)| count).sum::<u64>(),
         "facts_held": waiting.facts_held,
     })))
 }

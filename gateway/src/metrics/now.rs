@@ -82,6 +82,11 @@ fn waits(app: &App, waiting: &Waiting, registry: &mut Registry) {
     gauge(registry, "orders_overdue", help, whole(waiting.orders_overdue));
     let help = "Facts that differ from what was asked, held for a person to look at";
     gauge(registry, "facts_held_now", help, whole(waiting.facts_held));
+    let attention = Gauges::default();
+    for (matter, count) in &waiting.attention {
+        attention.get_or_create(&[("matter", matter.as_str().into())]).set(whole(*count));
+    }
+    registry.register("attention", "What waits for a person, by what it is", attention);
     let help = "Secrets that another master key than the newest sealed";
     gauge(registry, "sealed_under_previous", help, whole(waiting.sealed_under_previous));
 }

@@ -145,6 +145,8 @@ on_both!(
         for (series, count) in [
             (r#"facts_held_total{source="notice"}"#, 1),
             ("facts_held_now", 1),
+            (r#"attention{matter="fact.quarantined"}"#, 1),
+            (r#"attention{matter="order.paid_twice"}"#, 0),
             (r#"notices_total{outcome="kept"}"#, 1),
             (r#"notices_total{outcome="not_genuine"}"#, 1),
             (r#"notices_total{outcome="unknown_token"}"#, 1),
