@@ -14,6 +14,7 @@ pub mod edge;
 pub mod freshness;
 pub mod health;
 pub mod merchant;
+pub mod metrics;
 pub mod ops;
 pub mod platform;
 pub mod rest;
@@ -40,16 +41,17 @@ use platform::sign_keys::SignKeysApi;
 use platform::stores::StoresApi;
 use token::TokenApi;
 
-/// Routes beside those of the contract and of the documentation: pattern and methods.
-const PUBLIC: [(&str, &[Method]); 4] = [
-    ("/callback/notify/{token}", &[Method::POST]),
-    ("/callback/return/{token}", &[Method::GET, Method::POST]),
-    ("/health/live", &[Method::GET]),
-    ("/health/ready", &[Method::GET]),
+/// Routes beside those of the contract and of the documentation: pattern, methods, and the name they are counted by.
+const PUBLIC: [(&str, &[Method], &str); 4] = [
+    ("/callback/notify/{token}", &[Method::POST], "notice"),
+    ("/callback/return/{token}", &[Method::GET, Method::POST], "return"),
+    ("/health/live", &[Method::GET], "health"),
+    ("/health/ready", &[Method::GET], "health"),
 ];
 
-/// Routes beside those of the operators' document.
-const OPERATORS: [&str; 2] = ["/health", "/ops/openapi.json"];
+/// Routes beside those of the operators' document, all of them `GET`: pattern and name.
+const OPERATORS: [(&str, &str); 3] =
+    [("/health", "health"), ("/metrics", "metrics"), ("/ops/openapi.json", "docs")];
 
 /// A thousand rows take more than other bodies.
 const LARGER_BODIES: &[(&str, usize)] =
@@ -84,7 +86,7 @@ pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + us
         .at("/health/live", get(health::live))
         .at("/health/ready", get(health::ready));
     let library = docs::Library::about(&document);
-    let known = route_table(&document, library.paths());
+    let known = routes(&document, library.paths());
     let routes = library.add_to(table).nest("/", service());
     let bare = app.config.server.bare_platform.clone();
     routes
@@ -99,16 +101,17 @@ pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + us
 /// What operators reach, on a listener of its own.
 pub fn operators(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
     let document = ops::document();
-    let table = OPERATORS.iter().map(|pattern| ((*pattern).to_owned(), Method::GET));
-    let table = RouteTable::new(contract_routes(&document).chain(table));
+    let beside = OPERATORS.map(|(pattern, name)| (pattern.to_owned(), Method::GET, name.to_owned()));
+    let known = contract_routes(&document).chain(beside).collect();
     Route::new()
         .at("/health", get(health::detail))
+        .at("/metrics", get(metrics::metrics))
         .at("/ops/openapi.json", get(ops::openapi))
         .nest("/", ops::service())
         .data(app.clone())
         .data(Arc::new(rest::Schemas::of(&document)))
         .before(address::find(&app.config.server))
-        .with(plain_edge(app, table))
+        .with(plain_edge(app, known))
 }
 
 /// The contract as OpenAPI 3.1.
@@ -143,20 +146,29 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         .webhooks::<scanforpay::Webhooks>()
 }
 
-/// Every pattern with its methods: the contract's, those beside it, and the documentation's files.
-fn route_table<'a>(document: &'a Value, files: impl Iterator<Item = &'a str>) -> RouteTable {
-    let beside = PUBLIC
-        .iter()
-        .flat_map(|(pattern, methods)| methods.iter().map(|method| ((*pattern).to_owned(), method.clone())));
-    let files = files.map(|path| (path.to_owned(), Method::GET));
-    RouteTable::new(contract_routes(document).chain(beside).chain(files))
+/// Pattern, method, and the name it is counted by.
+type Known = (String, Method, String);
+
+/// Every route: the contract's, those beside it, and the documentation's files.
+fn routes<'a>(document: &'a Value, files: impl Iterator<Item = &'a str>) -> Vec<Known> {
+    let beside = PUBLIC.iter().flat_map(|(pattern, methods, name)| {
+        methods.iter().map(|method| ((*pattern).to_owned(), method.clone(), (*name).to_owned()))
+    });
+    let files = files.map(|path| (path.to_owned(), Method::GET, "docs".to_owned()));
+    contract_routes(document).chain(beside).chain(files).collect()
 }
 
-fn contract_routes(document: &Value) -> impl Iterator<Item = (String, Method)> {
+fn contract_routes(document: &Value) -> impl Iterator<Item = Known> {
     document["paths"].as_object().into_iter().flatten().flat_map(|(pattern, operations)| {
-        let methods = operations.as_object().into_iter().flat_map(|operations| operations.keys());
-        methods.filter_map(move |method| Some((pattern.clone(), method.to_uppercase().parse().ok()?)))
+        operations.as_object().into_iter().flatten().filter_map(move |(method, operation)| {
+            let name = operation["operationId"].as_str()?.to_owned();
+            Some((pattern.clone(), method.to_uppercase().parse().ok()?, name))
+        })
     })
+}
+
+fn table(known: &[Known]) -> RouteTable {
+    RouteTable::new(known.iter().map(|(pattern, method, _)| (pattern.clone(), method.clone())))
 }
 
 /// `/api/…` is the one platform's that the operator named for it.
@@ -171,17 +183,22 @@ fn with_platform(mut request: Request, platform: &str) -> Request {
     request
 }
 
-fn edge(app: &Arc<App>, routes: RouteTable) -> Edge {
+fn edge(app: &Arc<App>, known: Vec<Known>) -> Edge {
+    let routes = table(&known);
+    let operations = app.metrics.requests.of(known);
     let (ids, app) = (app.chance.clone(), app.clone());
     let limits = Limits { larger_bodies: LARGER_BODIES, ..Limits::from(&app.config.server) };
     Edge::new(limits, routes, move || ids.id(), move |rejection| refused(&app, rejection))
+        .counting(operations)
 }
 
 /// Of a listener that has no signed API.
-fn plain_edge(app: &Arc<App>, routes: RouteTable) -> Edge {
+fn plain_edge(app: &Arc<App>, known: Vec<Known>) -> Edge {
+    let routes = table(&known);
+    let operations = app.metrics.requests.of(known);
     let ids = app.chance.clone();
     let limits = Limits::from(&app.config.server);
-    Edge::new(limits, routes, move || ids.id(), |rejection| rejection.problem(None))
+    Edge::new(limits, routes, move || ids.id(), |rejection| rejection.problem(None)).counting(operations)
 }
 
 /// The signed API's answer to what no handler has seen.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,15 +18,16 @@ use crate::deliveries::Deliveries;
 use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
 use crate::directory::operators::password::Passwords;
+use crate::directory::pepper::{self, Pepper};
 use crate::directory::tokens::Tokens;
 use crate::directory::vault::Vault;
 use crate::directory::{Directory, api_keys, master, operators, sign_keys, tokens};
 use crate::disk::Disk;
 use crate::doctor::kept::Failures;
-use crate::doctor::turns::Turns;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
 use crate::limits::Limits;
+use crate::metrics::{Metrics, Parts};
 use crate::orders::query::Questions;
 use crate::orders::{self, Flights};
 use crate::outgoing::Outgoing;
@@ -46,6 +48,7 @@ pub struct App {
     pub store: Store,
     pub ledger: Ledger,
     pub vault: Vault,
+    pub pepper: Pepper,
     /// How far what is kept too long was looked for.
     pub walk: Walk,
     pub directory: Directory,
@@ -63,11 +66,12 @@ pub struct App {
     pub running: Running,
     /// Requests that did not verify, for the merchants they claimed to be of.
     pub failures: Failures,
-    pub turns: Turns,
     pub limits: Arc<Limits>,
     /// What the nodes of one installation share, where it is configured.
     pub redis: Option<Redis>,
     pub disk: Disk,
+    pub metrics: Metrics,
+    pub started_at: OffsetDateTime,
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
 }
@@ -92,21 +96,26 @@ impl App {
             void_leases(&ledger).await?;
         }
         let vault = vault(&config, &store).await?;
+        let pepper = Pepper::open(&store.read, &ledger, &vault, clock.now_ms()).await?;
         let tokens = Arc::new(Tokens::new(issuer(&config)));
         let redis = Redis::open(&config.redis)?;
         let limits = Arc::new(Limits::new(&config.limits, &clock, redis.clone()));
-        let directory = Directory::load(&store.read, &vault, limits.clone(), tokens.clone())
-            .await
-            .context("loading merchants and their keys")?;
+        let directory =
+            Directory::load(&store.read, &vault, limits.clone(), tokens.clone(), config.upstream.clone())
+                .await
+                .context("loading merchants and their keys")?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
         let (deliveries, fresh) = Deliveries::new(chance.id(), config.deliveries.lease, config.store.queue);
+        let upstream = Upstream::new(
+            Outgoing::for_upstream(),
+            clock.clone(),
+            chance.clone(),
+            config.upstream.max_response,
+        );
+        let parts = Parts { ledger: ledger.measures(), upstream: &upstream.calls, limits: &limits.reached };
+        let metrics = Metrics::of(&parts);
         let app = Arc::new(Self {
-            upstream: Upstream::new(
-                Outgoing::for_upstream(),
-                clock.clone(),
-                chance.clone(),
-                config.upstream.max_response,
-            ),
+            upstream,
             outgoing: Outgoing::for_tenants(policy.clone()),
             disk: Disk::new(store.path.clone(), config.store.min_free_disk, config.store.stop_free_disk),
             flights: Arc::default(),
@@ -114,9 +123,10 @@ impl App {
             seen: SeenIds::default(),
             running: Running::default(),
             failures: Failures::default(),
-            turns: Turns::default(),
             limits,
             redis,
+            metrics,
+            started_at: clock.now(),
             tasks: TaskTracker::new(),
             config,
             clock,
@@ -124,6 +134,7 @@ impl App {
             store,
             ledger,
             vault,
+            pepper,
             walk: Walk::default(),
             directory,
             tokens,
@@ -243,7 +254,8 @@ pub async fn vault(config: &Config, store: &Store) -> anyhow::Result<Vault> {
         .context("neither secrets.master_key nor secrets.master_key_file is set; set one of them")?;
     let sealed = crate::entity::sign_key::Entity::find().count(&store.read).await?
         + crate::entity::token_key::Entity::find().count(&store.read).await?;
-    Vault::from_file(file, sealed == 0, &previous)
+    let is_new = sealed == 0 && !pepper::is_there(&store.read).await?;
+    Vault::from_file(file, is_new, &previous)
 }
 
 /// Where the store lies, for messages.

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, Row};
 
 use crate::app;
 use crate::config::{Config, StoreUrl};
+use crate::directory::pepper;
 use crate::entity::{sign_key, token_key};
 use crate::store::{Access, Opening, Store, sqlite_damage};
 
@@ -58,6 +59,7 @@ pub async fn verify(config: &Config, file: &Path) -> anyhow::Result<()> {
     for key in sign_key::Entity::find().all(&store.read).await.context("reading the sign keys")? {
         vault.open(&key.master_key_id, &key.id, &key.sealed)?;
     }
+    pepper::verify(&store.read, &vault).await?;
     for key in token_key::Entity::find().all(&store.read).await.context("reading the keys of tokens")? {
         vault.open(&key.master_key_id, &key.id, &key.sealed)?;
     }

@@ -160,6 +160,7 @@ pub struct Limits {
     pub account: Quota,
     pub failed_authentications: Quota,
     pub callbacks: Quota,
+    pub diagnoses: Quota,
     pub nodes: NonZeroU32,
 }
 
@@ -168,6 +169,9 @@ pub struct Limits {
 pub struct Redis {
     /// Empty: none.
     pub url: Secret,
+    /// Whose word is taken for a server's certificate; without it the public authorities'.
+    #[serde(with = "values::optional_path")]
+    pub ca_file: Option<PathBuf>,
     pub prefix: String,
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,

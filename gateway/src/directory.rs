@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use shared::wallet::Wallet;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::config;
 use crate::entity::api_key;
 
 pub mod access;
@@ -31,6 +32,7 @@ pub mod networks;
 pub mod offboard;
 pub mod onboarding;
 pub mod operators;
+pub mod pepper;
 pub mod platforms;
 pub mod proof;
 pub mod setup;
@@ -86,9 +88,18 @@ pub struct Account {
     pub keys: Vec<SignKey>,
     /// Of calls to ScanForPay.
     pub budget: Arc<Bucket>,
+    /// Why no order is placed under it any more: the operator's lists of base URLs have changed since it was made.
+    pub barred: Option<&'static str>,
 }
 
 impl Account {
+    /// Say in the log if it may place no orders.
+    fn tell_barred(&self) {
+        if let Some(reason) = self.barred {
+            tracing::error!(account = self.id, base_url = %self.base_url, reason, "orders under an account are refused");
+        }
+    }
+
     pub fn current_key(&self) -> &SignKey {
         &self.keys[0] // loading refuses an account without keys
     }
@@ -251,9 +262,13 @@ pub struct Directory {
     everybody: RwLock<Everybody>,
     limits: Arc<Limits>,
     tokens: Arc<Tokens>,
+    /// Which base URLs accounts may have.
+    upstream: config::Upstream,
     /// Held while the store is looked at: an older look must not undo a newer one. The version of the directory that
     /// is in memory, at least.
     looking: tokio::sync::Mutex<i64>,
+    /// The same, for those who will not wait for a look to end.
+    version: AtomicI64,
 }
 
 impl Directory {
@@ -263,9 +278,11 @@ impl Directory {
         vault: &Vault,
         limits: Arc<Limits>,
         tokens: Arc<Tokens>,
+        upstream: config::Upstream,
     ) -> anyhow::Result<Self> {
         let looking = tokio::sync::Mutex::default();
-        let directory = Self { everybody: RwLock::default(), limits, tokens, looking };
+        let (everybody, version) = (RwLock::default(), AtomicI64::new(0));
+        let directory = Self { everybody, limits, tokens, upstream, looking, version };
         directory.reload(read, vault).await?;
         Ok(directory)
     }
@@ -286,12 +303,14 @@ impl Directory {
         let mut everybody = load::everybody(&self.source(read, vault)).await?;
         self.change(|before| {
             everybody.take_over(before);
+            everybody.tell_newly_barred(before);
             std::mem::swap(before, &mut everybody);
         });
         drop(everybody);
         self.limits.tidy();
         self.tokens.reload(read, vault).await?;
         *seen = version;
+        self.version.store(version, Ordering::Relaxed);
         Ok(())
     }
 
@@ -306,6 +325,7 @@ impl Directory {
                     looked.or_else(|error| unless_the_stores(error, what))?;
                 }
                 *seen = version;
+                self.version.store(version, Ordering::Relaxed);
             }
             Changed::Many(_) => self.look_at_everybody(read, vault, &mut seen).await?,
         }
@@ -341,17 +361,26 @@ impl Directory {
             }
             Refresh::Account(id) => {
                 if let Some(account) = load::account(&self.source(read, vault), id).await? {
-                    self.change(|everybody| everybody.put_account(account));
+                    self.change(|everybody| {
+                        if everybody.is_newly_barred(&account) {
+                            account.tell_barred();
+                        }
+                        everybody.put_account(account);
+                    });
                 }
             }
             Refresh::ApiKey(id) => {
-                let found = load::api_keys(read, api_key::Column::Id.eq(id.as_str())).await?;
+                let found =
+                    load::api_keys(&self.source(read, vault), api_key::Column::Id.eq(id.as_str())).await?;
                 self.change(|everybody| found.into_iter().for_each(|key| everybody.put_api_key(key)));
             }
             Refresh::Tokens => self.tokens.reload(read, vault).await?,
             Refresh::ApiKeysOf(merchant_id) => {
-                let found =
-                    load::api_keys(read, api_key::Column::MerchantId.eq(merchant_id.as_str())).await?;
+                let found = load::api_keys(
+                    &self.source(read, vault),
+                    api_key::Column::MerchantId.eq(merchant_id.as_str()),
+                )
+                .await?;
                 self.change(|everybody| found.into_iter().for_each(|key| everybody.put_api_key(key)));
             }
         }
@@ -359,7 +388,7 @@ impl Directory {
     }
 
     fn source<'a>(&'a self, read: &'a DatabaseConnection, vault: &'a Vault) -> Source<'a> {
-        Source { read, vault, limits: &self.limits }
+        Source { read, vault, limits: &self.limits, upstream: &self.upstream }
     }
 
     fn look<T>(&self, at: impl FnOnce(&Everybody) -> T) -> T {
@@ -426,6 +455,26 @@ impl Directory {
                 merchants.chain(accounts).filter_map(|key| Some((key.clone(), key.last_use.to_write()?)));
             uses.take(most).collect()
         })
+    }
+
+    /// The version of the directory that is in memory, at least.
+    pub fn version(&self) -> i64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// Say in the log which accounts may place no orders.
+    pub fn tell_barred(&self) {
+        self.look(|everybody| everybody.accounts.values().for_each(|account| account.tell_barred()));
+    }
+
+    /// How many accounts may place no orders although they are there.
+    pub fn barred(&self) -> usize {
+        self.look(|everybody| everybody.accounts.values().filter(|account| account.barred.is_some()).count())
+    }
+
+    /// How many merchants there are.
+    pub fn merchants(&self) -> usize {
+        self.look(|everybody| everybody.merchants.len())
     }
 
     pub fn is_empty(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Free space where a SQLite store lies. Creates stop while there is still room to hear of payments.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::store;
 
@@ -21,12 +21,14 @@ pub struct Disk {
     low: u64,
     out: u64,
     room: AtomicU8,
+    free: AtomicU64,
 }
 
 impl Disk {
     /// Bytes free below which creates and then all writes are refused.
     pub fn new(path: Option<PathBuf>, low: u64, out: u64) -> Self {
-        let disk = Self { path, low, out, room: AtomicU8::new(Room::Enough as u8) };
+        let disk =
+            Self { path, low, out, room: AtomicU8::new(Room::Enough as u8), free: AtomicU64::new(u64::MAX) };
         disk.look();
         disk
     }
@@ -39,6 +41,11 @@ impl Disk {
         self.room.load(Ordering::Relaxed) == Room::Out as u8
     }
 
+    /// Bytes free at the last look, if they could ever be told.
+    pub fn free(&self) -> Option<u64> {
+        Some(self.free.load(Ordering::Relaxed)).filter(|free| *free < u64::MAX)
+    }
+
     /// Look how much is free; a change is logged.
     pub fn look(&self) {
         let Some(path) = &self.path else { return };
@@ -49,6 +56,7 @@ impl Disk {
                 return;
             }
         };
+        self.free.store(free, Ordering::Relaxed);
         let room = room_of(free, self.low, self.out);
         if self.room.swap(room as u8, Ordering::Relaxed) == room as u8 {
             return;

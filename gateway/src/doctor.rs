@@ -10,7 +10,6 @@ mod mistake;
 mod rewrite;
 mod search;
 mod texts;
-pub mod turns;
 
 use shared::envelope::{Envelope, EnvelopeError, Side};
 

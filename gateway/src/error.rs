@@ -75,9 +75,6 @@ pub enum Error {
     KeyReused,
     #[error("the request with this Idempotency-Key is being answered still")]
     KeyRunning,
-    /// The caller has done this often enough for now; after so long it may again.
-    #[error("this may be done only so often")]
-    TooOften(Duration),
     /// One of the caller's limits is reached.
     #[error("{}", .0.text())]
     Limited(Refusal),
@@ -111,7 +108,7 @@ impl Error {
             Self::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict { .. } | Self::KeyRunning => StatusCode::CONFLICT,
-            Self::TooManyFailures(_) | Self::TooOften(_) | Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyFailures(_) | Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::InDoubt => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -135,7 +132,6 @@ impl Error {
             Self::Conflict { code, .. } => code,
             Self::KeyReused => "idempotency_key_reused",
             Self::KeyRunning => "idempotency_key_running",
-            Self::TooOften(_) => "too_often",
             Self::Limited(_) => "limited",
             Self::Busy => "busy",
             Self::InDoubt => "in_doubt",
@@ -160,9 +156,6 @@ impl Error {
             Self::KeyRunning => {
                 "The request with this Idempotency-Key is being answered still. Send it again in a moment."
                     .to_owned()
-            }
-            Self::TooOften(wait) => {
-                format!("This may be done only so often. Try again in {} s.", whole_seconds(*wait))
             }
             Self::Busy => "The gateway is busy and has changed nothing. Try again in a moment.".to_owned(),
             Self::InDoubt => {

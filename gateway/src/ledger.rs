@@ -20,15 +20,18 @@ mod each;
 mod fault;
 mod gathered;
 mod leases;
+mod measures;
 mod statements;
 mod writer;
 
 pub use change::{Calmed, Changes, Current, Seen, Target, Told};
 use change::{Change, Deciding};
 pub use connection::{Connection, Connector, SqliteFile, StoreError};
+pub use measures::Measures;
 use writer::Writer;
 
-/// The most writes that may go into one transaction: an order has 34 columns, and SQLite takes 32,766 parameters.
+/// The most writes that may go into one transaction. No statement gets longer with it (`each`), but all their callers
+/// wait for the last of them, about a tenth of a second on SQLite, and one at fault is looked for by halves.
 pub const MAX_BATCH: usize = 900;
 
 /// How much may wait and how much goes into one transaction.
@@ -120,6 +123,16 @@ pub enum Lane {
     Bulk,
 }
 
+impl Lane {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Money => "money",
+            Self::Attempts => "attempts",
+            Self::Bulk => "bulk",
+        }
+    }
+}
+
 /// A place in a lane's queue, held before the work that will need it is begun.
 pub struct Room(mpsc::OwnedPermit<Write>);
 
@@ -157,6 +170,7 @@ struct Lanes {
 #[derive(Clone)]
 pub struct Ledger {
     writers: Arc<Vec<Lanes>>,
+    measures: Measures,
     died: watch::Receiver<Option<String>>,
 }
 
@@ -184,6 +198,7 @@ impl Ledger {
         let (death, died) = watch::channel(None);
         let death = Arc::new(death);
         let closing = CancellationToken::new();
+        let measures = Measures::default();
         let mut writers = Vec::new();
         let mut all_ended = Vec::new();
         for _ in 0..settings.writers {
@@ -191,7 +206,8 @@ impl Ledger {
             let (attempts, attempts_queue) = mpsc::channel(settings.queue);
             let (bulk, bulk_queue) = mpsc::channel(settings.queue);
             let queues = writer::Queues::new(money_queue, attempts_queue, bulk_queue);
-            let writer = Writer::connect(connector.clone(), settings, queues, death.clone()).await?;
+            let writer =
+                Writer::connect(connector.clone(), settings, queues, death.clone(), measures.clone()).await?;
             writers.push(Lanes { money, attempts, bulk });
             let (end, ended) = oneshot::channel();
             let closing = closing.clone();
@@ -202,7 +218,7 @@ impl Ledger {
             all_ended.push(ended);
         }
         Ok((
-            Self { writers: Arc::new(writers), died },
+            Self { writers: Arc::new(writers), measures, died },
             Writers { ended: all_ended, closing: closing.drop_guard() },
         ))
     }
@@ -219,7 +235,10 @@ impl Ledger {
     /// Room for one write about `key` (an order's or a delivery's id: its writes keep their order).
     pub fn room(&self, lane: Lane, key: &str) -> Result<Room, LedgerError> {
         self.sender(lane, key).try_reserve_owned().map(Room).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => LedgerError::Full,
+            mpsc::error::TrySendError::Full(_) => {
+                self.measures.refused(lane);
+                LedgerError::Full
+            }
             mpsc::error::TrySendError::Closed(_) => LedgerError::Unavailable("the ledger has stopped".into()),
         })
     }
@@ -228,6 +247,24 @@ impl Ledger {
     pub async fn room_when_free(&self, lane: Lane, key: &str) -> Result<Room, LedgerError> {
         let permit = self.sender(lane, key).reserve_owned().await;
         permit.map(Room).map_err(|_| LedgerError::Unavailable("the ledger has stopped".into()))
+    }
+
+    pub fn measures(&self) -> &Measures {
+        &self.measures
+    }
+
+    /// Of each lane, how many places are taken in the writers' queues, and how many are free.
+    pub fn lanes_now(&self) -> [(Lane, usize, usize); 3] {
+        let of = |lane: Lane, queue: fn(&Lanes) -> &mpsc::Sender<Write>| {
+            let free: usize = self.writers.iter().map(|lanes| queue(lanes).capacity()).sum();
+            let all: usize = self.writers.iter().map(|lanes| queue(lanes).max_capacity()).sum();
+            (lane, all - free, free)
+        };
+        [
+            of(Lane::Money, |lanes| &lanes.money),
+            of(Lane::Attempts, |lanes| &lanes.attempts),
+            of(Lane::Bulk, |lanes| &lanes.bulk),
+        ]
     }
 
     fn sender(&self, lane: Lane, key: &str) -> mpsc::Sender<Write> {

@@ -9,6 +9,7 @@
 //! | account | calls to ScanForPay, in the order of [`Priority`] | its own, else the gateway's |
 //! | address | authentications that failed | the gateway's |
 //! | callbacks | notices and payers' returns, all together | the gateway's |
+//! | diagnose | one API key's diagnoses of signatures | the gateway's |
 //!
 //! In this process a request that is refused by one bucket has already drawn from those before it; Redis gives from
 //! all or from none.
@@ -16,6 +17,7 @@
 mod address;
 mod bucket;
 mod quota;
+mod reached;
 mod said;
 mod together;
 
@@ -27,11 +29,13 @@ use self::address::Addresses;
 pub use self::bucket::{Bucket, Priority, Tier};
 use self::bucket::{Draw, Pulse};
 pub use self::quota::{Quota, QuotaError};
+pub use self::reached::Reached;
 use self::said::Level;
 pub use self::said::{Refusal, Standing};
 use self::together::Together;
 use crate::clock::Clock;
 use crate::config;
+use crate::directory::api_keys::ApiKey;
 use crate::directory::{Account, Merchant, Platform, Store};
 use crate::redis::Redis;
 
@@ -64,6 +68,7 @@ pub struct Limits {
     addresses: Addresses,
     callbacks: Bucket,
     together: Option<Together>,
+    pub reached: Reached,
 }
 
 impl Limits {
@@ -79,6 +84,7 @@ impl Limits {
             settings: settings.clone(),
             pulse,
             together,
+            reached: Reached::default(),
         }
     }
 
@@ -142,21 +148,27 @@ impl Limits {
         self.take(&[Draw { bucket: &account.budget, priority }]).await.map(drop)
     }
 
+    /// A diagnosis of a signature for the holder of `key`.
+    pub async fn diagnosis(&self, key: &ApiKey) -> Result<(), Refusal> {
+        self.take(&[draw(&key.diagnoses)]).await.map(drop)
+    }
+
     /// Whether a failed authentication from `address` would be one of too many; nothing is drawn. For who answers
     /// guesses with costly work, or hands out what lets somebody in.
     pub fn authentication(&self, address: IpAddr) -> Result<(), Refusal> {
-        self.addresses.listens_to(address)
+        self.reached.note(self.addresses.listens_to(address))
     }
 
     /// An authentication from `address` has failed. The refusal says that too many have.
     pub fn failed_authentication(&self, address: IpAddr) -> Result<(), Refusal> {
-        self.addresses.failed(address)
+        self.reached.unproven();
+        self.reached.note(self.addresses.failed(address))
     }
 
     /// A notice, or a payer's return, whose token is ours. All notices come from ScanForPay's few addresses, so
     /// nothing but this cap holds for them; counted by each node.
     pub fn callback(&self) -> Result<(), Refusal> {
-        self.callbacks.take(Priority::Create).map(drop)
+        self.reached.note(self.callbacks.take(Priority::Create)).map(drop)
     }
 
     // Loading the directory -------------------------------------------------------------------------------
@@ -186,6 +198,10 @@ impl Limits {
         self.bucket(Tier::Account, platform, id, own.unwrap_or(self.settings.account))
     }
 
+    pub fn key_diagnoses(&self, platform: &str, id: &str) -> Arc<Bucket> {
+        self.bucket(Tier::Diagnose, platform, id, self.settings.diagnoses)
+    }
+
     /// The bucket that is in use, with what was drawn from it, unless its quota is another now.
     fn bucket(&self, tier: Tier, platform: &str, id: &str, quota: Quota) -> Arc<Bucket> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -211,9 +227,9 @@ impl Limits {
         if let Some(together) = &self.together
             && let Some(answer) = together.take(draws).await
         {
-            return answer;
+            return self.reached.note(answer);
         }
-        draws.iter().map(|draw| draw.bucket.take(draw.priority)).collect()
+        self.reached.note(draws.iter().map(|draw| draw.bucket.take(draw.priority)).collect())
     }
 }
 

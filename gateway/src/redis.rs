@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisResult};
+use redis::{
+    Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisResult,
+    TlsCertificates,
+};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -40,8 +43,11 @@ struct Inner {
 
 /// Whether a URL is one that [`Redis::open`] can use.
 pub fn check_url(url: &str) -> Result<(), &'static str> {
-    if !url.starts_with("redis://") && !url.starts_with("redis+unix://") {
-        return Err("does not start with redis:// or redis+unix://");
+    if !["redis://", "rediss://", "redis+unix://"].iter().any(|start| url.starts_with(start)) {
+        return Err("does not start with redis://, rediss:// or redis+unix://");
+    }
+    if url.contains('#') {
+        return Err("has a fragment: a certificate is always checked");
     }
     url.into_connection_info().map(drop).map_err(|_| "is not a URL that can be read")
 }
@@ -58,7 +64,15 @@ impl Redis {
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let sockets = info.tcp_settings().clone().set_nodelay(true).set_user_timeout(SILENCE);
         let info = info.set_redis_settings(settings).set_tcp_settings(sockets);
-        let client = Client::open(info).map_err(broken)?;
+        let client = match &config.ca_file {
+            None => Client::open(info).map_err(broken)?,
+            Some(path) => {
+                let said = || format!("redis.ca_file {} cannot be used", path.display());
+                let root_cert = Some(std::fs::read(path).with_context(said)?);
+                let certificates = TlsCertificates { client_tls: None, root_cert };
+                Client::build_with_tls(info, certificates).map_err(|_| anyhow::anyhow!(said()))?
+            }
+        };
         let news = Arc::new(Notify::new());
         let heard = news.clone();
         let manager = ConnectionManagerConfig::new()
@@ -194,5 +208,20 @@ impl Script {
             call.arg(*argument);
         }
         call.invoke_async(connection).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_whether_tls_is_spoken_and_never_that_a_certificate_is_not_checked() {
+        for good in ["redis://host", "rediss://user:password@host:6380/1", "redis+unix:///run/redis.sock"] {
+            assert_eq!(check_url(good), Ok(()), "{good}");
+        }
+        assert!(check_url("rediss://host/#insecure").is_err());
+        assert!(check_url("valkey://host").is_err());
+        assert!(check_url("rediss://ho st").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! The ScanForPay client: sign with the account's key, send, verify what comes back, say what it means. What
 //! cannot be trusted is never guessed at.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, header};
@@ -13,6 +13,7 @@ use url::Url;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::directory::{Account, SignKey};
+use crate::metrics::Calls;
 use crate::outgoing::{Limits, Outgoing, Overlong};
 
 /// What ScanForPay says of an order, whichever way it was said. Fields that it did not say are `None`.
@@ -55,11 +56,12 @@ pub struct Upstream {
     clock: Clock,
     chance: Chance,
     max_response: usize,
+    pub calls: Calls,
 }
 
 impl Upstream {
     pub fn new(outgoing: Outgoing, clock: Clock, chance: Chance, max_response: usize) -> Self {
-        Self { outgoing, clock, chance, max_response }
+        Self { outgoing, clock, chance, max_response, calls: Calls::default() }
     }
 
     /// Ask something that changes nothing. Signed with the version of the key that the upstream last took; where it
@@ -76,6 +78,20 @@ impl Upstream {
 
     /// Post `body` to the operation at `path`, signed with `key` of `account`.
     pub async fn call(
+        &self,
+        account: &Account,
+        key: &SignKey,
+        path: &str,
+        body: &str,
+        timeout: Duration,
+    ) -> Heard {
+        let began = Instant::now();
+        let heard = self.exchange(account, key, path, body, timeout).await;
+        self.calls.note(path, &heard, began.elapsed());
+        heard
+    }
+
+    async fn exchange(
         &self,
         account: &Account,
         key: &SignKey,

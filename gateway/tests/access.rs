@@ -8,6 +8,8 @@ mod addresses;
 mod api_tokens;
 #[path = "access/control.rs"]
 mod control;
+#[path = "access/metrics.rs"]
+mod metrics;
 #[path = "access/operators.rs"]
 mod operators;
 #[path = "access/ops.rs"]

@@ -37,6 +37,7 @@ pub async fn notify(
         Some(token) => notice::take(app.0, &token, &document).await,
         None => Heard::UnknownToken,
     };
+    app.metrics.notice(heard.word());
     let later = "try again later";
     let (status, text) = match heard {
         Heard::Kept => (StatusCode::OK, "success"),

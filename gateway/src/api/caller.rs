@@ -70,7 +70,7 @@ fn failed(app: &App, partner_no: &str, address: IpAddr) -> Answered {
     match app.limits.failed_authentication(address) {
         Ok(()) => stranger(app, partner_no),
         Err(refusal) => {
-            let key = app.vault.decoy_key(partner_no);
+            let key = app.pepper.decoy_key(partner_no);
             sealed(app, partner_no, &key, Code::TRY_LATER, &said(Code::TRY_LATER, TOO_OFTEN)).refused(refusal)
         }
     }
@@ -78,7 +78,7 @@ fn failed(app: &App, partner_no: &str, address: IpAddr) -> Answered {
 
 /// The answer to anybody who has not proven who they are, whatever they sent.
 pub fn stranger(app: &App, partner_no: &str) -> Answered {
-    let key = app.vault.decoy_key(partner_no);
+    let key = app.pepper.decoy_key(partner_no);
     sealed(app, partner_no, &key, Code::BAD_SIGNATURE, &said(Code::BAD_SIGNATURE, STRANGER))
 }
 
@@ -94,7 +94,7 @@ fn proven(
     let now = app.clock.now_ms();
     let keys = merchant.iter().flat_map(|merchant| merchant.keys.iter()).filter(|key| key.is_valid(now));
     let keys: Vec<&SignKey> = keys.take(2).collect();
-    let decoy: Zeroizing<String> = app.vault.decoy_key(partner_no);
+    let decoy: Zeroizing<String> = app.pepper.decoy_key(partner_no);
     // Always two, current and previous, so that the time taken does not tell who exists.
     let texts = [0, 1].map(|place| keys.get(place).map_or(decoy.as_str(), |key| key.text.as_str()));
     let verified = [0, 1].map(|place| envelope.verifies(texts[place]) && place < keys.len());
@@ -233,7 +233,7 @@ impl Caller {
 
 /// The answer where we failed before knowing what became of the request.
 pub fn unheard(app: &App) -> Answered {
-    let key = app.vault.decoy_key("");
+    let key = app.pepper.decoy_key("");
     sealed(
         app,
         "",

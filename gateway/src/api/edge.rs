@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use hyper::body::Body as _;
 use poem::{Body, Endpoint, IntoResponse, Middleware, PathPattern, Request, Response};
 use tracing::Instrument;
@@ -26,6 +26,7 @@ use self::line::{RequestLine, chain};
 pub use self::rejection::{Rejection, problem, problem_type};
 pub use self::routes::RouteTable;
 use crate::config;
+use crate::metrics::Operations;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -66,6 +67,19 @@ impl Remark {
     }
 }
 
+/// Header fields that go with the answer to a request, whatever shape that gets. Put into the data of the error.
+#[derive(Clone, Debug)]
+pub struct Besides(pub HeaderMap);
+
+impl Besides {
+    /// Where the answer does not say it itself.
+    pub fn put(self, response: &mut Response) {
+        for (name, value) in &self.0 {
+            response.headers_mut().entry(name).or_insert_with(|| value.clone());
+        }
+    }
+}
+
 /// What a request may take. The manual, `config/default.toml`, explains them under `[server]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -97,6 +111,8 @@ struct Inner {
     routes: RouteTable,
     ids: Box<dyn Fn() -> String + Send + Sync>,
     signed: Box<dyn Fn(Rejection) -> Response + Send + Sync>,
+    /// What requests are counted by.
+    operations: Option<Operations>,
 }
 
 impl Edge {
@@ -107,7 +123,16 @@ impl Edge {
         ids: impl Fn() -> String + Send + Sync + 'static,
         signed: impl Fn(Rejection) -> Response + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Inner { limits, routes, ids: Box::new(ids), signed: Box::new(signed) }))
+        let (ids, signed) = (Box::new(ids), Box::new(signed));
+        Self(Arc::new(Inner { limits, routes, ids, signed, operations: None }))
+    }
+
+    /// Count requests by these.
+    #[must_use]
+    pub fn counting(mut self, operations: Operations) -> Self {
+        let inner = Arc::get_mut(&mut self.0).expect("it is not put around anything yet");
+        inner.operations = Some(operations);
+        self
     }
 }
 
@@ -133,7 +158,8 @@ impl<E: Endpoint> Endpoint for AtEdge<E> {
         let place = Place::of(&request, &self.edge.routes);
         let watch = self.edge.cap_body(&mut request, &place);
         let line =
-            RequestLine::begin(Arc::clone(&id), request.method(), place.route.clone(), Arc::clone(&watch));
+            RequestLine::begin(Arc::clone(&id), request.method(), place.route.clone(), Arc::clone(&watch))
+                .counted(self.edge.operations.clone());
 
         let span = tracing::info_span!("request", id = &*id);
         let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
@@ -208,6 +234,7 @@ impl Inner {
         let is_own = error.is_from_response();
         let answer = error.into_response();
         let pattern = answer.data::<PathPattern>().cloned();
+        let besides = answer.data::<Besides>().cloned();
         let remark = answer.data::<Remark>().cloned().unwrap_or_default();
         let mut response = if is_own || has_document(&answer) {
             answer
@@ -219,6 +246,9 @@ impl Inner {
         };
         if let Some(pattern) = pattern {
             response.set_data(pattern);
+        }
+        if let Some(besides) = besides {
+            besides.put(&mut response);
         }
         let code = response.data::<Remark>().and_then(|remark| remark.code).or(remark.code);
         response.set_data(Remark { code, cause: remark.cause.or(cause.map(Into::into)), ..remark });

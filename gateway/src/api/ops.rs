@@ -19,7 +19,7 @@ use self::shapes::{
     PlatformToMake, Session,
 };
 use super::edge::address::client_address;
-use super::rest::{Body, ChangeError, Found, Page, PageQuery};
+use super::rest::{Body, ChangeError, Created, Found, Page, PageQuery};
 use crate::app::App;
 use crate::contract;
 use crate::directory::acts;
@@ -121,7 +121,7 @@ impl OpsApi {
         app: Data<&Arc<App>>,
         caller: LoggedIn,
         body: Body<OperatorToAdd>,
-    ) -> Result<Found<Me>, ChangeError> {
+    ) -> Result<Created<Me>, ChangeError> {
         caller.must_be(Role::Admin)?;
         let OperatorToAdd { name, password, role, platform } = body.value;
         if let Some(bound) = &caller.operator.platform
@@ -131,7 +131,24 @@ impl OpsApi {
         }
         let added =
             operators::add(app.0, NewOperator { name, password, role, platform }, &caller.actor()).await?;
-        Ok(Found(added.into()))
+        Ok(Created::at(format!("/ops/v1/operators/{}", added.name), &added.into()))
+    }
+
+    /// Get an operator
+    ///
+    /// For admins. One who is bound to a platform sees that platform's.
+    #[oai(path = "/operators/:name", method = "get", tag = "Group::Operators", operation_id = "getOperator")]
+    async fn get_operator(
+        &self,
+        app: Data<&Arc<App>>,
+        caller: LoggedIn,
+        /// The operator's name.
+        #[oai(validator(max_length = 64))]
+        name: Path<String>,
+    ) -> Result<Found<OperatorEntry>, Error> {
+        caller.must_be(Role::Admin)?;
+        let row = operators::seen(app.0, &name.0, caller.operator.platform.as_ref()).await?;
+        Ok(Found(Slugs::load(app.0).await?.listed(row).into()))
     }
 
     /// Disable an operator
@@ -157,6 +174,28 @@ impl OpsApi {
             return Err(Error::Conflict { code: "own_operator", detail, pointer: None }.into());
         }
         operators::disable(app.0, &name.0, caller.operator.platform.as_ref(), &caller.actor()).await?;
+        Ok(Found(Done { done: true }))
+    }
+
+    /// Enable an operator
+    ///
+    /// For admins. Who was disabled is let in again, with the password there was.
+    #[oai(
+        path = "/operators/:name/enable",
+        method = "post",
+        tag = "Group::Operators",
+        operation_id = "enableOperator"
+    )]
+    async fn enable_operator(
+        &self,
+        app: Data<&Arc<App>>,
+        caller: LoggedIn,
+        /// The operator's name.
+        #[oai(validator(max_length = 64))]
+        name: Path<String>,
+    ) -> Result<Found<Done>, ChangeError> {
+        caller.must_be(Role::Admin)?;
+        operators::enable(app.0, &name.0, caller.operator.platform.as_ref(), &caller.actor()).await?;
         Ok(Found(Done { done: true }))
     }
 
@@ -191,11 +230,27 @@ impl OpsApi {
         app: Data<&Arc<App>>,
         caller: LoggedIn,
         body: Body<PlatformToMake>,
-    ) -> Result<Found<MadePlatform>, ChangeError> {
+    ) -> Result<Created<MadePlatform>, ChangeError> {
         caller.must_be(Role::Admin)?;
         caller.must_see_all()?;
         let made = platforms::make(app.0, body.value.slug, body.value.name, caller.actor()).await?;
-        Ok(Found(MadePlatform { platform: made.row.into(), api_key: made.api_key }))
+        let location = format!("/ops/v1/platforms/{}", made.row.id);
+        Ok(Created::at(location, &MadePlatform { platform: made.row.into(), api_key: made.api_key }))
+    }
+
+    /// Get a platform
+    ///
+    /// One in the operator's scope.
+    #[oai(path = "/platforms/:id", method = "get", tag = "Group::Platforms", operation_id = "getPlatform")]
+    async fn get_platform(
+        &self,
+        app: Data<&Arc<App>>,
+        caller: LoggedIn,
+        /// The platform's id.
+        #[oai(validator(max_length = 64))]
+        id: Path<String>,
+    ) -> Result<Found<PlatformEntry>, Error> {
+        Ok(Found(platforms::seen(app.0, &id.0, caller.operator.platform.as_ref()).await?.into()))
     }
 
     /// Change a platform

@@ -14,7 +14,7 @@ mod secret;
 
 use poem_openapi::Tags;
 
-pub(super) use auth::bearer;
+pub(super) use auth::{bearer, bearer_scheme};
 pub use body::{Body, Schemas};
 pub use fields::{Settable, Timestamp, duration};
 pub use limit::Limit;

@@ -184,8 +184,15 @@ impl Checker<'_> {
             "" => None,
             url => crate::redis::check_url(url).err(),
         };
-        let remedy = "Write it like redis://user:password@host:6379/0, or leave it empty";
+        let remedy =
+            "Write it like redis://user:password@host:6379/0, rediss://… with TLS, or leave it empty";
         self.require(problem.is_none(), "redis.url", problem.unwrap_or_default(), remedy);
+        self.require(
+            redis.ca_file.is_none() || redis.url.expose().starts_with("rediss://"),
+            "redis.ca_file",
+            "is of no use: redis.url does not start with rediss://",
+            "Write rediss:// there, or leave this empty",
+        );
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ':' | '.');
         self.require(
             (1..=40).contains(&redis.prefix.len()) && redis.prefix.chars().all(is_plain),

@@ -340,7 +340,7 @@ fn limits_are_quotas_and_wrong_ones_are_told_with_an_example() {
     assert_eq!(config.limits.nodes.get(), 1);
     assert!(config.redis.url.is_empty(), "no Redis is needed");
     assert_eq!(config.redis.deadline, Duration::from_millis(20));
-    let wrong = "[limits]\nmerchant = \"many\"\nstore = \"0/1s\"\nnodes = 0\n[redis]\nprefix = \"a b\"\ndeadline = \"1h\"";
+    let wrong = "[limits]\nmerchant = \"many\"\nstore = \"0/1s\"\nnodes = 0\n[redis]\nprefix = \"a b\"\ndeadline = \"1h\"\nca_file = \"ca.pem\"";
     let problems = Setup::new(wrong, &[]).problems();
     let told: Vec<(&str, &str)> =
         problems.iter().map(|(path, _, text)| (path.as_str(), text.as_str())).collect();
@@ -353,6 +353,10 @@ fn limits_are_quotas_and_wrong_ones_are_told_with_an_example() {
             ),
             ("limits.store", "allows less than 1 or more than 1000000. The default is store = \"100/1s\""),
             ("limits.nodes", "is signed int `0` instead of a whole number, not 0. The default is nodes = 1"),
+            (
+                "redis.ca_file",
+                "is of no use: redis.url does not start with rediss://. Write rediss:// there, or leave this empty"
+            ),
             ("redis.prefix", "is not a prefix for keys. Use 1 to 40 letters, digits and - _ : ."),
             ("redis.deadline", "is 1h. Choose between 1ms and 10s"),
         ]

@@ -32,6 +32,9 @@ pub enum Command {
     DisableOperator {
         name: String,
     },
+    EnableOperator {
+        name: String,
+    },
     ListOperators,
     /// Sign tokens with a new key.
     RotateTokenKey,
@@ -68,6 +71,7 @@ impl Command {
             Self::AddOperator(_) => "operator add",
             Self::SetPassword { .. } => "operator passwd",
             Self::DisableOperator { .. } => "operator disable",
+            Self::EnableOperator { .. } => "operator enable",
             Self::ListOperators => "operator list",
             Self::RotateTokenKey => "key rotate-token",
             Self::RotateMasterKey => "key rotate-master",
@@ -98,6 +102,10 @@ impl Command {
             }
             Self::DisableOperator { name } => {
                 operators::disable(app, &name, None, &Actor::Command).await?;
+                Ok(Outcome::Done)
+            }
+            Self::EnableOperator { name } => {
+                operators::enable(app, &name, None, &Actor::Command).await?;
                 Ok(Outcome::Done)
             }
             Self::ListOperators => Ok(Outcome::Operators(operators::list(app, LISTED).await?)),

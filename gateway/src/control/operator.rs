@@ -36,6 +36,8 @@ pub enum OperatorCommand {
     },
     /// Let somebody in no more; ends what they are logged in to
     Disable { name: String },
+    /// Let somebody in again who was disabled, with the password there was
+    Enable { name: String },
     /// Show everybody
     List,
 }
@@ -66,6 +68,10 @@ impl OperatorCommand {
             Self::Disable { name } => {
                 let done = format!("disabled   {name}\n");
                 given(Command::DisableOperator { name }, done)
+            }
+            Self::Enable { name } => {
+                let done = format!("enabled    {name}\n");
+                given(Command::EnableOperator { name }, done)
             }
             Self::List => given(Command::ListOperators, String::new()),
         })

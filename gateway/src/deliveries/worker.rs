@@ -256,7 +256,9 @@ async fn send_one(app: &App, delivery: &delivery::Model, content: Option<String>
     if step.state == delivery::State::Exhausted {
         tracing::error!(delivery = %delivery.id, order = %delivery.order_id, attempts = step.attempts, "a delivery was given up");
     }
-    match write(app, step).await {
+    let written = write(app, step.clone()).await;
+    app.metrics.attempts.note(delivery, &step, written == Ok(true));
+    match written {
         Ok(true) => due_again,
         Ok(false) => {
             tracing::info!(delivery = %delivery.id, "an attempt ended after its lease; another node has the delivery");

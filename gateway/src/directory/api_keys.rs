@@ -5,6 +5,7 @@
 pub mod manage;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
 use ipnet::IpNet;
@@ -15,6 +16,7 @@ use super::access::{Caller, Credential, Mode, Scopes, Tenant, Unproven};
 use super::usage::LastUse;
 use crate::chance;
 use crate::entity::api_key;
+use crate::limits::{Bucket, Limits};
 
 const SECRET_CHARACTERS: usize = 32;
 const CHECK_CHARACTERS: usize = 8;
@@ -35,6 +37,7 @@ pub struct ApiKey {
     expires_at: Option<i64>,
     revoked_at: Option<i64>,
     pub last_use: LastUse,
+    pub diagnoses: Arc<Bucket>,
 }
 
 /// A new key and what of it is kept.
@@ -75,12 +78,13 @@ fn check(body: &str) -> String {
 
 impl ApiKey {
     /// From its row. Networks that cannot be read let nobody in.
-    pub fn of(row: api_key::Model) -> anyhow::Result<Self> {
+    pub fn of(row: api_key::Model, limits: &Limits) -> anyhow::Result<Self> {
         use anyhow::Context;
         let hash = row.hash.as_slice().try_into().with_context(|| format!("the hash of key {}", row.id))?;
         let addresses = row.addresses.split_ascii_whitespace().map(str::parse::<IpNet>);
         let addresses = addresses.collect::<Result<_, _>>();
         Ok(Self {
+            diagnoses: limits.key_diagnoses(&row.platform_id, &row.id),
             tenant: Tenant::new(&row.platform_id, row.merchant_id.as_deref()),
             addresses: addresses.with_context(|| format!("the networks of key {}", row.id))?,
             id: row.id,
@@ -119,6 +123,8 @@ impl ApiKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+    use crate::config::{Config, Sources};
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -138,7 +144,9 @@ mod tests {
             last_used_at: None,
             revoked_at: None,
         };
-        ApiKey::of(row).expect("a key")
+        let (clock, settings) = (Clock::system(), Config::load_from(&Sources::default()));
+        let limits = Limits::new(&settings.expect("the defaults").limits, &clock, None);
+        ApiKey::of(row, &limits).expect("a key")
     }
 
     #[test]

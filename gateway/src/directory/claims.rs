@@ -73,5 +73,6 @@ fn account_of(app: &App, made: &NewAccount) -> Result<Account, Error> {
         numbers_of: None,
         keys: vec![key],
         budget: app.limits.account_budget(&row.platform_id, &row.id, None),
+        barred: None,
     })
 }

@@ -70,4 +70,19 @@ impl Everybody {
             }
         }
     }
+
+    /// Whether an account may place no orders that might before, or was not there.
+    pub fn is_newly_barred(&self, account: &Account) -> bool {
+        let before = self.accounts.get(&account.id);
+        account.barred.is_some() && before.is_none_or(|before| before.barred.is_none())
+    }
+
+    /// Those that are there when the server starts are told of by it: a command has nothing to do with them.
+    pub fn tell_newly_barred(&self, before: &Self) {
+        if before.accounts.is_empty() {
+            return;
+        }
+        let newly = self.accounts.values().filter(|account| before.is_newly_barred(account));
+        newly.for_each(|account| account.tell_barred());
+    }
 }

@@ -18,6 +18,7 @@ use super::networks;
 use super::usage::LastUse;
 use super::vault::Vault;
 use super::{Account, Directory, Merchant, Platform, SignKey, Store};
+use crate::config;
 use crate::entity::{account, api_key, merchant, platform, sign_key, store};
 use crate::limits::{Limits, Quota};
 
@@ -27,6 +28,7 @@ pub(super) struct Source<'a> {
     pub vault: &'a Vault,
     /// Knows the buckets that are in use.
     pub limits: &'a Limits,
+    pub upstream: &'a config::Upstream,
 }
 
 pub(super) async fn everybody(source: &Source<'_>) -> anyhow::Result<Everybody> {
@@ -35,7 +37,7 @@ pub(super) async fn everybody(source: &Source<'_>) -> anyhow::Result<Everybody> 
     let mut all = Everybody::default();
     for row in account::Entity::find().all(read).await? {
         let keys = keys.remove(&row.id).unwrap_or_default();
-        let account = account_of(row, keys, source.limits)?;
+        let account = account_of(row, keys, source)?;
         all.accounts.insert(account.id.clone(), Arc::new(account));
     }
     for row in platform::Entity::find().all(read).await? {
@@ -58,7 +60,7 @@ pub(super) async fn everybody(source: &Source<'_>) -> anyhow::Result<Everybody> 
         all.put_merchant(merchant);
     }
     for row in api_key::Entity::find().all(read).await? {
-        all.put_api_key(ApiKey::of(row)?);
+        all.put_api_key(ApiKey::of(row, source.limits)?);
     }
     Ok(all)
 }
@@ -88,15 +90,15 @@ pub(super) async fn account(source: &Source<'_>, id: &str) -> anyhow::Result<Opt
     let Some(row) = account::Entity::find_by_id(id).one(source.read).await? else { return Ok(None) };
     let own = sign_key::Entity::find().filter(sign_key::Column::OwnerId.eq(id));
     let keys = keys(source, own).await?.remove(id).unwrap_or_default();
-    account_of(row, keys, source.limits).map(Some)
+    account_of(row, keys, source).map(Some)
 }
 
 pub(super) async fn api_keys(
-    read: &DatabaseConnection,
+    source: &Source<'_>,
     which: impl sea_orm::sea_query::IntoCondition,
 ) -> anyhow::Result<Vec<ApiKey>> {
-    let rows = api_key::Entity::find().filter(which).all(read).await?;
-    rows.into_iter().map(ApiKey::of).collect()
+    let rows = api_key::Entity::find().filter(which).all(source.read).await?;
+    rows.into_iter().map(|row| ApiKey::of(row, source.limits)).collect()
 }
 
 /// A quota of a row's own. One that cannot be read must not keep everybody from being served.
@@ -107,16 +109,28 @@ fn own_quota(kind: &str, id: &str, count: Option<i64>, window_ms: Option<i64>) -
     })
 }
 
-fn account_of(row: account::Model, keys: Vec<SignKey>, limits: &Limits) -> anyhow::Result<Account> {
+/// Why an account may place no orders: what was allowed when it was made is so no more. All else goes on under it.
+fn bar(row: &account::Model, base_url: &Url, upstream: &config::Upstream) -> Option<&'static str> {
+    match upstream.mode_of(base_url) {
+        Some(mode) if mode == row.mode => None,
+        Some(_) => Some("its base URL is one of the other mode now"),
+        None => Some(
+            "its base URL is among neither upstream.allowed_base_urls nor upstream.sandbox_base_urls any more",
+        ),
+    }
+}
+
+fn account_of(row: account::Model, keys: Vec<SignKey>, source: &Source<'_>) -> anyhow::Result<Account> {
     if keys.is_empty() {
         bail!("account {} has no sign key", row.name);
     }
     let base_url =
         Url::parse(&row.base_url).with_context(|| format!("the base URL of account {}", row.name))?;
     let own = own_quota("account", &row.id, row.limit_count, row.limit_window_ms);
-    let budget = limits.account_budget(&row.platform_id, &row.id, own);
+    let budget = source.limits.account_budget(&row.platform_id, &row.id, own);
+    let barred = bar(&row, &base_url, source.upstream);
     let (partner_no, numbers_of) = (row.partner_no, row.numbers_of);
-    Ok(Account { id: row.id, base_url, partner_no, numbers_of, keys, budget })
+    Ok(Account { id: row.id, base_url, partner_no, numbers_of, keys, budget, barred })
 }
 
 fn put_store(

@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 use serde_json::json;
 
 use super::acts::{self, Act, Actor};
+use super::pepper;
 use crate::app::App;
 use crate::entity::{sign_key, token_key};
 use crate::ledger::{Lane, RowStatement};
@@ -33,6 +34,8 @@ pub struct Place {
     table: Table,
     /// The last row that was looked at.
     after: String,
+    /// Whether the pepper was, which comes last.
+    pepper: bool,
 }
 
 /// What became of some secrets.
@@ -86,11 +89,12 @@ async fn record(app: &App, act: Act<'_>) -> anyhow::Result<()> {
 }
 
 /// Secrets that another key than the newest sealed.
-pub async fn left(app: &App) -> anyhow::Result<u64> {
+pub async fn left(app: &App) -> Result<u64, sea_orm::DbErr> {
     let newest = app.vault.key_id();
     let sign_keys = sign_key::Entity::find().filter(sign_key::Column::MasterKeyId.ne(newest.as_str()));
     let token_keys = token_key::Entity::find().filter(token_key::Column::MasterKeyId.ne(newest.as_str()));
-    Ok(sign_keys.count(&app.store.read).await? + token_keys.count(&app.store.read).await?)
+    let rows = sign_keys.count(&app.store.read).await? + token_keys.count(&app.store.read).await?;
+    Ok(rows + u64::from(pepper::is_left(app).await?))
 }
 
 /// Look for changed keys, and seal anew what older ones sealed, up to some pages.
@@ -122,10 +126,21 @@ pub async fn step(app: &App, place: &mut Place, limit: u64) -> anyhow::Result<Op
         if page.is_some() {
             return Ok(page);
         }
-        *place = Place { table: Table::TokenKeys, after: String::new() };
+        *place = Place { table: Table::TokenKeys, ..Place::default() };
     }
     let columns = [token_key::Column::Id, token_key::Column::Sealed, token_key::Column::MasterKeyId];
-    page::<token_key::Entity>(app, columns, &previous, &mut place.after, limit).await
+    let page = page::<token_key::Entity>(app, columns, &previous, &mut place.after, limit).await?;
+    if page.is_some() || place.pepper {
+        return Ok(page);
+    }
+    place.pepper = true;
+    Ok(pepper::seal_anew(app).await?.map(|sealed| match sealed {
+        Ok(()) => Resealed { sealed: 1, failed: 0 },
+        Err(error) => {
+            tracing::error!(error = %format!("{error:#}"), "a secret cannot be sealed anew");
+            Resealed { sealed: 0, failed: 1 }
+        }
+    }))
 }
 
 async fn page<E: EntityTrait>(

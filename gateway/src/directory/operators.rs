@@ -239,11 +239,15 @@ pub async fn set_password(app: &App, name: &str, text: String, by: &Actor) -> Re
     Ok(tokens::take_effect(app).await?)
 }
 
+/// The operator of this name. Who is bound to a platform sees that platform's only.
+pub async fn seen(app: &App, name: &str, bound: Option<&Bound>) -> Result<operator::Model, OperatorError> {
+    let found = of(bound).filter(operator::Column::Name.eq(name)).one(&app.store.read).await?;
+    found.ok_or_else(|| OperatorError::Missing(name.to_owned()))
+}
+
 /// Let an operator in no more, from this moment on. Who is bound to a platform reaches that platform's only.
 pub async fn disable(app: &App, name: &str, bound: Option<&Bound>, by: &Actor) -> Result<(), OperatorError> {
-    let row = named(app, name).await?;
-    let row = row.filter(|row| bound.is_none_or(|bound| row.platform_id.as_deref() == Some(&*bound.id)));
-    let row = row.ok_or_else(|| OperatorError::Missing(name.to_owned()))?;
+    let row = seen(app, name, bound).await?;
     let now = app.clock.now_ms();
     let update = Query::update()
         .table(operator::Entity)
@@ -255,6 +259,22 @@ pub async fn disable(app: &App, name: &str, bound: Option<&Bound>, by: &Actor) -
     let rows = vec![RowStatement::Update(update), tokens::revoke_all_of(&row.id, now), entry];
     tokens::write(app, rows).await?;
     Ok(tokens::take_effect(app).await?)
+}
+
+/// Let an operator in again, with the password there was. The same reach as that of [`disable`]. Nothing is written for
+/// one who is let in.
+pub async fn enable(app: &App, name: &str, bound: Option<&Bound>, by: &Actor) -> Result<(), OperatorError> {
+    let row = seen(app, name, bound).await?;
+    if row.disabled_at.is_none() {
+        return Ok(());
+    }
+    let update = Query::update()
+        .table(operator::Entity)
+        .value(operator::Column::DisabledAt, Option::<i64>::None)
+        .and_where(Expr::col(operator::Column::Id).eq(&row.id))
+        .to_owned();
+    let entry = acts::entry(by, act_on(&row, "operator.enabled"), &app.chance, app.clock.now_ms());
+    Ok(write(app, vec![RowStatement::Update(update), entry]).await?)
 }
 
 /// Everybody, or those of a platform where the asker is bound to it.

@@ -54,7 +54,12 @@ pub fn of(bound: Option<&Bound>) -> Select<Entity> {
 
 /// For operators of all platforms.
 pub async fn find(app: &App, id: &str) -> Result<Model, PlatformError> {
-    Entity::find_by_id(id).one(&app.store.read).await?.ok_or(PlatformError::Missing)
+    seen(app, id, None).await
+}
+
+/// The platform of this id, if it is in the asker's scope.
+pub async fn seen(app: &App, id: &str, bound: Option<&Bound>) -> Result<Model, PlatformError> {
+    of(bound).filter(Column::Id.eq(id)).one(&app.store.read).await?.ok_or(PlatformError::Missing)
 }
 
 /// Give a platform a limit of its own, or, with `None`, the gateway's again. Returns it as it is then.

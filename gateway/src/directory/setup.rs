@@ -2,119 +2,32 @@
 //! Used by `scangate apply` and by the demo's first start. What is there already is left as it is.
 
 mod api_keys;
+mod description;
+mod merchants;
 mod operators;
-mod read;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::money::Currency;
-use shared::wallet::Wallet;
 use url::Url;
 
 use super::access::Mode;
 use super::acts::{self, Act, Actor};
 use super::change::{Refresh, count};
-use super::networks;
 use super::operators::password::Passwords;
 use super::vault::Vault;
 use super::versions;
 use crate::app::App;
-use crate::chance::{self, Chance};
+use crate::chance::Chance;
 use crate::config;
-use crate::entity::{account, merchant, platform, sign_key, store};
+use crate::entity::{account, merchant, platform, sign_key};
 use crate::ledger::{Lane, Ledger, RowStatement, insert_rows};
-pub use api_keys::{ApiKeyDescription, MadeApiKey};
-pub use operators::OperatorDescription;
-pub use read::read;
-
-/// A sign key brought along must have at least this many characters' worth of bits.
-const SHORTEST_KEY: usize = 16;
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Description {
-    #[serde(default)]
-    pub platform: Vec<PlatformDescription>,
-    #[serde(default)]
-    pub operator: Vec<OperatorDescription>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PlatformDescription {
-    pub slug: String,
-    pub name: Option<String>,
-    #[serde(default)]
-    pub account: Vec<AccountDescription>,
-    #[serde(default)]
-    pub merchant: Vec<MerchantDescription>,
-    /// Keys for the REST API, known by their names. A new platform without any gets one for testing.
-    #[serde(default)]
-    pub api_key: Vec<ApiKeyDescription>,
-}
-
-impl PlatformDescription {
-    /// Nothing but the platform itself.
-    pub fn bare(slug: String, name: Option<String>) -> Self {
-        Self { slug, name, account: Vec::new(), merchant: Vec::new(), api_key: Vec::new() }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AccountDescription {
-    pub name: String,
-    pub base_url: String,
-    pub partner_no: String,
-    pub sign_key: String,
-    /// The merchant, by its partner number, whose orders go upstream under its own numbers.
-    pub numbers_of: Option<String>,
-}
-
-impl std::fmt::Debug for AccountDescription {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccountDescription").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MerchantDescription {
-    pub name: String,
-    pub partner_no: String,
-    pub mode: Mode,
-    /// Absent: made, and shown once.
-    pub sign_key: Option<String>,
-    /// Addresses and networks from which its signed requests are taken; absent or empty: from everywhere.
-    #[serde(default)]
-    pub allowed_addresses: Vec<String>,
-    #[serde(default)]
-    pub store: Vec<StoreDescription>,
-}
-
-impl std::fmt::Debug for MerchantDescription {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MerchantDescription").field("partner_no", &self.partner_no).finish_non_exhaustive()
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StoreDescription {
-    pub store_no: String,
-    pub account: String,
-    pub upstream_store_no: String,
-    pub currency: String,
-    pub wallets: Vec<Wallet>,
-    #[serde(default = "hong_kong")]
-    pub time_zone: String,
-}
-
-fn hong_kong() -> String {
-    "Asia/Hong_Kong".into()
-}
+pub use api_keys::MadeApiKey;
+pub use description::{
+    AccountDescription, ApiKeyDescription, Description, MerchantDescription, OperatorDescription,
+    PlatformDescription, StoreDescription, read,
+};
 
 /// What was made. The only place a made sign key is ever shown.
 #[derive(Default, Serialize, Deserialize)]
@@ -322,149 +235,6 @@ impl<'a> Workshop<'a> {
         rows.push(self.sign_key("account", &id, &description.sign_key));
         made.accounts.push(description.name.clone());
         Ok((id, mode))
-    }
-
-    async fn merchant(
-        &self,
-        slug: &str,
-        platform_id: &str,
-        description: &MerchantDescription,
-        accounts: &[(&str, (String, Mode))],
-        made: &mut Made,
-        rows: &mut Vec<RowStatement>,
-    ) -> anyhow::Result<()> {
-        number(&description.partner_no, "partner_no")?;
-        if let Some(key) = &description.sign_key {
-            ensure!(
-                key.len() >= SHORTEST_KEY,
-                "sign_key must have at least 128 bits: {SHORTEST_KEY} characters or more"
-            );
-        }
-        let allowed = networks::parse(&description.allowed_addresses).context("allowed_addresses")?;
-        let found = merchant::Entity::find()
-            .filter(merchant::Column::PlatformId.eq(platform_id))
-            .filter(merchant::Column::PartnerNo.eq(&description.partner_no))
-            .one(self.read)
-            .await?;
-        let merchant_id = match found {
-            Some(row) => row.id,
-            None => self.new_merchant(slug, platform_id, description, networks::write(&allowed), made, rows),
-        };
-        for store in &description.store {
-            let Some((_, (account_id, mode))) = accounts.iter().find(|(name, _)| *name == store.account)
-            else {
-                bail!("store {}: there is no account {} in this platform", store.store_no, store.account);
-            };
-            ensure!(
-                *mode == description.mode,
-                "store {}: a {} merchant cannot have a store of a {} account",
-                store.store_no,
-                description.mode.as_str(),
-                mode.as_str()
-            );
-            self.store(platform_id, &merchant_id, account_id, store, made, rows)
-                .await
-                .with_context(|| format!("store {}", store.store_no))?;
-        }
-        Ok(())
-    }
-
-    fn new_merchant(
-        &self,
-        slug: &str,
-        platform_id: &str,
-        description: &MerchantDescription,
-        allowed_addresses: Option<String>,
-        made: &mut Made,
-        rows: &mut Vec<RowStatement>,
-    ) -> String {
-        let row = merchant::Model {
-            id: self.chance.id(),
-            platform_id: platform_id.to_owned(),
-            partner_no: description.partner_no.clone(),
-            reference: None,
-            name: description.name.clone(),
-            mode: description.mode,
-            status: "active".into(),
-            freshness_ms: None,
-            freshness_mode: None,
-            created_at: self.now,
-            version: 1,
-            offboarded_at: None,
-            allowed_addresses,
-            limit_count: None,
-            limit_window_ms: None,
-        };
-        let id = row.id.clone();
-        rows.push(insert_rows::<merchant::Entity>(&[row]));
-        let brought = description.sign_key.clone();
-        let key = brought.clone().unwrap_or_else(chance::sign_key);
-        rows.push(self.sign_key("merchant", &id, &key));
-        made.merchants.push(MadeMerchant {
-            platform: slug.to_owned(),
-            partner_no: description.partner_no.clone(),
-            sign_key: brought.is_none().then_some(key),
-        });
-        id
-    }
-
-    async fn store(
-        &self,
-        platform_id: &str,
-        merchant_id: &str,
-        account_id: &str,
-        description: &StoreDescription,
-        made: &mut Made,
-        rows: &mut Vec<RowStatement>,
-    ) -> anyhow::Result<()> {
-        number(&description.store_no, "store_no")?;
-        number(&description.upstream_store_no, "upstream_store_no")?;
-        ensure!(
-            Currency::parse(&description.currency).is_some(),
-            "currency must be an ISO 4217 code such as HKD"
-        );
-        ensure!(
-            !description.wallets.is_empty(),
-            "wallets must name at least one of Wechat, Alipay, AlipayHK"
-        );
-        let found = store::Entity::find()
-            .filter(store::Column::MerchantId.eq(merchant_id))
-            .filter(store::Column::StoreNo.eq(&description.store_no))
-            .one(self.read)
-            .await?;
-        if found.is_some() {
-            return Ok(());
-        }
-        let claimed = store::Entity::find()
-            .filter(store::Column::AccountId.eq(account_id))
-            .filter(store::Column::UpstreamStoreNo.eq(&description.upstream_store_no))
-            .one(self.read)
-            .await?;
-        ensure!(
-            claimed.is_none(),
-            "the account's store {} belongs to a store already",
-            description.upstream_store_no
-        );
-        let wallets: Vec<&str> = description.wallets.iter().map(|wallet| wallet.as_str()).collect();
-        rows.push(insert_rows::<store::Entity>(&[store::Model {
-            id: self.chance.id(),
-            platform_id: platform_id.to_owned(),
-            merchant_id: merchant_id.to_owned(),
-            account_id: account_id.to_owned(),
-            store_no: description.store_no.clone(),
-            upstream_store_no: description.upstream_store_no.clone(),
-            currency: description.currency.clone(),
-            wallets: wallets.join(","),
-            time_zone: description.time_zone.clone(),
-            late_payment: "tell".into(),
-            status: "active".into(),
-            created_at: self.now,
-            version: 1,
-            limit_count: None,
-            limit_window_ms: None,
-        }]));
-        made.stores.push(description.store_no.clone());
-        Ok(())
     }
 
     fn sign_key(&self, owner_kind: &str, owner_id: &str, key: &str) -> RowStatement {

@@ -80,7 +80,7 @@ pub async fn versions(app: &App, owner: Owner<'_>) -> Result<Vec<sign_key::Model
 /// Tells versions apart without telling the key.
 pub fn fingerprint(app: &App, row: &sign_key::Model) -> Result<String, Error> {
     let text = app.vault.open(&row.master_key_id, &row.id, &row.sealed)?;
-    Ok(app.vault.fingerprint(&text))
+    Ok(app.pepper.fingerprint(&text))
 }
 
 /// Make `text` the current version. The one before is good for `overlap_hours` more, older ones are no longer.
@@ -94,7 +94,7 @@ pub async fn rotate(
     let now = app.clock.now_ms();
     let versions = versions(app, owner).await?;
     let current = versions.first().ok_or(Error::NotFound)?;
-    if fingerprint(app, current)? == app.vault.fingerprint(text.as_bytes()) {
+    if fingerprint(app, current)? == app.pepper.fingerprint(text.as_bytes()) {
         return Err(Error::invalid("/signKey", "is the current one"));
     }
     let next = row(app, owner, current.version + 1, text);

@@ -11,7 +11,6 @@ use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use anyhow::{Context, bail, ensure};
 use data_encoding::HEXLOWER;
-use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -38,8 +37,6 @@ struct Ring(Vec<MasterKey>);
 struct MasterKey {
     id: String,
     cipher: Aes256Gcm,
-    decoy: Zeroizing<[u8; 32]>,
-    fingerprints: Zeroizing<[u8; 32]>,
 }
 
 /// A sealed secret, and which master key opens it.
@@ -112,16 +109,6 @@ impl Vault {
                 ring.newest().id
             ),
         }
-    }
-
-    /// Tells whether two secrets are the same, and nothing else of them: not even a weak one can be found by trying.
-    pub fn fingerprint(&self, secret: &[u8]) -> String {
-        HEXLOWER.encode(&derived(&self.ring().newest().fingerprints, secret)[..8])
-    }
-
-    /// The key under which a stranger who claims `partner_no` is answered: stable, and nobody's.
-    pub fn decoy_key(&self, partner_no: &str) -> Zeroizing<String> {
-        Zeroizing::new(HEXLOWER.encode(&derived(&self.ring().newest().decoy, partner_no.as_bytes())))
     }
 
     /// Make a new key, keep it in the file with the one before, and seal with it from now on. Returns its id.
@@ -215,19 +202,8 @@ impl MasterKey {
             Zeroizing::new(HEXLOWER.decode(text.trim().to_lowercase().as_bytes()).unwrap_or_default());
         let key: &[u8; 32] =
             bytes.as_slice().try_into().ok().context("the master key must be 64 hex digits")?;
-        Ok(Self {
-            cipher: Aes256Gcm::new(key.into()),
-            id: HEXLOWER.encode(&Sha256::digest(key)[..8]),
-            decoy: Zeroizing::new(derived(key, b"decoy")),
-            fingerprints: Zeroizing::new(derived(key, b"fingerprints")),
-        })
+        Ok(Self { cipher: Aes256Gcm::new(key.into()), id: HEXLOWER.encode(&Sha256::digest(key)[..8]) })
     }
-}
-
-fn derived(key: &[u8; 32], purpose: &[u8]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length will do");
-    mac.update(purpose);
-    mac.finalize().into_bytes().into()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One batch as one transaction: look, decide, write. Rows are touched in the order of their ids.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::DbBackend;
 
@@ -10,6 +10,7 @@ use super::decide;
 use super::fault::{self, Fault};
 use super::gathered::Gathered;
 use super::leases::{self, LeaseClock};
+use super::measures::Tally;
 use super::statements;
 use super::{NewOrder, Placement, RowStatement, Write};
 use crate::entity::order;
@@ -23,7 +24,7 @@ pub(super) async fn write(
     batch: &mut [Write],
     again: bool,
     clock: LeaseClock,
-) -> Result<(), Fault> {
+) -> Result<Tally, Fault> {
     let begin = match connection.backend() {
         DbBackend::Postgres => "BEGIN",
         _ => "BEGIN IMMEDIATE", // a deferred one that read first fails when anybody else wrote
@@ -33,17 +34,20 @@ pub(super) async fn write(
         connection.plain(begin).await.map_err(fault::of_statement)?;
         statements_of(connection, batch, again, clock).await
     };
-    within(is_remote, statements, || Fault::Lost("PostgreSQL did not answer in time".into())).await?;
+    let silence = || Fault::Lost("PostgreSQL did not answer in time".into());
+    let tally = within(is_remote, statements, silence).await?;
+    let began = Instant::now();
     let commit = async { connection.plain("COMMIT").await.map_err(fault::of_commit) };
-    within(is_remote, commit, || Fault::InDoubt("PostgreSQL did not answer a COMMIT in time".into())).await
+    within(is_remote, commit, || Fault::InDoubt("PostgreSQL did not answer a COMMIT in time".into())).await?;
+    Ok(Tally { commit: began.elapsed(), ..tally })
 }
 
 /// A server that went silent must not hold every order: its connection is given up. A file answers or fails.
-async fn within(
+async fn within<T>(
     is_remote: bool,
-    work: impl Future<Output = Result<(), Fault>>,
+    work: impl Future<Output = Result<T, Fault>>,
     silence: impl FnOnce() -> Fault,
-) -> Result<(), Fault> {
+) -> Result<T, Fault> {
     if !is_remote {
         return work.await;
     }
@@ -55,11 +59,11 @@ async fn statements_of(
     batch: &mut [Write],
     again: bool,
     clock: LeaseClock,
-) -> Result<(), Fault> {
+) -> Result<Tally, Fault> {
     let mut gathered = Gathered::default();
     place(connection, batch, &mut gathered).await?;
     decide::change(connection, batch, again, &mut gathered).await?;
-    gathered.insert(connection, clock).await?;
+    let tally = gathered.insert(connection, clock).await?;
     leases::move_deliveries(connection, batch, again).await?;
     for write in batch.iter_mut() {
         match write {
@@ -70,7 +74,7 @@ async fn statements_of(
             Write::Place { .. } | Write::Change(_) | Write::Move { .. } => {}
         }
     }
-    Ok(())
+    Ok(tally)
 }
 
 /// New orders. A number that is taken yields the order that has it; where that is the one to be written, an

@@ -58,14 +58,15 @@ async fn change_as_seen<'a>(
         match decided.order.take() {
             Some(order) if order.status != seen.order.status => {
                 moves.add(&seen.order, &order)?;
-                tried.push((change, decided));
+                tried.push((change, decided, seen.order.status(), order.status()));
             }
             _ => unmoved.push(change),
         }
     }
     let moved = moves.make(connection).await?;
-    for (change, decided) in tried {
+    for (change, decided, from, to) in tried {
         if moved.contains(&change.target().order_id) {
+            gathered.moved(from, to);
             gathered.take(decided);
         } else {
             unmoved.push(change);
@@ -102,6 +103,7 @@ async fn change_after_look(
         let mut decided = change.decide(&Current { order, submission, refunds, repeated });
         if let Some(after) = decided.order.take() {
             moves.add(order, &after)?;
+            gathered.moved(order.status(), after.status());
         }
         gathered.take(decided);
     }

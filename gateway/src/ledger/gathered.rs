@@ -1,6 +1,7 @@
 //! Rows gathered from all writes of a batch, by table, and how they are written.
 
 use sea_orm::{DbBackend, ModelTrait};
+use shared::order::OrderStatus;
 
 use super::NewOrder;
 use super::change::{Calmed, Changes};
@@ -8,6 +9,7 @@ use super::connection::Connection;
 use super::each::{Each, Parameters};
 use super::fault::{self, Fault};
 use super::leases::LeaseClock;
+use super::measures::Tally;
 use super::statements;
 use crate::entity::{delivery, endpoint};
 
@@ -25,6 +27,7 @@ pub(super) struct Gathered {
     endpoints: Vec<endpoint::Model>,
     events: Vec<Parameters>,
     deliveries: Vec<delivery::Model>,
+    tally: Tally,
 }
 
 impl Gathered {
@@ -32,6 +35,14 @@ impl Gathered {
     pub(super) fn place(&mut self, rows: &NewOrder) {
         self.submissions.push(statements::whole(&rows.submission));
         self.journal.push(statements::whole(&rows.journal));
+        self.tally.moves.push((None, rows.order.status()));
+    }
+
+    /// An order was moved.
+    pub(super) fn moved(&mut self, from: OrderStatus, to: OrderStatus) {
+        if from != to {
+            self.tally.moves.push((Some(from), to));
+        }
     }
 
     /// What a decision writes besides the order itself.
@@ -45,6 +56,7 @@ impl Gathered {
         self.ended_quarantine.extend(decided.ended_quarantine.iter().map(statements::let_go));
         self.calmed.extend(decided.calmed.iter().map(Calmed::parameters));
         self.raised.extend(decided.raised.iter().map(statements::whole));
+        self.tally.held.extend(decided.quarantine.map(|held| held.source));
         for told in decided.told {
             self.events.push(statements::whole(&told.event));
             if let Some((endpoint, delivery)) = told.promise {
@@ -58,7 +70,7 @@ impl Gathered {
         mut self,
         connection: &mut Connection,
         clock: LeaseClock,
-    ) -> Result<(), Fault> {
+    ) -> Result<Tally, Fault> {
         if connection.backend() == DbBackend::Sqlite {
             // A new delivery names in `leased_until` how long its lease is; here it becomes the time it ends.
             for delivery in &mut self.deliveries {
@@ -86,7 +98,7 @@ impl Gathered {
                 connection.each(statement, rows).await.map_err(fault::of_statement)?;
             }
         }
-        Ok(())
+        Ok(self.tally)
     }
 }
 

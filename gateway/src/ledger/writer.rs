@@ -13,6 +13,7 @@ use super::batch;
 use super::connection::{Connection, Connector};
 use super::fault::Fault;
 use super::leases::LeaseClock;
+use super::measures::{Measures, Tally};
 use super::{LedgerError, Settings, Write};
 
 /// Between two tries to reach the database.
@@ -95,6 +96,7 @@ pub(super) struct Writer {
     queues: Queues,
     leases: LeaseClock,
     death: Arc<watch::Sender<Option<String>>>,
+    measures: Measures,
 }
 
 impl Writer {
@@ -103,9 +105,10 @@ impl Writer {
         settings: Settings,
         queues: Queues,
         death: Arc<watch::Sender<Option<String>>>,
+        measures: Measures,
     ) -> anyhow::Result<Self> {
         let connection = Some(connector.connect().await?);
-        Ok(Self { connector, connection, settings, queues, leases: LeaseClock::start(), death })
+        Ok(Self { connector, connection, settings, queues, leases: LeaseClock::start(), death, measures })
     }
 
     pub(super) async fn run(mut self, closing: CancellationToken) {
@@ -146,8 +149,12 @@ impl Writer {
         let mut until = Instant::now() + self.settings.patience;
         let mut collisions = 0;
         loop {
+            let began = Instant::now();
             let fault = match self.once(batch, doubted).await {
-                Ok(()) => return Ok(()),
+                Ok(tally) => {
+                    self.measures.committed(batch.len(), began.elapsed(), tally);
+                    return Ok(());
+                }
                 Err(fault) => fault,
             };
             match fault {
@@ -182,6 +189,7 @@ impl Writer {
                 }
                 Fault::InDoubt(why) if !doubted => {
                     tracing::warn!(reason = %why, writes = batch.len(), "a COMMIT was not answered; writing its batch again to find out");
+                    self.measures.doubted();
                     self.hang_up().await;
                     doubted = true;
                     // However long the COMMIT took: finding out has a time of its own.
@@ -196,7 +204,7 @@ impl Writer {
         }
     }
 
-    async fn once(&mut self, batch: &mut [Write], doubted: bool) -> Result<(), Fault> {
+    async fn once(&mut self, batch: &mut [Write], doubted: bool) -> Result<Tally, Fault> {
         if self.connection.is_none() {
             match self.connector.connect().await {
                 Ok(connection) => self.connection = Some(connection),

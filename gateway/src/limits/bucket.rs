@@ -30,6 +30,8 @@ pub enum Tier {
     Address,
     /// Notices and payers' returns, all together.
     Callbacks,
+    /// One API key's diagnoses of signatures.
+    Diagnose,
 }
 
 impl Tier {
@@ -41,6 +43,7 @@ impl Tier {
             Self::Account => "account",
             Self::Address => "address",
             Self::Callbacks => "callbacks",
+            Self::Diagnose => "diagnose",
         }
     }
 }

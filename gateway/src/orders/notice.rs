@@ -27,6 +27,19 @@ pub enum Heard {
     Over(Refusal),
 }
 
+impl Heard {
+    /// As it is counted.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::UnknownToken => "unknown_token",
+            Self::NotGenuine => "not_genuine",
+            Self::Busy => "busy",
+            Self::Over(_) => "limited",
+        }
+    }
+}
+
 /// Take what was posted to the notify URL of `token`. Runs in a task of its own from the first write on.
 pub async fn take(app: &Arc<App>, token: &Token, document: &[u8]) -> Heard {
     let found = match submission::Entity::find_by_id(token.submission_id.as_str()).one(&app.store.read).await

@@ -41,6 +41,10 @@ pub fn store_for(merchant: &Merchant, content: &Content) -> Result<Arc<Store>, F
             ..FieldError::invalid("storeNo", "this store is disabled")
         });
     }
+    if store.account.barred.is_some() {
+        let closed = "the operator takes no new orders for this store's account; ask the platform";
+        return Err(FieldError { code: Code::NOT_AUTHORISED, ..FieldError::invalid("storeNo", closed) });
+    }
     if content.wallet.is_some_and(|wallet| !store.wallets.contains(&wallet)) {
         return Err(FieldError {
             code: Code::NO_WALLET_ACCOUNT,

@@ -101,6 +101,10 @@ async fn look_after_operators(home: &Path, settings: &[(&str, &str)], has_demo: 
     operator(&["disable", "anna"], "").await.succeeds();
     let list = operator(&["list"], "").await.succeeds();
     assert!(list.contains("anna  admin     disabled  all platforms\n"), "{list}");
+    operator(&["enable", "nobody"], "").await.complains(&["there is no operator nobody"]);
+    assert_eq!(operator(&["enable", "anna"], "").await.succeeds(), "enabled    anna\n");
+    let again = operator(&["list"], "").await.succeeds();
+    assert!(again.contains("anna  admin     active    all platforms\n"), "{again}");
     assert_eq!(list.lines().count(), if has_demo { 2 } else { 1 }, "{list}");
     let rotated = run(home, &["key", "rotate-token"], settings).await.succeeds();
     assert!(rotated.starts_with("tokens are signed with the key "), "{rotated}");

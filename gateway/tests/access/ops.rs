@@ -23,13 +23,13 @@ use crate::on_both;
 const PASSWORD: &str = "correct horse battery";
 
 /// The operators' listener of the stage's gateway.
-struct Ops {
+pub struct Ops {
     address: SocketAddr,
     stop: CancellationToken,
 }
 
 impl Ops {
-    async fn of(stage: &Stage) -> Self {
+    pub async fn of(stage: &Stage) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (address, stop) = (listener.local_addr().expect("an address"), CancellationToken::new());
         let settings = lifecycle::Settings::from(&stage.app().config.server);
@@ -37,7 +37,7 @@ impl Ops {
         Self { address, stop }
     }
 
-    async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Value) -> Reply {
+    pub async fn call(&self, method: Method, path: &str, token: Option<&str>, body: Value) -> Reply {
         let bearer = token.map(|token| format!("Bearer {token}"));
         let mut headers: Vec<(&str, &str)> =
             bearer.iter().map(|bearer| ("authorization", &**bearer)).collect();
@@ -173,7 +173,7 @@ on_both!(no_route_takes_a_token_that_is_no_good_and_all_are_answered_alike, asyn
         Some(stage.world.keys.test.clone()),
     ];
     let mut answers = Vec::new();
-    assert_eq!(guarded().len(), 9);
+    assert_eq!(guarded().len(), 12);
     for (path, method) in guarded() {
         for token in &bad {
             let reply = ops.call(method.clone(), &path, token.as_deref(), body(&path, &method)).await;
@@ -201,6 +201,7 @@ on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| 
             match path.as_str() {
                 "/ops/v1/me" => assert_eq!(reply.status, 200, "{name} {method} {path}"),
                 "/ops/v1/platforms" if method == Method::GET => assert_eq!(reply.status, 200),
+                "/ops/v1/platforms/{id}" if method == Method::GET => assert_eq!(reply.status, 404),
                 _ => assert_eq!(code(&reply), (403, "role_missing".to_owned()), "{name} {method} {path}"),
             }
         }
@@ -228,11 +229,25 @@ on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| 
         let reply = ops.post("/ops/v1/operators", &bound, new("x", platform)).await;
         assert_eq!(code(&reply), (403, "bound_to_platform".to_owned()));
     }
-    assert_eq!(ops.post("/ops/v1/operators", &bound, new("ours", json!(PLATFORM))).await.status, 200);
+    assert_eq!(ops.post("/ops/v1/operators", &bound, new("ours", json!(PLATFORM))).await.status, 201);
     assert_eq!(code(&ops.post("/ops/v1/platforms", &bound, json!({ "slug": "x" })).await).0, 403);
     let of_others = ops.post("/ops/v1/operators/viewer/disable", &bound, Value::Null).await;
     let of_nobody = ops.post("/ops/v1/operators/nobody/disable", &bound, Value::Null).await;
     assert_eq!((of_others.status, of_others.text()), (404, of_nobody.text()));
+    for (method, path) in [(Method::POST, "/enable"), (Method::GET, "")] {
+        let call = async |name: &str| {
+            let path = format!("/ops/v1/operators/{name}{path}");
+            ops.call(method.clone(), &path, Some(&bound), Value::Null).await
+        };
+        let (others, nobody) = (call("viewer").await, call("nobody").await);
+        assert_eq!((others.status, others.text()), (404, nobody.text()));
+    }
+    for platform in ops.get("/ops/v1/platforms", &anna).await.json()["data"].as_array().expect("a list") {
+        let path = format!("/ops/v1/platforms/{}", platform["id"].as_str().expect("an id"));
+        assert_eq!(ops.get(&path, &anna).await.json(), *platform);
+        let status = if platform["slug"] == PLATFORM { 200 } else { 404 };
+        assert_eq!(ops.get(&path, &bound).await.status, status);
+    }
     assert_eq!(ops.post("/ops/v1/operators/ours/disable", &bound, Value::Null).await.status, 200);
     assert_eq!(
         code(&ops.post("/ops/v1/operators/anna/disable", &anna, Value::Null).await),
@@ -245,8 +260,10 @@ on_both!(a_platform_that_an_admin_makes_can_be_used_at_once, async |stage: &mut 
     someone(stage, "anna", Role::Admin, None).await;
     let anna = ops.login("anna").await;
     let made = ops.post("/ops/v1/platforms", &anna, json!({ "slug": "acme", "name": "Acme" })).await;
-    assert_eq!(made.status, 200, "{}", made.text());
+    assert_eq!(made.status, 201, "{}", made.text());
+    let location = made.header("location").expect("a created platform has a place").to_owned();
     let made = made.json();
+    assert_eq!(ops.get(&location, &anna).await.json()["id"], made["id"]);
     assert_eq!((&made["slug"], &made["name"]), (&json!("acme"), &json!("Acme")));
     let key = made["apiKey"].as_str().expect("it is shown");
     assert_eq!(stage.get_as(key, "/v1/merchants").await.json()["data"], json!([]));
@@ -306,13 +323,14 @@ on_both!(a_platforms_limit_is_in_force_at_once_and_null_takes_it_back, async |st
     assert_eq!(acts, [(&json!("2/1h"), &Value::Null), (&Value::Null, &json!("2/1h"))]);
 });
 
-on_both!(operators_are_added_and_disabled_over_the_api, async |stage: &mut Stage| {
+on_both!(operators_are_added_disabled_and_enabled_over_the_api, async |stage: &mut Stage| {
     let ops = Ops::of(stage).await;
     someone(stage, "anna", Role::Admin, None).await;
     let anna = ops.login("anna").await;
     let ben = json!({ "name": "ben", "password": PASSWORD, "role": "operator" });
     let reply = ops.post("/ops/v1/operators", &anna, ben.clone()).await;
-    assert_eq!((reply.status, reply.json()), (200, json!({ "name": "ben", "role": "operator" })));
+    assert_eq!((reply.status, reply.json()), (201, json!({ "name": "ben", "role": "operator" })));
+    assert_eq!(reply.header("location"), Some("/ops/v1/operators/ben"));
     assert_eq!(code(&ops.post("/ops/v1/operators", &anna, ben).await), (409, "name_taken".to_owned()));
     for wrong in [
         json!({ "name": "x", "password": "short", "role": "viewer" }),
@@ -329,6 +347,20 @@ on_both!(operators_are_added_and_disabled_over_the_api, async |stage: &mut Stage
     assert_eq!(ops.post("/ops/v1/operators/ben/disable", &anna, Value::Null).await.status, 200);
     assert_eq!(ops.get("/ops/v1/me", &token).await.status, 401);
     assert_eq!(ops.try_login("ben", PASSWORD).await.status, 401);
+    assert!(ops.get("/ops/v1/operators/ben", &anna).await.json()["disabledAt"].is_string());
+
+    for _ in 0..2 {
+        assert_eq!(ops.post("/ops/v1/operators/ben/enable", &anna, Value::Null).await.status, 200);
+    }
+    stage.advance(Duration::from_millis(1));
+    assert_eq!(ops.get("/ops/v1/me", &token).await.status, 401, "an old token stays ended");
+    let token = ops.login("ben").await;
+    assert_eq!(ops.get("/ops/v1/me", &token).await.status, 200);
+    let ben = ops.get("/ops/v1/operators/ben", &anna).await.json();
+    assert_eq!((&ben["name"], ben.get("disabledAt")), (&json!("ben"), None));
+    let log = ops.get("/ops/v1/audit", &anna).await.json();
+    let acts = log["data"].as_array().expect("a list").iter();
+    assert_eq!(acts.filter(|act| act["action"] == "operator.enabled").count(), 1);
 });
 
 on_both!(what_operators_and_commands_change_is_kept_without_secrets, async |stage: &mut Stage| {
@@ -387,11 +419,31 @@ on_both!(who_guesses_a_password_is_told_to_wait_whether_the_name_exists_or_not, 
     assert_eq!(told.len(), 1);
 });
 
+on_both!(
+    bad_tokens_count_by_their_address_on_every_api_and_good_ones_are_served,
+    [("limits.failed_authentications", "3/1h")],
+    async |stage: &mut Stage| {
+        let ops = Ops::of(stage).await;
+        someone(stage, "anna", Role::Admin, None).await;
+        let anna = ops.login("anna").await;
+        for bad in [Some("nonsense"), None, Some(&*stage.world.keys.test)] {
+            let reply = ops.call(Method::GET, "/ops/v1/me", bad, Value::Null).await;
+            assert_eq!(code(&reply), (401, "unauthorized".to_owned()));
+        }
+        let refused = ops.get("/ops/v1/me", "nonsense").await;
+        assert_eq!(code(&refused), (429, "limited".to_owned()));
+        assert_eq!(refused.header("retry-after"), Some("1200"));
+        assert!(refused.header("ratelimit").is_some_and(|said| said.starts_with("\"address\"")));
+        assert_eq!(stage.get_as("sg_test_nonsense", "/v1/merchants").await.status, 429);
+        assert_eq!(ops.get("/ops/v1/me", &anna).await.status, 200);
+    }
+);
+
 on_both!(each_listener_has_its_own_routes_and_neither_the_others, async |stage: &mut Stage| {
     let ops = Ops::of(stage).await;
     someone(stage, "anna", Role::Admin, None).await;
     let anna = ops.login("anna").await;
-    for path in ["/ops/v1/me", "/ops/v1/platforms", "/ops/openapi.json", "/health"] {
+    for path in ["/ops/v1/me", "/ops/v1/platforms", "/ops/openapi.json", "/health", "/metrics"] {
         assert_eq!(ops.get(path, &anna).await.status, 200, "{path}");
         let bearer = format!("Bearer {anna}");
         let public =

@@ -264,8 +264,10 @@ impl World {
         let config = self.config(address);
         let Opened { app, worker, writers } =
             App::open(config, self.clock(), vec![address]).await.expect("the gateway opens its store");
-        Workshop::of(&app).make(&self.description()).await.expect("everybody is made");
-        app.directory.reload(&app.store.read, &app.vault).await.expect("everybody is loaded");
+        if app.directory.is_empty() {
+            Workshop::of(&app).make(&self.description()).await.expect("everybody is made");
+            app.directory.reload(&app.store.read, &app.vault).await.expect("everybody is loaded");
+        }
         let stop = CancellationToken::new();
         let settings = lifecycle::Settings::from(&app.config.server);
         let listener = listener.try_clone().and_then(TcpListener::from_std).expect("it listens");

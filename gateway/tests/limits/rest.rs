@@ -1,8 +1,9 @@
 //! The REST API draws from the same buckets as the signed API, and says so.
 
+use http::Method;
 use serde_json::json;
 
-use crate::harness::web::Reply;
+use crate::harness::web::{Reply, exchange};
 use crate::harness::{HKD_STORE, Stage};
 use crate::on_both;
 
@@ -30,6 +31,37 @@ on_both!(
         assert_limited(&stage.get("/v1/merchants").await, "platform", "1800");
         let other = stage.get_as(&stage.world.keys.other, "/v1/merchants").await;
         assert_eq!(other.status, 200, "another platform has its own");
+    }
+);
+
+on_both!(
+    what_is_left_is_said_with_problems_too_and_to_nobody_who_is_unproven,
+    [("limits.platform", "9/1h")],
+    async |stage: &mut Stage| {
+        let key = stage.world.keys.test.clone();
+        let json = [("content-type", "application/json")];
+        let bearer = format!("Bearer {key}");
+        let plain = [("authorization", &*bearer), ("content-type", "text/plain")];
+        let url = |path: &str| stage.node().url(path);
+        let replies = [
+            (404, stage.get("/v1/merchants/nobody").await),
+            (422, stage.post("/v1/merchants", json!({ "nmae": "x" })).await),
+            (400, stage.post("/v1/merchants", json!([])).await),
+            (400, stage.get("/v1/merchants?limit=many").await),
+            (415, exchange(Method::POST, &url("/v1/merchants"), &plain, "x".into()).await),
+        ];
+        for (left, (status, reply)) in (4..9).rev().zip(replies) {
+            assert_eq!(reply.status, status, "{}", reply.text());
+            let said = reply.header("ratelimit").unwrap_or_default();
+            assert!(said.starts_with(&format!("\"platform\";r={left};")), "{status}: {said}");
+            assert_eq!(reply.header("ratelimit-policy"), Some("\"platform\";q=9;w=3600"));
+        }
+        for unproven in [
+            exchange(Method::GET, &url("/v1/merchants"), &json, "".into()).await,
+            stage.get_as("sg_test_nonsense", "/v1/merchants").await,
+        ] {
+            assert_eq!((unproven.status, unproven.header("ratelimit")), (401, None));
+        }
     }
 );
 

@@ -4,10 +4,12 @@
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use gateway::chance;
 use gateway::limits::Counting;
 use redis::{Client, RedisResult};
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use crate::harness::acts::soon;
 use crate::harness::{Backend, Node, Stage, World, setting};
@@ -41,6 +43,79 @@ pub async fn until(mut has_come: impl FnMut() -> bool) {
 
 pub async fn until_counting(node: &Node, counting: Counting) {
     until(|| node.app.limits.counting() == counting).await;
+}
+
+/// A certificate for this machine, and the files that a server and its clients need of it.
+pub struct Identity {
+    folder: TempDir,
+}
+
+impl Identity {
+    pub fn make() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+        let write = |name: &str, what: &str, der: &[u8]| {
+            std::fs::write(folder.path().join(name), pem(what, der)).expect("the folder is ours");
+        };
+        write("cert.pem", "CERTIFICATE", made.cert.der());
+        write("key.pem", "PRIVATE KEY", &made.signing_key.serialize_der());
+        Self { folder }
+    }
+
+    pub fn certificate(&self) -> String {
+        self.folder.path().join("cert.pem").display().to_string()
+    }
+
+    fn key(&self) -> String {
+        self.folder.path().join("key.pem").display().to_string()
+    }
+}
+
+fn pem(what: &str, der: &[u8]) -> String {
+    let text = BASE64.encode(der);
+    let lines = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).expect("base64"));
+    format!("-----BEGIN {what}-----\n{}\n-----END {what}-----\n", lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// A server that is spoken to over TLS only, until it is dropped.
+pub struct TlsServer {
+    port: u16,
+    child: Child,
+}
+
+impl TlsServer {
+    pub async fn start(identity: &Identity) -> Self {
+        let port = free_port();
+        let (certificate, key) = (identity.certificate(), identity.key());
+        let child = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--port", "0", "--tls-port", &port.to_string()])
+            .args([
+                "--tls-cert-file",
+                &certificate,
+                "--tls-key-file",
+                &key,
+                "--tls-ca-cert-file",
+                &certificate,
+            ])
+            .args(["--tls-auth-clients", "no", "--save", "", "--appendonly", "no"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server starts");
+        until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
+        Self { port, child }
+    }
+
+    pub fn url(&self) -> String {
+        format!("rediss://127.0.0.1:{}/", self.port)
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// A Redis server that belongs to one test and ends with it.

@@ -14,7 +14,7 @@ const WRONG: &str = "somebody's";
 /// What a stranger hears: code, and how it was signed with the key that is nobody's.
 async fn knock(stage: &Stage, partner_no: &str) -> Told {
     let document = signed(partner_no, WRONG, "", &json!({"orderNo": "1"}), stage.app().clock.now());
-    let decoy = stage.app().vault.decoy_key(partner_no);
+    let decoy = stage.app().pepper.decoy_key(partner_no);
     post(stage.node(), QUERY, document, &decoy).await
 }
 

@@ -7,7 +7,7 @@ use redis::Commands;
 use serde_json::json;
 
 use super::kit::{create_on, query_on};
-use super::server::stage_with_redis;
+use super::server::{Identity, TlsServer, stage_on, stage_with_redis};
 use crate::harness::{Backend, Order, Stage, seed, setting};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,6 +30,31 @@ async fn two_nodes_share_one_count() {
     }
     assert_eq!(stage.rows().await.len(), 3);
     other.stop().await;
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_nodes_share_one_count_over_tls_with_a_server_that_proves_who_it_is_and_with_no_other() {
+    let (identity, stranger) = (Identity::make(), Identity::make());
+    let server = TlsServer::start(&identity).await;
+    let certificate = identity.certificate();
+    let mut stage =
+        stage_on(&server.url(), &[("limits.merchant", "6/1h"), ("redis.ca_file", &certificate)]).await;
+    let other = stage.world.node().await;
+    let left = [
+        create_on(stage.node(), &stage.order("p1")).await.left("merchant"),
+        create_on(&other, &stage.order("p1")).await.left("merchant"),
+    ];
+    assert_eq!(left, [Some(5), Some(4)]);
+    other.stop().await;
+
+    stage.world.settings.push(("redis.ca_file", stranger.certificate()));
+    stage.world.settings.push(("redis.deadline", "200ms".to_owned()));
+    stage.restart().await;
+    for number in ["p2", "p3", "p4"] {
+        assert_eq!(stage.place(&stage.order(number)).await.code, 1, "it goes on by itself");
+    }
+    assert_eq!(stage.app().limits.counting(), Counting::Share, "nothing was asked of it");
     stage.strike().await;
 }
 

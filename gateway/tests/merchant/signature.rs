@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use gateway::doctor::turns::TURNS;
 use serde_json::{Value, json};
 use shared::signature::sign;
 
@@ -92,18 +91,24 @@ on_both!(only_keys_of_the_callers_own_tier_are_tried, async |stage: &mut Stage| 
     assert_eq!(verdict(&key, request(stage, &live_key)).await["verdict"], "unexplained", "not its own");
 });
 
-on_both!(ten_diagnoses_a_minute_for_each_credential, async |stage: &mut Stage| {
+on_both!(ten_diagnoses_and_one_more_every_six_seconds_for_each_credential, async |stage: &mut Stage| {
     let (key, other) = (own_key(stage).await, own_key(stage).await);
     let body = json!({ "document": "no envelope" });
-    for _ in 0..TURNS {
+    for _ in 0..10 {
         assert_eq!(diagnose(stage, &key, body.clone()).await["verdict"], "unreadable");
     }
     let refused = stage.post_as(&key, "/v1/signature/diagnose", body.clone()).await;
-    assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("too_often")));
-    assert_eq!(refused.header("retry-after"), Some("60"));
+    assert_eq!((refused.status, &refused.json()["code"]), (429, &json!("limited")));
+    assert_eq!(refused.header("retry-after"), Some("6"));
+    assert_eq!(refused.header("ratelimit"), Some(r#""diagnose";r=0;t=6"#));
     diagnose(stage, &other, body.clone()).await;
-    stage.advance(Duration::from_mins(1));
-    diagnose(stage, &key, body).await;
+    // Loaded anew, it is the same limit.
+    let app = stage.app();
+    app.directory.reload(&app.store.read, &app.vault).await.expect("everybody is loaded");
+    assert_eq!(stage.post_as(&key, "/v1/signature/diagnose", body.clone()).await.status, 429);
+    stage.advance(Duration::from_secs(6));
+    diagnose(stage, &key, body.clone()).await;
+    assert_eq!(stage.post_as(&key, "/v1/signature/diagnose", body).await.status, 429);
     for wrong in [json!({}), json!({ "document": "a", "failureId": "01KXVZ5B8M3Q0V6T9YJ2C4E7GH" })] {
         assert_eq!(stage.post_as(&other, "/v1/signature/diagnose", wrong).await.status, 422);
     }

@@ -84,14 +84,14 @@ on_both!(a_stranger_is_answered_under_the_decoy_key_of_the_number_it_claims, asy
     let now = stage.app().clock.now();
     for claimed in [PARTNER_NO, "99999"] {
         let document = signed(claimed, "somebody's", "", &stage.order("p1").body, now);
-        let decoy = stage.app().vault.decoy_key(claimed);
+        let decoy = stage.app().pepper.decoy_key(claimed);
         let answer = post(&stage.node().url(&format!("/{PLATFORM}/{}", PATHS[0])), document, &decoy).await;
         assert!(answer.genuine, "{claimed}");
         let whole: Value = serde_json::from_str(&answer.document).expect("JSON");
         assert_eq!(whole["response"]["header"]["partnerNo"], claimed);
         assert_ne!(decoy.as_str(), MERCHANT_KEY);
     }
-    assert_ne!(stage.app().vault.decoy_key(PARTNER_NO), stage.app().vault.decoy_key("99999"));
+    assert_ne!(stage.app().pepper.decoy_key(PARTNER_NO), stage.app().pepper.decoy_key("99999"));
 });
 
 on_both!(a_verified_caller_is_told_what_is_wrong, async |stage: &mut Stage| {

@@ -49,6 +49,27 @@ on_both!(
     }
 );
 
+on_both!(
+    fingerprints_and_what_strangers_are_answered_under_stay_when_the_master_key_goes,
+    async |stage: &mut Stage| {
+        let path = format!("/v1/merchants/{}/sign-keys", stage.merchant_id());
+        let marks = async |stage: &Stage| {
+            let listed = stage.get(&path).await.json();
+            let fingerprint = listed["data"][0]["fingerprint"].as_str().expect("it is shown").to_owned();
+            (fingerprint, stage.app().pepper.decoy_key("99999").to_string())
+        };
+        let before = marks(stage).await;
+        master::rotate(stage.app()).await.expect("rotated");
+        assert_eq!(marks(stage).await, before);
+        stage.restart().await;
+        assert_eq!(marks(stage).await, before, "while it is sealed under the old one");
+        assert_eq!(master::drop_previous(stage.app()).await.expect("nothing is left"), 1);
+        stage.restart().await;
+        assert_eq!(marks(stage).await, before, "and under the new one alone");
+        assert_eq!(master::left(stage.app()).await.expect("the store is read"), 0);
+    }
+);
+
 on_both!(an_old_key_is_not_dropped_while_a_secret_needs_it, async |stage: &mut Stage| {
     use gateway::ledger::{Lane, RowStatement};
     use sea_orm::sea_query::Query;

@@ -22,6 +22,7 @@ use poem::{PathPattern, Response};
 
 use super::Remark;
 use super::body::Watch;
+use crate::metrics::Operations;
 
 /// nginx's number for a client that has gone.
 const CLIENT_GONE: u16 = 499;
@@ -34,11 +35,22 @@ pub struct RequestLine {
     watch: Arc<Watch>,
     began: Instant,
     is_written: bool,
+    operations: Option<Operations>,
 }
 
 impl RequestLine {
     pub fn begin(id: Arc<str>, method: &Method, route: Option<Arc<str>>, watch: Arc<Watch>) -> Self {
-        Self { id, method: known(method), route, watch, began: Instant::now(), is_written: false }
+        let (method, began) = (known(method), Instant::now());
+        Self { id, method, route, watch, began, is_written: false, operations: None }
+    }
+
+    /// Also counted when it ends, by these.
+    pub fn counted(mut self, operations: Option<Operations>) -> Self {
+        if let Some(operations) = &operations {
+            operations.begun();
+        }
+        self.operations = operations;
+        self
     }
 
     pub fn end(mut self, response: &Response, sent: Option<u64>) {
@@ -52,7 +64,11 @@ impl RequestLine {
     fn write(&mut self, status: u16, sent: Option<u64>, remark: &Remark) {
         self.is_written = true;
         let route = self.route.as_deref().unwrap_or("unmatched");
-        let duration_us = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let took = self.began.elapsed();
+        if let Some(operations) = &self.operations {
+            operations.ended(route, self.method, status, remark.code, took);
+        }
+        let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let (id, method, received) = (&*self.id, self.method, self.watch.received());
         let (code, cause) = (remark.code, remark.cause.as_deref());
         if status >= 500 || cause.is_some() {

@@ -13,7 +13,7 @@ use super::merchant_of;
 use crate::api::rest::{Body, ChangeError, Found, Group, Timestamp};
 use crate::app::App;
 use crate::directory::Merchant;
-use crate::directory::access::{Caller, Scope};
+use crate::directory::access::{Caller, Scope, Unproven};
 use crate::doctor::kept::Failure;
 use crate::doctor::{self, Case, Excerpt, Key, KeyRole, Remark, Unreadable, Verdict};
 use crate::error::Error;
@@ -154,8 +154,8 @@ impl SignatureApi {
     /// Say why a signature does not verify
     ///
     /// Looks for the fewest usual mistakes that make the signature right: another form of the JSON, other escapes, a
-    /// line end, the wrong part of the document, HMAC, capitals, an old key and more. At most 10 a minute for each
-    /// credential.
+    /// line end, the wrong part of the document, HMAC, capitals, an old key and more. Each credential has a limit of its
+    /// own for this, of 10 in a minute unless the gateway's operator has set another.
     #[oai(path = "/v1/signature/diagnose", method = "post", operation_id = "diagnoseSignature")]
     async fn diagnose(
         &self,
@@ -169,7 +169,9 @@ impl SignatureApi {
         caller.may(Scope::OrdersRead)?;
         let merchant = merchant_of(app.0, &caller, merchant.0.as_deref())?;
         let now = app.clock.now_ms();
-        app.turns.take(caller.credential.id(), now).map_err(Error::TooOften)?;
+        let gone = || Error::Unauthorized(Unproven::Unknown);
+        let key = app.directory.api_key_by_id(caller.credential.id()).ok_or_else(gone)?;
+        app.limits.diagnosis(&key).await.map_err(Error::Limited)?;
         let document = document(app.0, &merchant, body.value, now)?;
         let others = match caller.tenant.merchant_id() {
             Some(_) => Vec::new(),

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use poem::{Request, RequestBody};
-use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::registry::Registry;
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use crate::api::edge::address::client_address;
-use crate::api::rest::bearer;
+use crate::api::rest::{bearer, bearer_scheme, limited};
 use crate::app::App;
 use crate::directory::access::Unproven;
 use crate::directory::acts::Actor;
@@ -52,17 +52,7 @@ impl<'a> ApiExtractor<'a> for LoggedIn {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        let scheme = MetaSecurityScheme {
-            ty: "http",
-            description: Some(DESCRIPTION),
-            name: None,
-            key_in: None,
-            scheme: Some("bearer"),
-            bearer_format: Some("JWT"),
-            flows: None,
-            openid_connect_url: None,
-        };
-        registry.create_security_scheme(SCHEME, scheme);
+        registry.create_security_scheme(SCHEME, bearer_scheme(DESCRIPTION, Some("JWT")));
     }
 
     fn security_schemes() -> Vec<&'static str> {
@@ -75,12 +65,16 @@ impl<'a> ApiExtractor<'a> for LoggedIn {
         _options: ExtractParamOptions<Self::ParamType>,
     ) -> poem::Result<Self> {
         let app: &Arc<App> = request.data().expect("every route of /ops is given the app");
-        let token = bearer(request).map_err(Error::Unauthorized)?;
-        let checked = app.tokens.check(token, Audience::Operators, app.clock.now_ms());
-        let claims = checked.map_err(|reason| Error::Unauthorized(Unproven::Token(reason)))?;
+        let address = client_address(request);
+        let unproven = |reason| limited::unproven(app, reason, address);
+        let claims = bearer(request).and_then(|token| checked(app, token)).map_err(unproven)?;
         match operators::find(app, &claims.sub).await.map_err(Error::Failed)? {
-            Some(operator) => Ok(Self { operator, claims, address: client_address(request) }),
-            None => Err(Error::Unauthorized(Unproven::Unknown).into()),
+            Some(operator) => Ok(Self { operator, claims, address }),
+            None => Err(unproven(Unproven::Unknown).into()),
         }
     }
+}
+
+fn checked(app: &App, token: &str) -> Result<Claims, Unproven> {
+    app.tokens.check(token, Audience::Operators, app.clock.now_ms()).map_err(Unproven::Token)
 }

@@ -27,17 +27,7 @@ impl<'a> ApiExtractor<'a> for Caller {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        let scheme = MetaSecurityScheme {
-            ty: "http",
-            description: Some(DESCRIPTION),
-            name: None,
-            key_in: None,
-            scheme: Some("bearer"),
-            bearer_format: None,
-            flows: None,
-            openid_connect_url: None,
-        };
-        registry.create_security_scheme(SCHEME, scheme);
+        registry.create_security_scheme(SCHEME, bearer_scheme(DESCRIPTION, None));
     }
 
     fn security_schemes() -> Vec<&'static str> {
@@ -65,6 +55,20 @@ impl OAuthScopes for Scope {
 
     fn name(&self) -> &'static str {
         self.as_str()
+    }
+}
+
+/// How the contracts say that callers send a bearer credential.
+pub fn bearer_scheme(description: &'static str, format: Option<&'static str>) -> MetaSecurityScheme {
+    MetaSecurityScheme {
+        ty: "http",
+        description: Some(description),
+        name: None,
+        key_in: None,
+        scheme: Some("bearer"),
+        bearer_format: format,
+        flows: None,
+        openid_connect_url: None,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
+use http::HeaderMap;
 use poem::{Endpoint, IntoResponse, Request, Response};
 
+use crate::api::edge::Besides;
 use crate::app::App;
 use crate::directory::access::{Caller, Tenant, Unproven};
 use crate::error::Error;
@@ -13,15 +15,28 @@ use crate::limits::Standing;
 #[derive(Clone, Default)]
 struct Noted(Arc<OnceLock<Standing>>);
 
-/// Around all of `/v1`: say in the answer what was noted while it was made.
+/// Around all of `/v1`: say in the answer what was noted while it was made, whether it is one or a problem. A problem
+/// that is about a limit says so itself.
 pub async fn said<E: Endpoint>(endpoint: Arc<E>, mut request: Request) -> poem::Result<Response> {
     let noted = Noted::default();
     request.set_data(noted.clone());
-    let mut response = endpoint.call(request).await?.into_response();
-    if let Some(standing) = noted.0.get() {
-        standing.put(response.headers_mut());
+    let answer = endpoint.call(request).await;
+    let Some(standing) = noted.0.get() else {
+        return answer.map(IntoResponse::into_response);
+    };
+    let mut headers = HeaderMap::new();
+    standing.put(&mut headers);
+    match answer {
+        Ok(answer) => {
+            let mut response = answer.into_response();
+            Besides(headers).put(&mut response);
+            Ok(response)
+        }
+        Err(mut error) => {
+            error.set_data(Besides(headers));
+            Err(error)
+        }
     }
-    Ok(response)
 }
 
 /// Draw for a request of a caller that is proven.
@@ -46,7 +61,7 @@ pub(super) async fn admit(app: &App, request: &Request, caller: Caller) -> Resul
 }
 
 /// The answer to a caller that is not proven: the same for all reasons, until too many came from its address.
-pub(super) fn unproven(app: &App, reason: Unproven, address: std::net::IpAddr) -> Error {
+pub fn unproven(app: &App, reason: Unproven, address: std::net::IpAddr) -> Error {
     match app.limits.failed_authentication(address) {
         Ok(()) => Error::Unauthorized(reason),
         Err(refusal) => Error::Limited(refusal),

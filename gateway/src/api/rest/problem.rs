@@ -86,7 +86,7 @@ impl From<Error> for poem::Error {
             Error::Busy | Error::InDoubt | Error::KeyRunning => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Error::TooOften(wait) | Error::TooManyFailures(wait) => {
+            Error::TooManyFailures(wait) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
             }
             _ => {}

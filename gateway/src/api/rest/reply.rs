@@ -67,6 +67,14 @@ impl<T> From<Answer> for Created<T> {
     }
 }
 
+impl<T: ToJSON> Created<T> {
+    /// `made`, which is from now on at `location`.
+    pub fn at(location: String, made: &T) -> Self {
+        let body = made.to_json_string();
+        Answer { status: StatusCode::CREATED, location: Some(location), body }.into()
+    }
+}
+
 impl<T: Send> IntoResponse for Changed<T> {
     fn into_response(self) -> Response {
         self.0.into_response()

@@ -5,26 +5,11 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Made, Workshop};
+use super::{ApiKeyDescription, Made, Workshop};
 use crate::directory::access::{Mode, Scopes};
 use crate::directory::api_keys;
 use crate::entity::api_key;
 use crate::ledger::{RowStatement, insert_rows};
-
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApiKeyDescription {
-    pub name: String,
-    pub mode: Mode,
-    /// Absent: made, and shown once.
-    pub key: Option<String>,
-}
-
-impl std::fmt::Debug for ApiKeyDescription {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ApiKeyDescription").field("name", &self.name).finish_non_exhaustive()
-    }
-}
 
 #[derive(Serialize, Deserialize)]
 pub struct MadeApiKey {

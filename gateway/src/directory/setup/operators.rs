@@ -2,34 +2,12 @@
 
 use anyhow::Context;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{Made, Workshop};
-use crate::directory::operators::{self, Role};
+use super::{Made, OperatorDescription, Workshop};
+use crate::directory::operators;
 use crate::entity::{operator, platform};
 use crate::ledger::RowStatement;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OperatorDescription {
-    pub name: String,
-    pub password: String,
-    #[serde(default = "admin")]
-    pub role: Role,
-    /// The slug of the one platform in scope; absent: all.
-    pub platform: Option<String>,
-}
-
-fn admin() -> Role {
-    Role::Admin
-}
-
-impl std::fmt::Debug for OperatorDescription {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OperatorDescription").field("name", &self.name).finish_non_exhaustive()
-    }
-}
 
 impl Workshop<'_> {
     pub(super) async fn operator(

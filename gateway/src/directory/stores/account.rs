@@ -59,7 +59,7 @@ pub(super) async fn account_for(
     };
     let at = format!("{at}/account");
     let base_url = accounts::base_url(app, caller.mode, issued.base_url.as_deref(), &at)?;
-    let fingerprint = app.vault.fingerprint(issued.sign_key.as_bytes());
+    let fingerprint = app.pepper.fingerprint(issued.sign_key.as_bytes());
     let known = match pending.account(&base_url, &issued.partner_no) {
         Some(known) => Some(known),
         None => known_account(app, caller, &base_url, &issued.partner_no).await?,
