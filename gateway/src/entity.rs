@@ -4,6 +4,7 @@
 pub mod account;
 pub mod api_key;
 pub mod attempt;
+pub mod attention;
 pub mod audit_entry;
 pub mod delivery;
 pub mod directory_change;
@@ -19,6 +20,7 @@ pub mod operator_act;
 pub mod order;
 pub mod platform;
 pub mod quarantine;
+pub mod refund;
 pub mod setting;
 pub mod sign_key;
 pub mod store;

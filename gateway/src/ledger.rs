@@ -23,8 +23,8 @@ mod leases;
 mod statements;
 mod writer;
 
+pub use change::{Calmed, Changes, Current, Seen, Target, Told};
 use change::{Change, Deciding};
-pub use change::{Changes, Current, Seen, Target, Told};
 pub use connection::{Connection, Connector, SqliteFile, StoreError};
 use writer::Writer;
 

@@ -4,6 +4,7 @@
 pub mod alone;
 pub mod api;
 pub mod app;
+pub mod attention;
 pub mod backup;
 pub mod callback;
 pub mod chance;

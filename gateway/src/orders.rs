@@ -120,6 +120,7 @@ async fn settle_seen(
         digest: fact.digest(),
         key: fact.id.clone(),
         seen: order.map(|order| Arc::new(Seen { order: order.clone(), submission: submission.clone() })),
+        refunds: false,
     };
     let (source, lease) = (fact.source, start.as_ref().map(StartingPlace::lease));
     let deciding = app.clone();

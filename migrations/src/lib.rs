@@ -11,6 +11,7 @@ mod m0004_limits;
 mod m0005_merchant;
 mod m0006_moving;
 mod m0007_keeping;
+mod m0008_life;
 
 pub struct Migrator;
 
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_merchant::Migration),
             Box::new(m0006_moving::Migration),
             Box::new(m0007_keeping::Migration),
+            Box::new(m0008_life::Migration),
         ]
     }
 }

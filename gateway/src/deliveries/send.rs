@@ -11,7 +11,7 @@ use crate::directory::{Merchant, SignKey};
 use crate::entity::{attempt, delivery};
 use crate::ledger::DeliveryMove;
 use crate::orders::content::BodyText;
-use crate::orders::tell::Paid;
+use crate::orders::tell;
 use crate::outgoing::{Limits, Overlong, Reply, SendError};
 
 /// Characters of an answer that are kept for people to see.
@@ -48,7 +48,7 @@ fn notification(
     content: &str,
     key: &SignKey,
 ) -> Option<String> {
-    let paid: Paid = serde_json::from_str(content).ok()?;
+    let paid: tell::Content = serde_json::from_str(content).ok()?;
     let mut body = BodyText::default();
     body.number("code", 1);
     body.text("msg", "success");

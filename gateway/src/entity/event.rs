@@ -2,18 +2,30 @@
 
 use sea_orm::entity::prelude::*;
 
+/// Who hears of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum Audience {
+    /// The merchant and its platform.
+    All,
+    /// The platform alone.
+    Platform,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "events")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
-    pub order_id: String,
+    pub subject_id: String,
     pub merchant_id: String,
     pub kind: String,
     pub r#move: String,
     pub sequence: i64,
     pub content: String,
     pub created_at: i64,
+    pub platform_id: String,
+    pub audience: Audience,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -24,6 +36,6 @@ impl ActiveModelBehavior for ActiveModel {}
 impl Entity {
     /// What the merchant was told.
     pub fn of(merchant_id: &str) -> Select<Self> {
-        Self::find().filter(Column::MerchantId.eq(merchant_id))
+        Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Column::Audience.eq(Audience::All))
     }
 }

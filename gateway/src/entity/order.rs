@@ -41,6 +41,11 @@ pub struct Model {
     pub created_at: i64,
     pub updated_at: i64,
     pub expires_at: i64,
+    pub look_at: Option<i64>,
+    pub looks: i64,
+    pub reference: Option<String>,
+    pub paid_twice: bool,
+    pub refunded_elsewhere: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -16,6 +16,8 @@ pub struct Model {
     pub state: String,
     pub held_at: i64,
     pub ended_at: Option<i64>,
+    pub ended_by: Option<String>,
+    pub reason: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

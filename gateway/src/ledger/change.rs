@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::LedgerError;
-use crate::entity::{delivery, endpoint, event, journal, order, quarantine, submission};
+use crate::entity::{attention, delivery, endpoint, event, journal, order, quarantine, refund, submission};
 
 /// What a change is about.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Target {
     /// The rows as the caller wrote them a moment ago. If the order still has that status they are taken as they
     /// are, without a look; a decision that does not move the order is made on a look all the same.
     pub seen: Option<Arc<Seen>>,
+    /// Whether the order's refunds are looked at even where nothing of it is refunded or reserved.
+    pub refunds: bool,
 }
 
 /// An order and one of its submissions, as they stood.
@@ -35,6 +37,8 @@ pub struct Seen {
 pub struct Current<'a> {
     pub order: &'a order::Model,
     pub submission: Option<&'a submission::Model>,
+    /// The order's refunds, where anything is refunded or reserved or the change asks for them.
+    pub refunds: &'a [refund::Model],
     /// A notice of the same bytes was kept before.
     pub repeated: bool,
 }
@@ -46,14 +50,32 @@ pub struct Told {
     pub promise: Option<(endpoint::Model, delivery::Model)>,
 }
 
-/// What to write. The order and submission are whole rows; what must not change in them is not written.
+/// A matter that waits for a person no longer.
+#[derive(Debug, Clone)]
+pub struct Calmed {
+    pub kind: &'static str,
+    pub subject_id: String,
+    pub at: i64,
+    /// The operator, or what came to pass.
+    pub by: String,
+    pub reason: Option<String>,
+}
+
+/// What to write. Rows that are changed are given whole; what must not change in them is not written.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
     pub order: Option<order::Model>,
     pub submission: Option<submission::Model>,
     pub new_submission: Option<submission::Model>,
+    pub refunds: Vec<refund::Model>,
+    pub new_refund: Option<refund::Model>,
     pub journal: Vec<journal::Model>,
     pub quarantine: Option<quarantine::Model>,
+    /// Facts that are held no longer.
+    pub ended_quarantine: Vec<quarantine::Model>,
+    /// Matters for a person; one that is open already stays as it is.
+    pub raised: Vec<attention::Model>,
+    pub calmed: Vec<Calmed>,
     pub told: Vec<Told>,
 }
 

@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use shared::order::OrderStatus;
 
 use super::Write;
-use super::change::{Change, Current};
+use super::change::{Change, Current, Target};
 use super::connection::Connection;
 use super::each::{Each, Parameters};
 use super::fault::{self, Fault};
 use super::gathered::Gathered;
 use super::statements;
-use crate::entity::{order, submission};
+use crate::entity::{order, refund, submission};
 
 type Boxed<'a> = &'a mut Box<dyn Change>;
 
@@ -52,7 +52,8 @@ async fn change_as_seen<'a>(
             unmoved.push(change);
             continue;
         };
-        let current = Current { order: &seen.order, submission: Some(&seen.submission), repeated: false };
+        let current =
+            Current { order: &seen.order, submission: Some(&seen.submission), refunds: &[], repeated: false };
         let mut decided = change.decide(&current);
         match decided.order.take() {
             Some(order) if order.status != seen.order.status => {
@@ -97,7 +98,8 @@ async fn change_after_look(
         let submission = target.submission_id.as_ref().and_then(|id| looked.submissions.get(id));
         let repeated = target.digest.is_some()
             && submission.is_some_and(|submission| looked.kept.contains(&submission.id));
-        let mut decided = change.decide(&Current { order, submission, repeated });
+        let refunds = looked.refunds.get(&target.order_id).map_or(&[][..], Vec::as_slice);
+        let mut decided = change.decide(&Current { order, submission, refunds, repeated });
         if let Some(after) = decided.order.take() {
             moves.add(order, &after)?;
         }
@@ -149,6 +151,8 @@ impl Moves {
 struct Looked {
     orders: HashMap<String, order::Model>,
     submissions: HashMap<String, submission::Model>,
+    /// By order.
+    refunds: HashMap<String, Vec<refund::Model>>,
     /// Submissions of which the notice at hand was kept before. A batch has one write per order.
     kept: HashSet<String>,
     standing: HashSet<String>,
@@ -172,6 +176,9 @@ impl Looked {
             let select = connection.select::<submission::Entity>(&statements::SUBMISSIONS, submission_ids);
             select.await.map_err(fault::of_statement)?
         };
+        let orders: HashMap<String, order::Model> =
+            orders.into_iter().map(|order| (order.id.clone(), order)).collect();
+        let refunds = refunds(connection, targets(), &orders).await?;
         let notices = targets()
             .filter_map(|target| target.submission_id.as_deref().zip(target.digest.clone()))
             .map(|(submission_id, digest)| vec![submission_id.into(), digest.into()]);
@@ -180,12 +187,37 @@ impl Looked {
         let keys = if again { keys.collect() } else { Vec::new() };
         let standing = ids(connection, &statements::ENTRIES_STANDING, keys).await?;
         Ok(Self {
-            orders: orders.into_iter().map(|order| (order.id.clone(), order)).collect(),
+            orders,
+            refunds,
             submissions: submissions.into_iter().map(|row| (row.id.clone(), row)).collect(),
             kept,
             standing,
         })
     }
+}
+
+/// The refunds of those orders of which anything is refunded or reserved, or whose changes ask for them.
+async fn refunds(
+    connection: &mut Connection,
+    targets: impl Iterator<Item = &Target>,
+    orders: &HashMap<String, order::Model>,
+) -> Result<HashMap<String, Vec<refund::Model>>, Fault> {
+    let given_back = |order: &order::Model| order.refund_reserved > 0 || order.refunded > 0;
+    let of: Vec<Parameters> = targets
+        .filter(|target| {
+            orders.get(&target.order_id).is_some_and(|order| target.refunds || given_back(order))
+        })
+        .map(|target| vec![target.order_id.as_str().into()])
+        .collect();
+    let mut refunds: HashMap<String, Vec<refund::Model>> = HashMap::new();
+    if of.is_empty() {
+        return Ok(refunds);
+    }
+    let rows = connection.select::<refund::Entity>(&statements::REFUNDS_OF_ORDERS, of);
+    for refund in rows.await.map_err(fault::of_statement)? {
+        refunds.entry(refund.order_id.clone()).or_default().push(refund);
+    }
+    Ok(refunds)
 }
 
 async fn ids(

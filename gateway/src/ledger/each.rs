@@ -125,6 +125,14 @@ impl Each {
         }
     }
 
+    /// Only the rows of which `column` is null.
+    pub(super) fn where_null<C: IdenStatic>(self, column: C) -> Self {
+        let only = |text: &str| {
+            text.replacen(" RETURNING", &format!(" AND t.\"{}\" IS NULL RETURNING", column.as_str()), 1)
+        };
+        Self { sqlite: only(&self.sqlite), postgres: only(&self.postgres).into(), kinds: self.kinds }
+    }
+
     /// The whole rows whose `keys` are as given, in the order of their ids; locked where the store locks rows and
     /// `lock` says so.
     pub(super) fn rows<E: EntityTrait>(keys: &[E::Column], lock: bool) -> Self {

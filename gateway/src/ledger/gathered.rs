@@ -3,7 +3,7 @@
 use sea_orm::{DbBackend, ModelTrait};
 
 use super::NewOrder;
-use super::change::Changes;
+use super::change::{Calmed, Changes};
 use super::connection::Connection;
 use super::each::{Each, Parameters};
 use super::fault::{self, Fault};
@@ -16,7 +16,12 @@ pub(super) struct Gathered {
     submissions: Vec<Parameters>,
     changed_submissions: Vec<Parameters>,
     journal: Vec<Parameters>,
+    refunds: Vec<Parameters>,
+    changed_refunds: Vec<Parameters>,
     quarantine: Vec<Parameters>,
+    ended_quarantine: Vec<Parameters>,
+    calmed: Vec<Parameters>,
+    raised: Vec<Parameters>,
     endpoints: Vec<endpoint::Model>,
     events: Vec<Parameters>,
     deliveries: Vec<delivery::Model>,
@@ -34,7 +39,12 @@ impl Gathered {
         self.changed_submissions.extend(decided.submission.as_ref().map(statements::answered));
         self.submissions.extend(decided.new_submission.as_ref().map(statements::whole));
         self.journal.extend(decided.journal.iter().map(statements::whole));
+        self.refunds.extend(decided.new_refund.as_ref().map(statements::whole));
+        self.changed_refunds.extend(decided.refunds.iter().map(statements::refunded));
         self.quarantine.extend(decided.quarantine.as_ref().map(statements::whole));
+        self.ended_quarantine.extend(decided.ended_quarantine.iter().map(statements::let_go));
+        self.calmed.extend(decided.calmed.iter().map(Calmed::parameters));
+        self.raised.extend(decided.raised.iter().map(statements::whole));
         for told in decided.told {
             self.events.push(statements::whole(&told.event));
             if let Some((endpoint, delivery)) = told.promise {
@@ -57,11 +67,16 @@ impl Gathered {
         }
         self.endpoints.sort_by(|a, b| a.id.cmp(&b.id));
         self.endpoints.dedup_by(|a, b| a.id == b.id);
-        let steps: [(&Each, Vec<Parameters>); 7] = [
+        let steps: [(&Each, Vec<Parameters>); 12] = [
             (&statements::INSERT_SUBMISSIONS, self.submissions),
             (&statements::UPDATE_SUBMISSIONS, self.changed_submissions),
             (&statements::INSERT_JOURNAL, self.journal),
+            (&statements::INSERT_REFUNDS, self.refunds),
+            (&statements::UPDATE_REFUNDS, self.changed_refunds),
             (&statements::INSERT_QUARANTINE, self.quarantine),
+            (&statements::END_QUARANTINE, self.ended_quarantine),
+            (&statements::CALM_ATTENTION, self.calmed),
+            (&statements::INSERT_ATTENTION, self.raised),
             (&statements::INSERT_ENDPOINTS, all(&self.endpoints)),
             (&statements::INSERT_EVENTS, self.events),
             (&statements::INSERT_DELIVERIES, all(&self.deliveries)),

@@ -7,9 +7,12 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{EntityTrait, Iterable, ModelTrait};
 
+use super::change::Calmed;
 use super::each::{Each, Parameters, Standing};
 use super::{Claim, DeliveryMove};
-use crate::entity::{attempt, delivery, endpoint, event, journal, order, quarantine, submission};
+use crate::entity::{
+    attempt, attention, delivery, endpoint, event, journal, order, quarantine, refund, submission,
+};
 
 type Prepared = LazyLock<Each>;
 
@@ -21,6 +24,11 @@ pub(super) static INSERT_JOURNAL: Prepared =
     LazyLock::new(|| Each::insert::<journal::Entity>(Standing::Fails));
 pub(super) static INSERT_QUARANTINE: Prepared =
     LazyLock::new(|| Each::insert::<quarantine::Entity>(Standing::Fails));
+pub(super) static INSERT_REFUNDS: Prepared =
+    LazyLock::new(|| Each::insert::<refund::Entity>(Standing::Fails));
+/// One open matter of a kind for each subject.
+pub(super) static INSERT_ATTENTION: Prepared =
+    LazyLock::new(|| Each::insert::<attention::Entity>(Standing::IsLeft));
 pub(super) static INSERT_ENDPOINTS: Prepared =
     LazyLock::new(|| Each::insert::<endpoint::Entity>(Standing::IsLeft));
 pub(super) static INSERT_EVENTS: Prepared = LazyLock::new(|| Each::insert::<event::Entity>(Standing::Fails));
@@ -42,6 +50,10 @@ pub(super) static ORDERS_OF_NUMBERS: Prepared =
 pub(super) static SUBMISSIONS: Prepared =
     LazyLock::new(|| Each::rows::<submission::Entity>(&[submission::Column::Id], false));
 
+/// The refunds of these orders.
+pub(super) static REFUNDS_OF_ORDERS: Prepared =
+    LazyLock::new(|| Each::rows::<refund::Entity>(&[refund::Column::OrderId], false));
+
 /// Which of these (submission, digest) were kept before: their submissions.
 pub(super) static NOTICES_KEPT: Prepared = LazyLock::new(|| {
     use journal::Column::{Digest, SubmissionId};
@@ -61,10 +73,10 @@ pub(super) static ATTEMPTS_STANDING: Prepared = LazyLock::new(|| {
 const STOOD: [order::Column; 3] = [order::Column::Id, order::Column::Status, order::Column::SubmissionId];
 
 /// What a fact can change of an order.
-const SETTLED: [order::Column; 15] = {
+const SETTLED: [order::Column; 19] = {
     use order::Column::{
-        AnswerExtra, Buyer, BuyerId, Code, Events, Late, Paid, PaidWallet, PayTime, PayUrl, RefundReserved,
-        Refunded, Status, UpdatedAt, UpstreamOrderNo,
+        AnswerExtra, Buyer, BuyerId, Code, Events, Late, LookAt, Looks, Paid, PaidTwice, PaidWallet, PayTime,
+        PayUrl, RefundReserved, Refunded, RefundedElsewhere, Status, UpdatedAt, UpstreamOrderNo,
     };
     [
         Status,
@@ -81,15 +93,19 @@ const SETTLED: [order::Column; 15] = {
         BuyerId,
         PayTime,
         Events,
+        LookAt,
+        Looks,
+        PaidTwice,
+        RefundedElsewhere,
         UpdatedAt,
     ]
 };
 
 /// What a new submission changes besides: the content may be another after a refusal.
-const RESUBMITTED: [order::Column; 14] = {
+const RESUBMITTED: [order::Column; 15] = {
     use order::Column::{
-        Amount, AnswerDueAt, ContentHash, Currency, ExpiresAt, NotifyUrl, Product, ReturnUrl, SignKeyId,
-        StoreId, SubmissionId, Submissions, Title, Wallet,
+        Amount, AnswerDueAt, ContentHash, Currency, ExpiresAt, NotifyUrl, Product, Reference, ReturnUrl,
+        SignKeyId, StoreId, SubmissionId, Submissions, Title, Wallet,
     };
     [
         StoreId,
@@ -106,6 +122,7 @@ const RESUBMITTED: [order::Column; 14] = {
         AnswerDueAt,
         SignKeyId,
         ExpiresAt,
+        Reference,
     ]
 };
 
@@ -124,6 +141,30 @@ const ANSWERED: [submission::Column; 6] = {
 
 pub(super) static UPDATE_SUBMISSIONS: Prepared =
     LazyLock::new(|| Each::update::<submission::Entity>(&[submission::Column::Id], &ANSWERED, &[]));
+
+/// What following a refund can change of it.
+const FOLLOWED: [refund::Column; 8] = {
+    use refund::Column::{AnswerDueAt, ApprovedBy, Calls, Code, LookAt, Looks, State, UpdatedAt};
+    [State, ApprovedBy, Code, Calls, AnswerDueAt, LookAt, Looks, UpdatedAt]
+};
+
+pub(super) static UPDATE_REFUNDS: Prepared =
+    LazyLock::new(|| Each::update::<refund::Entity>(&[refund::Column::Id], &FOLLOWED, &[]));
+
+const LET_GO: [quarantine::Column; 4] = {
+    use quarantine::Column::{EndedAt, EndedBy, Reason, State};
+    [State, EndedAt, EndedBy, Reason]
+};
+
+pub(super) static END_QUARANTINE: Prepared =
+    LazyLock::new(|| Each::update::<quarantine::Entity>(&[quarantine::Column::Id], &LET_GO, &[]));
+
+/// Of the rows of a matter only one is open; those that ended before keep how.
+pub(super) static CALM_ATTENTION: Prepared = LazyLock::new(|| {
+    use attention::Column::{EndedAt, EndedBy, Kind, Reason, SubjectId};
+    Each::update::<attention::Entity>(&[Kind, SubjectId], &[EndedAt, EndedBy, Reason], &[])
+        .where_null(EndedAt)
+});
 
 /// Move deliveries that are still under the lease they were sent under; yields the ids that moved.
 pub(super) static MOVE_DELIVERIES: Prepared = LazyLock::new(|| {
@@ -148,6 +189,30 @@ pub(super) fn answered(row: &submission::Model) -> Parameters {
     std::iter::once(row.get(submission::Column::Id))
         .chain(ANSWERED.iter().map(|column| row.get(*column)))
         .collect()
+}
+
+pub(super) fn refunded(row: &refund::Model) -> Parameters {
+    std::iter::once(row.get(refund::Column::Id))
+        .chain(FOLLOWED.iter().map(|column| row.get(*column)))
+        .collect()
+}
+
+pub(super) fn let_go(row: &quarantine::Model) -> Parameters {
+    std::iter::once(row.get(quarantine::Column::Id))
+        .chain(LET_GO.iter().map(|column| row.get(*column)))
+        .collect()
+}
+
+impl Calmed {
+    pub(super) fn parameters(&self) -> Parameters {
+        vec![
+            self.kind.into(),
+            self.subject_id.as_str().into(),
+            self.at.into(),
+            self.by.as_str().into(),
+            self.reason.clone().into(),
+        ]
+    }
 }
 
 pub(super) fn delivery_move(step: &DeliveryMove) -> Parameters {

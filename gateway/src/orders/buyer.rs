@@ -23,7 +23,7 @@ pub async fn erase(app: &App, caller: &Caller, order: &order::Model) -> Result<O
         .all(&app.store.read)
         .await?;
     let events = event::Entity::find()
-        .filter(event::Column::OrderId.eq(order.id.as_str()))
+        .filter(event::Column::SubjectId.eq(order.id.as_str()))
         .all(&app.store.read)
         .await?;
     let mut updates = Vec::new();

@@ -143,6 +143,11 @@ fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
         created_at: now,
         updated_at: now,
         expires_at: now + app.pay_window_ms(),
+        look_at: Some(submission.answer_due_at),
+        looks: 0,
+        reference: None,
+        paid_twice: false,
+        refunded_elsewhere: 0,
     };
     let note = json!({"submission": 1, "store": store.store_no, "key": create.key_id});
     let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Placed, &note);

@@ -17,8 +17,8 @@ const PAGE: u64 = 100;
 pub async fn sweep(app: &Arc<App>) -> anyhow::Result<usize> {
     let overdue_orders = order::Entity::find()
         .filter(order::Column::Status.eq(OrderStatus::Submitting.as_str()))
-        .filter(order::Column::AnswerDueAt.lt(app.clock.now_ms()))
-        .order_by_asc(order::Column::AnswerDueAt)
+        .filter(order::Column::LookAt.lt(app.clock.now_ms()))
+        .order_by_asc(order::Column::LookAt)
         .limit(PAGE)
         .all(&app.store.read)
         .await?;

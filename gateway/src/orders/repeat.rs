@@ -141,6 +141,8 @@ async fn resubmit(app: &Arc<App>, create: &Create, order: &order::Model) -> Plac
     after.answer_due_at = submission.answer_due_at;
     after.updated_at = now.max(order.updated_at);
     after.expires_at = now + app.pay_window_ms();
+    after.look_at = Some(submission.answer_due_at);
+    after.looks = 0;
     if order.status().may_become(OrderStatus::Submitting) {
         OrderStatus::Submitting.as_str().clone_into(&mut after.status);
     }
@@ -153,6 +155,7 @@ async fn resubmit(app: &Arc<App>, create: &Create, order: &order::Model) -> Plac
         digest: None,
         key: entry.id.clone(),
         seen: None,
+        refunds: false,
     };
 
     let (seen, new_order, new_submission) = (order.clone(), after.clone(), submission.clone());

@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use shared::order::OrderStatus;
 
 use super::buyer;
-use super::fact::{Fact, Source, Told};
+use super::fact::{self, Fact, Source};
 use super::journal::{self, Kind};
 use super::tell;
+use crate::attention::{self, Matter};
 use crate::chance::Chance;
 use crate::entity::submission::State;
 use crate::entity::{order, quarantine, submission};
-use crate::ledger::{Changes, Current};
+use crate::ledger::{Changes, Current, Told};
 use crate::upstream::Said;
 
 /// Before this long after a submission, 'no such order' proves nothing: the call may still be under way.
@@ -47,7 +48,8 @@ pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Ch
     }
     let differences = differences(submission, fact);
     if !differences.is_empty() {
-        return (hold(current.order, submission, fact, &differences), unchanged(true));
+        let (changes, order) = hold(current.order, submission, fact, &differences, chance);
+        return (changes, Settled { order, held: true, promised: Vec::new() });
     }
     let mut after = After { order: current.order.clone(), submission: submission.clone(), paid_again: false };
     after.take(fact);
@@ -57,11 +59,11 @@ pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Ch
 /// Where a fact does not agree with what was asked: field, asked, told.
 fn differences(submission: &submission::Model, fact: &Fact) -> Vec<(&'static str, Value, Value)> {
     let (said, whole) = match &fact.told {
-        Told::State(said) => (said, true),
+        fact::Told::State(said) => (said, true),
         // Neither an answer to create nor one that only has a code need repeat what was asked; what they do repeat
         // must agree.
-        Told::Opened(said) | Told::Refused(said) | Told::Closed(said) => (said, false),
-        Told::Nothing { .. } | Told::NoSuchOrder | Told::Overdue => return Vec::new(),
+        fact::Told::Opened(said) | fact::Told::Refused(said) | fact::Told::Closed(said) => (said, false),
+        fact::Told::Nothing { .. } | fact::Told::NoSuchOrder | fact::Told::Overdue => return Vec::new(),
     };
     // A state beside a code that is not success is no state to go by.
     let code = if whole { json!(1) } else { json!(said.code) };
@@ -79,20 +81,36 @@ fn differences(submission: &submission::Model, fact: &Fact) -> Vec<(&'static str
         .collect()
 }
 
-/// Keep the fact aside. The order stays as it is.
+/// Keep the fact aside. The order stays as it is, but for the count of what is told of it.
 fn hold(
     order: &order::Model,
     submission: &submission::Model,
     fact: &Fact,
     differences: &[(&'static str, Value, Value)],
-) -> Changes {
+    chance: &Chance,
+) -> (Changes, order::Model) {
     let differences: Vec<Value> = differences
         .iter()
         .map(|(field, asked, told)| json!({"field": field, "asked": asked, "told": told}))
         .collect();
     let mut entry = journal_entry(order, submission, fact, &json!({"held": differences}));
     entry.digest = fact.digest();
-    Changes {
+    let mut after = order.clone();
+    let detail = json!({"fact": fact.id, "source": fact.source.kind().as_str(), "differences": differences});
+    let news = tell::News {
+        detail: Some(detail.clone()),
+        ..tell::News::new(
+            tell::Kind::FactQuarantined,
+            format!("quarantined:{}", fact.id),
+            fact.at,
+            fact.source.kind().as_str(),
+        )
+    };
+    let told = tell::told(&mut after, news, chance);
+    let changes = Changes {
+        order: Some(after.clone()),
+        told: vec![told],
+        raised: vec![attention::of_order(order, Matter::FactQuarantined, &fact.id, fact.at, &detail, chance)],
         quarantine: Some(quarantine::Model {
             id: fact.id.clone(),
             order_id: order.id.clone(),
@@ -104,10 +122,13 @@ fn hold(
             state: "held".to_owned(),
             held_at: fact.at,
             ended_at: None,
+            ended_by: None,
+            reason: None,
         }),
         journal: vec![entry],
         ..Changes::default()
-    }
+    };
+    (changes, after)
 }
 
 /// Order and submission as the fact leaves them.
@@ -119,17 +140,17 @@ struct After {
 
 impl After {
     fn take(&mut self, fact: &Fact) {
-        if fact.source == Source::Answer && !matches!(fact.told, Told::Overdue) {
+        if fact.source == Source::Answer && !matches!(fact.told, fact::Told::Overdue) {
             self.submission.answered_at = Some(fact.at);
         }
         match &fact.told {
-            Told::Opened(said) => self.opened(said),
-            Told::Refused(said) => self.refused(said),
-            Told::Nothing { code, .. } => self.unknown(*code),
-            Told::Overdue => self.unknown(None),
-            Told::Closed(said) => self.closed(said),
-            Told::NoSuchOrder => self.missed(fact.at),
-            Told::State(said) => self.state(said),
+            fact::Told::Opened(said) => self.opened(said),
+            fact::Told::Refused(said) => self.refused(said),
+            fact::Told::Nothing { code, .. } => self.unknown(*code),
+            fact::Told::Overdue => self.unknown(None),
+            fact::Told::Closed(said) => self.closed(said),
+            fact::Told::NoSuchOrder => self.missed(fact.at),
+            fact::Told::State(said) => self.state(said),
         }
     }
 
@@ -298,8 +319,10 @@ impl After {
         let mut entry = journal_entry(current.order, &self.submission, fact, &note);
         entry.digest = fact.digest();
 
-        let became_paid = !from.has_money() && to.has_money();
-        let told = became_paid.then(|| tell::paid(&mut self.order, fact.at, telling, chance));
+        if from != to {
+            self.order.look_at = None;
+        }
+        let (told, raised) = self.tell(from, fact, telling, chance);
         let promised = told.iter().filter_map(tell::promised).collect();
         if self.order != *current.order {
             self.order.updated_at = self.order.updated_at.max(fact.at);
@@ -308,10 +331,62 @@ impl After {
             order: (self.order != *current.order).then(|| self.order.clone()),
             submission: Some(self.submission),
             journal: vec![entry],
-            told: told.into_iter().collect(),
+            told,
+            raised,
             ..Changes::default()
         };
         (changes, Settled { order: self.order, held: false, promised })
+    }
+
+    /// What the move is told as, and what of it waits for a person.
+    fn tell(
+        &mut self,
+        from: OrderStatus,
+        fact: &Fact,
+        telling: &Telling,
+        chance: &Chance,
+    ) -> (Vec<Told>, Vec<crate::entity::attention::Model>) {
+        let (to, by) = (self.order.status(), fact.source.kind().as_str());
+        let (mut told, mut raised) = (Vec::new(), Vec::new());
+        let moved = |kind, r#move: String| tell::News::new(kind, r#move, fact.at, by);
+        match to {
+            _ if from == to => {}
+            OrderStatus::Failed => {
+                told.push(tell::told(
+                    &mut self.order,
+                    moved(tell::Kind::OrderFailed, "failed".into()),
+                    chance,
+                ));
+            }
+            OrderStatus::Closed => {
+                told.push(tell::told(
+                    &mut self.order,
+                    moved(tell::Kind::OrderClosed, "closed".into()),
+                    chance,
+                ));
+            }
+            OrderStatus::Refused => {
+                // Another submission may be refused, too.
+                let r#move = format!("refused:{}", self.submission.id);
+                told.push(tell::told(&mut self.order, moved(tell::Kind::OrderRefused, r#move), chance));
+            }
+            _ if to.has_money() && !from.has_money() => {
+                told.push(tell::paid(&mut self.order, fact.at, by, telling, chance));
+            }
+            _ => {}
+        }
+        if self.paid_again {
+            self.order.paid_twice = true;
+            let detail = json!({"submission": self.submission.id});
+            let news = tell::News {
+                detail: Some(detail.clone()),
+                ..moved(tell::Kind::OrderPaidTwice, format!("paid_twice:{}", self.submission.id))
+            };
+            told.push(tell::told(&mut self.order, news, chance));
+            let matter = Matter::OrderPaidTwice;
+            raised.push(attention::of_order(&self.order, matter, &self.order.id, fact.at, &detail, chance));
+        }
+        (told, raised)
     }
 }
 
@@ -323,23 +398,26 @@ fn journal_entry(
 ) -> crate::entity::journal::Model {
     let mut note = note.clone();
     match &fact.told {
-        Told::Opened(said) | Told::Refused(said) | Told::Closed(said) | Told::State(said) => {
+        fact::Told::Opened(said)
+        | fact::Told::Refused(said)
+        | fact::Told::Closed(said)
+        | fact::Told::State(said) => {
             note["code"] = json!(said.code);
             if let Some(status) = said.status {
                 note["status"] = json!(status);
             }
         }
-        Told::Nothing { why, code } => {
+        fact::Told::Nothing { why, code } => {
             note["why"] = json!(why);
             note["code"] = json!(code);
         }
-        Told::NoSuchOrder => note["code"] = json!(30),
-        Told::Overdue => {}
+        fact::Told::NoSuchOrder => note["code"] = json!(30),
+        fact::Told::Overdue => {}
     }
     if let Some(took) = fact.took_ms {
         note["took_ms"] = json!(took);
     }
-    let kind = if matches!(fact.told, Told::Overdue) { Kind::Overdue } else { fact.source.kind() };
+    let kind = if matches!(fact.told, fact::Told::Overdue) { Kind::Overdue } else { fact.source.kind() };
     let mut entry = journal::entry(fact.id.clone(), &order.id, &submission.id, fact.at, kind, &note);
     entry.raw = fact.raw.as_ref().map(|raw| buyer::keep_out(order, raw.clone().into_bytes()));
     entry

@@ -68,7 +68,7 @@ impl Day {
         let events = events.order_by_asc(event::Column::Id).limit(PAGE).all(read).await?;
         let next =
             if events.len() as u64 == PAGE { events.last().map(|event| event.id.clone()) } else { None };
-        let ids = || events.iter().map(|event| event.order_id.as_str());
+        let ids = || events.iter().map(|event| event.subject_id.as_str());
         let orders = order::Entity::all_of(&self.merchant_id)
             .filter(order::Column::StoreId.eq(self.store.id.as_str()))
             .filter(order::Column::Id.is_in(ids()))
@@ -81,7 +81,7 @@ impl Day {
         let mut orders: HashMap<String, order::Model> =
             orders.into_iter().map(|order| (order.id.clone(), order)).collect();
         let lines = events.iter().filter_map(|event| {
-            let order = orders.remove(&event.order_id)?;
+            let order = orders.remove(&event.subject_id)?;
             let sent_number = (*sent.get(order.submission_id.as_str()).unwrap_or(&"")).to_owned();
             Some(Line { booked_at: self.written(event.created_at), order, sent_number })
         });

@@ -43,13 +43,33 @@ impl Stage {
         self.journal(order_id).await.into_iter().map(|entry| entry.kind).collect()
     }
 
+    /// That the order is as it was, but for how often it was told of and what waits for a person.
+    pub async fn stands(&self, number: &str, as_it_was: &order::Model, why: &str) {
+        let now = self.row(number).await;
+        let told = order::Model {
+            events: now.events,
+            paid_twice: now.paid_twice,
+            updated_at: now.updated_at,
+            ..as_it_was.clone()
+        };
+        assert_eq!(now, told, "{why}");
+    }
+
+    /// Everything that is told of an order, in its sequence.
     pub async fn events(&self, order_id: &str) -> Vec<event::Model> {
         event::Entity::find()
-            .filter(event::Column::OrderId.eq(order_id))
+            .filter(event::Column::SubjectId.eq(order_id))
             .order_by_asc(event::Column::Sequence)
             .all(&self.app().store.read)
             .await
             .expect("the store is read")
+    }
+
+    /// That it was paid, as it is told.
+    pub async fn paid_events(&self, order_id: &str) -> Vec<event::Model> {
+        let mut events = self.events(order_id).await;
+        events.retain(|event| event.kind == "order.paid");
+        events
     }
 
     pub async fn deliveries(&self, order_id: &str) -> Vec<delivery::Model> {

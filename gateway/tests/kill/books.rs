@@ -79,11 +79,15 @@ pub async fn what_was_told_is_what_was_paid(
     paid: &BTreeMap<String, i64>,
 ) {
     let orders = order::Entity::find().all(&store.read).await.expect("the store is read");
-    let events = event::Entity::find().all(&store.read).await.expect("the store is read");
+    let events: Vec<event::Model> = event::Entity::find()
+        .filter(event::Column::Kind.eq("order.paid"))
+        .all(&store.read)
+        .await
+        .expect("the store is read");
     let number_of: HashMap<&str, &str> =
         orders.iter().map(|order| (order.id.as_str(), order.number.as_str())).collect();
     let event_of: BTreeMap<&str, &str> =
-        events.iter().map(|event| (number_of[event.order_id.as_str()], event.id.as_str())).collect();
+        events.iter().map(|event| (number_of[event.subject_id.as_str()], event.id.as_str())).collect();
     assert_eq!(event_of.len(), events.len(), "one event for each order");
 
     let in_store: BTreeMap<String, i64> = orders

@@ -99,6 +99,11 @@ impl Rig {
             created_at: NOW,
             updated_at: NOW,
             expires_at: NOW + 86_400_000,
+            look_at: None,
+            looks: 0,
+            reference: None,
+            paid_twice: false,
+            refunded_elsewhere: 0,
         };
         let submission = submission::Model {
             id: submission_id.clone(),
@@ -135,6 +140,7 @@ impl Rig {
             digest: None,
             key: self.chance.id(),
             seen: None,
+            refunds: false,
         }
     }
 
@@ -296,13 +302,15 @@ fn entry(id: String, order_id: &str, kind: &str) -> journal::Model {
 fn told(order: &order::Model, chance: &Chance) -> Told {
     let event = event::Model {
         id: chance.id(),
-        order_id: order.id.clone(),
+        subject_id: order.id.clone(),
         merchant_id: order.merchant_id.clone(),
         kind: "order.paid".into(),
         r#move: "paid".into(),
         sequence: order.events,
         content: "{}".into(),
         created_at: NOW,
+        platform_id: order.platform_id.clone(),
+        audience: event::Audience::All,
     };
     let endpoint = endpoint::Model {
         id: "implicit".into(),

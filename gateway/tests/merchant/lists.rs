@@ -48,13 +48,15 @@ pub fn paid(orders: &[order::Model]) -> RowStatement {
         .iter()
         .map(|order| event::Model {
             id: order.id.clone(),
-            order_id: order.id.clone(),
+            subject_id: order.id.clone(),
             merchant_id: order.merchant_id.clone(),
             kind: "order.paid".into(),
             r#move: "paid".into(),
             sequence: 1,
             content: "{}".into(),
             created_at: order.created_at,
+            platform_id: order.platform_id.clone(),
+            audience: event::Audience::All,
         })
         .collect();
     insert_rows::<event::Entity>(&events)

@@ -74,7 +74,7 @@ on_both!(a_repeated_notice_is_acknowledged_and_changes_nothing, async |stage: &m
     assert_eq!(stage.journal(&order.id).await.len(), journal.len() + 1);
 
     assert_eq!(stage.row("p1").await, order);
-    assert_eq!(stage.events(&order.id).await.len(), 1);
+    assert_eq!(stage.paid_events(&order.id).await.len(), 1);
     assert_eq!(stage.deliveries(&order.id).await, deliveries);
     assert_eq!(stage.deliver_due().await, 1);
     assert_eq!(stage.shop().received_now().len(), 1);
@@ -90,7 +90,7 @@ on_both!(notices_at_the_same_moment_are_all_acknowledged_and_told_once, async |s
     for answer in [a, b, c] {
         assert_eq!(answer, (200, "success".to_owned()));
     }
-    assert_eq!(stage.events(&stage.row("p1").await.id).await.len(), 1);
+    assert_eq!(stage.paid_events(&stage.row("p1").await.id).await.len(), 1);
     assert_eq!(stage.deliver_due().await, 1);
 });
 
@@ -118,7 +118,7 @@ on_both!(
             let outcome = stage.notify_twisted(&submission, twist).await;
             assert!(outcome.acknowledged, "{field}: {outcome:?}");
 
-            assert_eq!(stage.row(&number).await, order, "{field}: the order is as it was");
+            stage.stands(&number, &order, field).await;
             let held = stage.held().await;
             assert_eq!(held.len(), place + 1);
             assert_eq!(
@@ -131,7 +131,7 @@ on_both!(
                 held[place].differences
             );
             assert!(stage.notes(&number, "notice").await[0]["held"].is_array(), "the journal has it");
-            assert_eq!(stage.events(&order.id).await, []);
+            assert_eq!(stage.paid_events(&order.id).await, []);
             // It causes a query; unanswered, that changes nothing either.
             soon(stage.upstream().seen_queries(place as u64 + 1)).await;
         }

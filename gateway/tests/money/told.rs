@@ -85,7 +85,7 @@ on_both!(every_attempt_has_the_same_id_and_is_signed_anew, async |stage: &mut St
     let [first, second] = [parsed(&documents[0]), parsed(&documents[1])];
     let header = |document: &Value, key: &str| document["response"]["header"][key].clone();
     assert_eq!(header(&first, "respMsgId"), header(&second, "respMsgId"));
-    assert_eq!(header(&first, "respMsgId"), stage.events(&stage.row("p1").await.id).await[0].id);
+    assert_eq!(header(&first, "respMsgId"), stage.paid_events(&stage.row("p1").await.id).await[0].id);
     assert_ne!(header(&first, "respTime"), header(&second, "respTime"));
     assert_ne!(first["signature"], second["signature"]);
     assert_eq!(first["response"]["body"], second["response"]["body"]);
@@ -175,7 +175,7 @@ on_both!(an_order_without_a_notify_url_tells_nobody, async |stage: &mut Stage| {
     stage.notify(&submission).await;
     let row = stage.row("p1").await;
     assert_eq!(row.status, "paid");
-    assert_eq!(stage.events(&row.id).await.len(), 1, "that it was paid is on record");
+    assert_eq!(stage.paid_events(&row.id).await.len(), 1, "that it was paid is on record");
     assert_eq!(stage.deliveries(&row.id).await, []);
     assert_eq!(stage.deliver_due().await, 0);
 });

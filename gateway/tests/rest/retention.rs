@@ -73,6 +73,8 @@ on_both!(
             state: "held".to_owned(),
             held_at: entry.at,
             ended_at: None,
+            ended_by: None,
+            reason: None,
         };
         let room = stage.app().ledger.room(Lane::Bulk, "test").expect("there is room");
         room.rows(vec![insert_rows::<quarantine::Entity>(&[held])]).await.expect("it is written");
