@@ -39,7 +39,7 @@ const OWN_NETWORKS: &str = r#"["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0
 
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
-    /// Folder for the store, the master key and demo.json
+    /// Folder for the store, the master key, demo.json and what the sandbox keeps
     #[arg(long, default_value = "scangate-data")]
     pub data: PathBuf,
     /// Address of the gateway
@@ -76,7 +76,8 @@ pub async fn run(args: &DemoArgs, stop: CancellationToken) -> anyhow::Result<()>
     let file = DemoFile::read_or_new(&path, &gateway_url, &ops_url, &sandbox_url, &shop_url)?;
     let config = config(&args.data, &gateway_url, &sandbox_url)?;
 
-    let sandbox = sandbox::start(sandbox_listener, sandbox_settings(&file, &sandbox_url), sandbox_clock())?;
+    let sandbox =
+        sandbox::start(sandbox_listener, sandbox_settings(&file, &sandbox_url, &args.data), sandbox_clock())?;
     let shop = sandbox::shop::start(shop_listener, shop_settings(&file)?)?;
     let running = server::start(config, Clock::system(), public, ops, stop).await?;
     ensure!(
@@ -114,7 +115,7 @@ fn sandbox_clock() -> sandbox::Clock {
     std::sync::Arc::new(move || clock.now())
 }
 
-fn sandbox_settings(file: &DemoFile, url: &str) -> sandbox::Settings {
+fn sandbox_settings(file: &DemoFile, url: &str, data: &Path) -> sandbox::Settings {
     let stores = STORES.iter().zip(&file.stores).map(|((_, upstream_store_no, _), store)| sandbox::Store {
         store_no: (*upstream_store_no).to_owned(),
         currency: Currency::parse(&store.currency).expect("the demo's currencies are codes"),
@@ -125,7 +126,8 @@ fn sandbox_settings(file: &DemoFile, url: &str) -> sandbox::Settings {
         sign_key: file.upstream.sign_key.clone(),
         stores: stores.collect(),
     };
-    sandbox::Settings::new(url, vec![partner])
+    let state_file = Some(data.join("sandbox.json"));
+    sandbox::Settings { state_file, ..sandbox::Settings::new(url, vec![partner]) }
 }
 
 fn shop_settings(file: &DemoFile) -> anyhow::Result<sandbox::shop::ShopSettings> {

@@ -1,6 +1,7 @@
 //! A multi-tenant payment gateway in front of ScanForPay. Start reading at `api` (the routes), `orders` (what
 //! happens to an order) and `ledger` (how it is written); the pages under `docs/` tell the rules.
 
+pub mod alone;
 pub mod api;
 pub mod app;
 pub mod attention;

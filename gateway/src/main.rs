@@ -12,7 +12,7 @@ use gateway::config::Config;
 use gateway::control::operator::OperatorCommand;
 use gateway::control::{self, Outcome};
 use gateway::directory::setup;
-use gateway::{api, backup, contract, demo, lifecycle, server, telemetry};
+use gateway::{alone, api, backup, contract, demo, lifecycle, server, telemetry};
 use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
@@ -36,6 +36,8 @@ enum Command {
     Serve,
     /// Run gateway, sandbox and a shop in one process, with everything made for a first order
     Demo(demo::DemoArgs),
+    /// Run the sandbox alone: a ScanForPay of your own to develop against, with faults on demand
+    Sandbox(alone::SandboxArgs),
     /// Send signed requests as a merchant's system does
     #[command(subcommand)]
     Client(ClientCommand),
@@ -107,6 +109,16 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let stop = CancellationToken::new();
             lifecycle::signals(stop.clone())?;
             demo::run(&args, stop).await?;
+        }
+        Command::Sandbox(args) => {
+            if let Some(listing) = args.listing() {
+                print(&listing);
+                return Ok(ExitCode::SUCCESS);
+            }
+            telemetry::start(&Config::default().log)?;
+            let stop = CancellationToken::new();
+            lifecycle::signals(stop.clone())?;
+            alone::run(&args, stop).await?;
         }
         Command::Client(command) => return client::run(command).await,
         Command::Apply { file: description } => {

@@ -10,5 +10,7 @@ mod demo;
 mod program;
 #[path = "commands/refusals.rs"]
 mod refusals;
+#[path = "commands/sandbox.rs"]
+mod sandbox_alone;
 #[path = "commands/settings.rs"]
 mod settings;

@@ -11,6 +11,7 @@ pub(crate) fn routes(state: &Arc<State>) -> Route {
     Route::new()
         .at("/", with(state, page::home::show))
         .at("/violations", with(state, page::violations::show))
+        .at("/faults", with(state, page::faults::show))
         .at("/pay/:token", with(state, page::pay))
         .at("/pay/:token/status", with(state, page::status))
         .at("/api/*path", with(state, operations::answer))

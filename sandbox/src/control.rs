@@ -9,7 +9,7 @@ use shared::wallet::Wallet;
 
 use crate::chance;
 use crate::directory::Partner;
-use crate::faults::{Fault, Operation, Times, TooMany};
+use crate::faults::{Fault, Operation, Times, TooMany, WaitingFault, catalogue};
 use crate::notices::{self, NoticeOutcome, Twist};
 use crate::orders::{Order, PaidWith, PaymentState, Refund, RefundState, WrongState};
 use crate::state::{State, some_payer};
@@ -36,6 +36,9 @@ pub enum ControlError {
     /// The order has no notifyUrl.
     NobodyToNotify,
     TooManyFaults,
+    /// The fault cannot strike there.
+    MisplacedFault,
+    NoSuchFault,
 }
 
 impl std::fmt::Display for ControlError {
@@ -46,6 +49,8 @@ impl std::fmt::Display for ControlError {
             Self::TooMuch(left) => write!(f, "only {left} can be refunded still"),
             Self::NoSuchRefund => f.write_str("no such refund is in progress"),
             Self::NobodyToNotify => f.write_str("the order has no notifyUrl"),
+            Self::MisplacedFault => f.write_str("this fault cannot strike this operation"),
+            Self::NoSuchFault => f.write_str("no fault has this name"),
             Self::TooManyFaults => f.write_str("too many faults are waiting"),
         }
     }
@@ -139,7 +144,7 @@ impl Control {
             return Err(ControlError::TooMuch(left));
         }
         let refund_no = format!("elsewhere-{}", chance::digits(12));
-        let refunded = self.state.orders.refund(order.id, &refund_no, amount, RefundState::Refunded);
+        let refunded = self.state.orders.refund(order.id, &refund_no, amount, RefundState::Refunded, None);
         refunded.map_err(|_| ControlError::TooMuch(left))?;
         self.known(&order.order_no)
     }
@@ -216,9 +221,22 @@ impl Control {
 
 /// Faults and styles.
 impl Control {
-    /// Let something go wrong with the next calls, behind the faults that wait already.
+    /// Let something go wrong with the next calls, notices or payers, behind the faults that wait already.
     pub fn fault(&self, operation: Operation, fault: Fault, times: Times) -> Result<(), ControlError> {
+        if !fault.fits(operation) {
+            return Err(ControlError::MisplacedFault);
+        }
         Ok(self.state.faults.add(operation, fault, times)?)
+    }
+
+    /// The same with a fault of the catalogue.
+    pub fn fault_named(&self, name: &str, times: Times) -> Result<(), ControlError> {
+        let (operation, fault) = catalogue::named(name).ok_or(ControlError::NoSuchFault)?;
+        self.fault(operation, fault, times)
+    }
+
+    pub fn waiting_faults(&self) -> Vec<WaitingFault> {
+        self.state.faults.waiting()
     }
 
     /// Forget the faults that wait. Answers held at a gate stay held.

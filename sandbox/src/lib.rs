@@ -3,8 +3,9 @@
 //! list of every breach of the protocol in what it was sent. [`shop`] is the other end: a small shop that
 //! receives notices and payers.
 //!
-//! Nothing is stored: a sandbox starts empty and forgets when it stops.
+//! A sandbox starts empty and forgets when it stops, unless it is given a file to keep its state in.
 
+pub mod accounts;
 mod app;
 mod barcode;
 mod chance;
@@ -13,10 +14,12 @@ mod directory;
 pub mod faults;
 mod fields;
 mod html;
+pub mod kept;
 pub mod notices;
 mod operations;
 pub mod orders;
 mod page;
+mod payer;
 mod products;
 mod request;
 mod serve;
@@ -28,6 +31,7 @@ mod traffic;
 pub mod violations;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,14 +40,15 @@ use tokio::net::TcpListener;
 
 pub use control::{Control, ControlError, Payer};
 pub use directory::{Partner, Store};
-pub use faults::{Fault, Gate, Operation, Times};
+pub use faults::{Fault, Gate, NoticeFault, Operation, Pace, PayerAct, Times};
 pub use notices::{NoticeOutcome, Twist};
-pub use orders::{Order, PaidWith, PaymentState, Refund, RefundState};
+pub use orders::{Ending, Order, PaidWith, PaymentState, Refund, RefundState};
 pub use products::Product;
 pub use style::Style;
 pub use traffic::{Counts, SeenRequest};
 pub use violations::Violation;
 
+use kept::Keeper;
 use serve::Serving;
 use state::State;
 
@@ -73,6 +78,10 @@ pub struct Settings {
     pub notice_schedule: Vec<Duration>,
     /// How long a receiver may take for its whole answer.
     pub notice_timeout: Duration,
+    /// How long what a fault makes slow or late takes.
+    pub pace: Pace,
+    /// Where partners and orders are kept across a restart; [`kept`] says how.
+    pub state_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -83,6 +92,8 @@ impl Settings {
             automatic_notices: true,
             notice_schedule: NOTICE_SCHEDULE.to_vec(),
             notice_timeout: Duration::from_secs(5),
+            pace: Pace::default(),
+            state_file: None,
         }
     }
 }
@@ -92,14 +103,33 @@ impl Settings {
 pub struct Sandbox {
     state: Arc<State>,
     serving: Serving,
+    keeper: Option<Arc<Keeper>>,
 }
 
 /// Start answering on `listener`. Must be called within a tokio runtime.
 pub fn start(listener: TcpListener, settings: Settings, clock: Clock) -> anyhow::Result<Sandbox> {
     let serving = Serving::new(listener.local_addr()?);
+    let kept = settings.state_file.as_deref().map(Keeper::open).transpose()?;
     let state = Arc::new(State::new(settings, clock, serving.tasks())?);
+    let keeper = match kept {
+        Some((keeper, orders)) => Some(keep(&state, keeper, orders)?),
+        None => None,
+    };
     serving.serve(listener, app::routes(&state));
-    Ok(Sandbox { state, serving })
+    Ok(Sandbox { state, serving, keeper })
+}
+
+/// Go on from where the file's sandbox stopped.
+fn keep(state: &Arc<State>, keeper: Keeper, orders: Vec<Order>) -> anyhow::Result<Arc<Keeper>> {
+    state.orders.restore(orders);
+    // A file that cannot be written is better told now than at the first order.
+    keeper.write(state)?;
+    for order in state.orders.all() {
+        notices::resume(state, &order);
+    }
+    let keeper = Arc::new(keeper);
+    state.tasks.spawn(kept::keep(Arc::clone(state), Arc::clone(&keeper)));
+    Ok(keeper)
 }
 
 impl Sandbox {
@@ -118,8 +148,13 @@ impl Sandbox {
     }
 
     /// Go away at once, as a server that dies does: calls and notices under way are cut off. Returns when the
-    /// listener is closed and every task has ended.
+    /// listener is closed, every task has ended, and what is kept is written.
     pub async fn stop(&self) {
         self.serving.stop().await;
+        if let Some(keeper) = &self.keeper
+            && let Err(error) = keeper.close(&self.state)
+        {
+            tracing::error!("{error:#}");
+        }
     }
 }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
+use crate::faults::{Fault, NoticeFault, Operation};
 use crate::operations::order_body;
 use crate::orders::Order;
 use crate::state::State;
@@ -96,13 +97,48 @@ impl Notifier {
     }
 }
 
-/// Notify a payment until it is acknowledged or the schedule is used up. Does not wait.
+/// What one payment's receiver is sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Plan {
+    /// Before the first attempt.
+    wait: Duration,
+    /// In all attempts until one is acknowledged.
+    twist: Option<Twist>,
+    /// Once each, when the receiver has acknowledged or was given up.
+    then: Vec<Option<Twist>>,
+}
+
+impl Plan {
+    /// `None`: nothing is sent.
+    fn of(state: &State, order: &Order, fault: Option<&Fault>) -> Option<Self> {
+        let Some(Fault::Notice(fault)) = fault else {
+            return Some(Self::default());
+        };
+        let twisted = |twist| Self { twist: Some(twist), ..Self::default() };
+        Some(match fault {
+            NoticeFault::Never => return None,
+            NoticeFault::Late => Self { wait: state.pace.late, ..Self::default() },
+            NoticeFault::Twice => Self { then: vec![None], ..Self::default() },
+            NoticeFault::OutOfOrder => Self { then: vec![Some(Twist::Status(0))], ..Self::default() },
+            NoticeFault::WrongAmount => twisted(Twist::WrongAmount),
+            NoticeFault::WrongCurrency => twisted(Twist::WrongCurrency),
+            NoticeFault::WrongKey => twisted(Twist::WrongKey),
+            NoticeFault::OtherOrder => {
+                let other = state.orders.other_than(order).map(|other| other.content.partner_order_no);
+                twisted(Twist::OtherOrder(other.unwrap_or_else(|| "nobodys-order".to_owned())))
+            }
+        })
+    }
+}
+
+/// Notify a payment until it is acknowledged or the schedule is used up, or as a fault wants it. Does not wait.
 pub(crate) fn begin(state: &Arc<State>, order: &Order) {
     if order.content.notify_url.is_none() {
         return;
     }
-    let (sandbox, id) = (Arc::clone(state), order.id);
-    state.tasks.spawn(async move { follow(&sandbox, id, false).await });
+    let fault = state.faults.strike(Operation::Notice, order.content.amount);
+    let Some(plan) = Plan::of(state, order, fault.as_ref()) else { return };
+    follow_in_background(state, order.id, plan, false);
 }
 
 /// Send the first notice and wait for what comes of it; the others follow by themselves if they are wanted.
@@ -110,22 +146,44 @@ pub(crate) async fn first(state: &Arc<State>, order: &Order) {
     let outcome = send(state, order, None).await;
     let is_open = outcome.is_some_and(|outcome| !outcome.acknowledged);
     if is_open && state.notifier.is_automatic() {
-        let (sandbox, id) = (Arc::clone(state), order.id);
-        state.tasks.spawn(async move { follow(&sandbox, id, true).await });
+        follow_in_background(state, order.id, Plan::default(), true);
     }
 }
 
-async fn follow(state: &Arc<State>, id: u64, was_tried: bool) {
+/// Go on with what a sandbox that stopped had not finished.
+pub(crate) fn resume(state: &Arc<State>, order: &Order) {
+    if !(order.is_to_be_told() && state.notifier.is_automatic()) {
+        return;
+    }
+    let fault = state.faults.coded(Operation::Notice, order.content.amount);
+    if let Some(plan) = Plan::of(state, order, fault.as_ref()) {
+        follow_in_background(state, order.id, plan, false);
+    }
+}
+
+fn follow_in_background(state: &Arc<State>, id: u64, plan: Plan, was_tried: bool) {
+    let sandbox = Arc::clone(state);
+    state.tasks.spawn(async move {
+        follow(&sandbox, id, &plan, was_tried).await;
+        for twist in &plan.then {
+            if let Some(order) = sandbox.orders.get(id) {
+                Box::pin(send(&sandbox, &order, twist.as_ref())).await;
+            }
+        }
+    });
+}
+
+async fn follow(state: &Arc<State>, id: u64, plan: &Plan, was_tried: bool) {
     let schedule = &state.notifier.schedule;
-    let now = (!was_tried).then_some(Duration::ZERO);
-    for wait in now.into_iter().chain(schedule.iter().copied()) {
+    let first = (!was_tried).then_some(plan.wait);
+    for wait in first.into_iter().chain(schedule.iter().copied()) {
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
         // Forgotten meanwhile to make room, or acknowledged when it was sent by hand.
         let Some(order) = state.orders.get(id).filter(|order| !order.acknowledged) else { return };
         // Most of these tasks sleep for most of their life, so the large part is boxed.
-        let outcome = Box::pin(send(state, &order, None)).await;
+        let outcome = Box::pin(send(state, &order, plan.twist.as_ref())).await;
         if outcome.is_none_or(|outcome| outcome.acknowledged) {
             return;
         }

@@ -17,7 +17,7 @@ use shared::json::{Member, Object};
 
 use crate::faults::{Fault, Operation};
 use crate::fields::Problem;
-use crate::orders::{Order, RefundState};
+use crate::orders::Order;
 use crate::products::Product;
 use crate::request::{self, Admitted};
 use crate::serve::{self, Unread};
@@ -91,19 +91,19 @@ pub(crate) async fn answer(state: Arc<State>, request: Request) -> Response {
     let Some(route) = Route::of(&path) else {
         return Response::builder().status(StatusCode::NOT_FOUND).body("no such operation\n");
     };
-    let fault = state.faults.take(route.operation());
+    let mut fault = state.faults.take(route.operation());
     let (parts, body) = request.into_parts();
     let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let transport = transport_problem(&parts.method, content_type);
     let raw = serve::read_body(body).await;
-    let answer = judge(&state, &path, route, transport, raw.as_deref(), fault.as_ref());
+    let answer = judge(&state, &path, route, transport, raw.as_deref(), &mut fault);
     if let Ok(raw) = &raw {
         keep(&state, &path, raw, &answer.body);
     }
     state.traffic.count(|counts| match route.operation() {
         Operation::Create => counts.creates += 1,
         Operation::Query => counts.queries += 1,
-        Operation::Refund => counts.refunds += 1,
+        _ => counts.refunds += 1,
     });
     reply::send(&state, answer, fault).await
 }
@@ -123,16 +123,16 @@ fn transport_problem(method: &Method, content_type: Option<&str>) -> Option<Prob
     (!is_utf8).then(|| Problem::refused(Code::NOT_JSON, "Content-Type", "may name no charset but utf-8"))
 }
 
-/// Read the call, let it take effect if it may, and list its breaches of the protocol.
+/// Read the call, let it take effect if it may, and list its breaches of the protocol. Where no fault waits for the
+/// call, the order's amount may ask for one.
 fn judge(
     state: &Arc<State>,
     path: &str,
     route: Route,
     transport: Option<Problem>,
     raw: Result<&[u8], &Unread>,
-    fault: Option<&Fault>,
+    fault: &mut Option<Fault>,
 ) -> Answer {
-    let take_effect = fault.is_none_or(Fault::took_effect);
     let (signer, said, number) = match (transport, raw) {
         (Some(problem), _) => (Signer::default(), Said::refused(vec![problem]), String::new()),
         (None, Err(unread)) => {
@@ -142,12 +142,9 @@ fn judge(
             Err(refusal) => (refusal.signer, Said::refused(refusal.problems), String::new()),
             Ok(call) => {
                 let said = match route {
-                    Route::Create(product) => create::create(state, &call, product, take_effect),
-                    Route::Query => query::query(state, &call, take_effect),
-                    Route::Refund => {
-                        let end = fault.map_or(RefundState::Refunded, Fault::refund_goes_to);
-                        refund::refund(state, &call, take_effect.then_some(end))
-                    }
+                    Route::Create(product) => create::create(state, &call, product, fault),
+                    Route::Query => query::query(state, &call, fault),
+                    Route::Refund => refund::refund(state, &call, fault),
                 };
                 (Signer::of(&call.partner), said, order_number(&call.body))
             }
@@ -210,6 +207,11 @@ fn keep(state: &State, path: &str, raw: &[u8], body: &Map<String, Value>) {
         body: String::from_utf8_lossy(raw).into_owned(),
         code: code.unwrap_or_default(),
     });
+}
+
+/// Whether a call may do its work.
+fn takes_effect(fault: Option<&Fault>) -> bool {
+    fault.is_none_or(Fault::took_effect)
 }
 
 /// What every operation starts with: the call's partner and store, where a store is named.

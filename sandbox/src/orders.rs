@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
-pub use self::order::{Content, Order, PaidWith, PaymentState, Refund, RefundState};
+pub use self::order::{Content, Ending, Order, PaidWith, PaymentState, Refund, RefundState};
 pub(crate) use self::refunds::NotRefunded;
 use crate::time_to_pay::TimeToPay;
 use crate::{Clock, chance};
@@ -37,6 +38,7 @@ pub(crate) struct Orders {
     /// In ScanForPay's own zone.
     clock: Clock,
     book: Mutex<Book>,
+    changes: watch::Sender<()>,
 }
 
 #[derive(Default)]
@@ -49,6 +51,8 @@ struct Book {
     by_token: HashMap<String, u64>,
     /// Those still to be paid, by when that ends.
     awaiting: BTreeSet<(OffsetDateTime, u64)>,
+    /// Those with a refund that ends by itself, by when.
+    settling: BTreeSet<(OffsetDateTime, u64)>,
     /// In the order in which they stopped waiting for a payment.
     finished: VecDeque<u64>,
 }
@@ -56,19 +60,49 @@ struct Book {
 impl Orders {
     pub(crate) fn new(public_url: &str, capacity: usize, clock: Clock) -> Self {
         let pay_base = format!("{}/pay/", public_url.trim_end_matches('/'));
-        Self { pay_base, capacity, clock, book: Mutex::default() }
+        Self { pay_base, capacity, clock, book: Mutex::default(), changes: watch::Sender::new(()) }
     }
 
-    /// The book as of now: no look at it sees an order as payable whose time is over.
+    /// Orders of a sandbox that stopped, oldest first. Their pages are found at today's address.
+    pub(crate) fn restore(&self, orders: Vec<Order>) {
+        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        for mut order in orders {
+            order.pay_url = format!("{}{}", self.pay_base, order.token());
+            book.last_id += 1;
+            order.id = book.last_id;
+            if order.state != PaymentState::Awaiting {
+                book.finished.push_back(order.id);
+            }
+            book.enter(order);
+        }
+    }
+
+    /// Changes once for every change of an order, or a few of them.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// The book as of now: no look at it sees an order as payable whose time is over, or a refund as in
+    /// progress that has ended.
     fn book(&self) -> MutexGuard<'_, Book> {
         let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        book.expire((self.clock)());
+        let now = (self.clock)();
+        book.expire(now);
+        book.settle(now);
+        book
+    }
+
+    /// The same for changing it.
+    fn book_to_change(&self) -> MutexGuard<'_, Book> {
+        let book = self.book();
+        // Whoever is woken by this waits for the book, and with it for the change.
+        self.changes.send_replace(());
         book
     }
 
     /// Open an order, or find it opened before under the same partner's number.
     pub(crate) fn create(&self, content: Content) -> Created {
-        let mut book = self.book();
+        let mut book = self.book_to_change();
         if let Some(id) = book.of_partner(&content.partner_no, &content.partner_order_no) {
             let order = book.orders.get_mut(&id).expect("indexes name orders that are there");
             if order.state != PaymentState::Awaiting || order.content != content {
@@ -148,7 +182,7 @@ impl Orders {
         next: PaymentState,
         change: impl FnOnce(&mut Order),
     ) -> Result<Order, WrongState> {
-        let mut book = self.book();
+        let mut book = self.book_to_change();
         let Some(order) = book.orders.get_mut(&id) else { return Err(WrongState(PaymentState::Closed)) };
         if !order.state.may_become(next) {
             return Err(WrongState(order.state));
@@ -164,8 +198,27 @@ impl Orders {
         Ok(order)
     }
 
+    /// Give it this time to pay; `None` where it is not waiting to be paid.
+    pub(crate) fn expire_at(&self, id: u64, at: OffsetDateTime) -> Option<Order> {
+        let mut book = self.book_to_change();
+        let order = book.orders.get_mut(&id).filter(|order| order.state == PaymentState::Awaiting)?;
+        let was = std::mem::replace(&mut order.expires_at, at);
+        let order = order.clone();
+        book.awaiting.remove(&(was, id));
+        book.awaiting.insert((at, id));
+        Some(order)
+    }
+
+    /// The partner's newest order but this one.
+    pub(crate) fn other_than(&self, order: &Order) -> Option<Order> {
+        let book = self.book();
+        let partner_no = &order.content.partner_no;
+        let mut others = book.orders.values().rev();
+        others.find(|other| other.id != order.id && other.content.partner_no == *partner_no).cloned()
+    }
+
     pub(crate) fn note(&self, id: u64, change: impl FnOnce(&mut Order)) {
-        if let Some(order) = self.book().orders.get_mut(&id) {
+        if let Some(order) = self.book_to_change().orders.get_mut(&id) {
             change(order);
         }
     }
@@ -189,6 +242,16 @@ impl Book {
         }
     }
 
+    fn settle(&mut self, now: OffsetDateTime) {
+        while let Some((at, id)) = self.settling.first().copied().filter(|(at, _)| *at <= now) {
+            self.settling.remove(&(at, id));
+            // It may have been forgotten to make room.
+            if let Some(order) = self.orders.get_mut(&id) {
+                order.settle_due_refunds(now);
+            }
+        }
+    }
+
     fn of_partner(&self, partner_no: &str, partner_order_no: &str) -> Option<u64> {
         let ids = self.by_partner_order_no.get(partner_order_no)?;
         ids.iter().copied().find(|id| self.orders[id].content.partner_no == partner_no)
@@ -196,12 +259,11 @@ impl Book {
 
     fn open(&mut self, content: Content, pay_base: &str, now: OffsetDateTime) -> Order {
         self.last_id += 1;
-        let token = chance::token();
         let order = Order {
             expires_at: expires_at(&content, now),
             id: self.last_id,
             order_no: self.unused_order_no(now),
-            pay_url: format!("{pay_base}{token}"),
+            pay_url: format!("{pay_base}{}", chance::token()),
             state: PaymentState::Awaiting,
             paid_with: None,
             paid_at: None,
@@ -212,12 +274,20 @@ impl Book {
             acknowledged: false,
             content,
         };
+        self.enter(order.clone());
+        order
+    }
+
+    fn enter(&mut self, order: Order) {
         self.by_partner_order_no.entry(order.content.partner_order_no.clone()).or_default().push(order.id);
         self.by_order_no.insert(order.order_no.clone(), order.id);
-        self.by_token.insert(token, order.id);
-        self.awaiting.insert((order.expires_at, order.id));
-        self.orders.insert(order.id, order.clone());
-        order
+        self.by_token.insert(order.token().to_owned(), order.id);
+        if order.state == PaymentState::Awaiting {
+            self.awaiting.insert((order.expires_at, order.id));
+        }
+        let ends = order.refunds.iter().filter_map(|refund| refund.ends);
+        self.settling.extend(ends.map(|ending| (ending.at, order.id)));
+        self.orders.insert(order.id, order);
     }
 
     /// 14 digits of time and 10 of chance, so that a restarted sandbox gives no number again.
@@ -395,7 +465,7 @@ mod tests {
         let orders = book_of(10);
         let id = opened(&orders, "p1").id;
         let ask = |number: &str, amount, state| {
-            orders.refund(id, number, amount, state).map(|r| (r.state, r.asked))
+            orders.refund(id, number, amount, state, None).map(|r| (r.state, r.asked))
         };
         let (done, open) = (RefundState::Refunded, RefundState::InProgress);
         assert_eq!(ask("r1", 1, done), Err(NotRefunded::NotPaid(Awaiting)));

@@ -1,5 +1,6 @@
 //! What people see. Here the payer's page, one for every product, which brings the payer back to the shop by itself.
 
+pub(crate) mod faults;
 pub(crate) mod home;
 pub(crate) mod violations;
 

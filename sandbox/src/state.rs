@@ -10,7 +10,7 @@ use time::macros::offset;
 use url::Url;
 
 use crate::directory::Directory;
-use crate::faults::Faults;
+use crate::faults::{Faults, Pace};
 use crate::notices::{self, Notifier};
 use crate::orders::{MAX_ORDERS, Order, Orders, PaidWith, WrongState};
 use crate::serve::Tasks;
@@ -29,6 +29,7 @@ pub(crate) struct State {
     pub traffic: Traffic,
     pub notifier: Notifier,
     pub tasks: Tasks,
+    pub pace: Pace,
     style: Mutex<Style>,
 }
 
@@ -59,6 +60,7 @@ impl State {
                 settings.notice_timeout,
             )?,
             tasks,
+            pace: settings.pace,
             style: Mutex::default(),
         })
     }

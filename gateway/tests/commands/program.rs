@@ -42,7 +42,7 @@ impl Ended {
     }
 }
 
-fn command(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
+pub fn command(folder: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scangate"));
     command.args(arguments).current_dir(folder).env_clear().envs(settings.iter().copied());
     // Whoever asks for backtraces of crashes must not get them of plain refusals.
@@ -80,7 +80,7 @@ async fn wait(child: Child) -> Ended {
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-fn signal(pid: u32, name: &str) {
+pub fn signal(pid: u32, name: &str) {
     let kill = Command::new("/bin/sh").arg("-c").arg(format!("kill -{name} {pid}")).status();
     assert!(kill.expect("there is a shell").success(), "{name} to {pid}");
 }
@@ -101,7 +101,7 @@ pub async fn type_in(folder: &Path, line: &str) -> Ended {
 pub struct Lines(Arc<watch::Sender<Vec<String>>>);
 
 impl Lines {
-    fn of(stream: impl Read + Send + 'static) -> Self {
+    pub fn of(stream: impl Read + Send + 'static) -> Self {
         let lines = Self(Arc::new(watch::Sender::new(Vec::new())));
         let writer = lines.clone();
         std::thread::spawn(move || {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{Control, ControlError, Payer};
-use crate::faults::{Fault, Gate, Operation, Times};
+use crate::faults::{Fault, Gate, NoticeFault, Operation, PayerAct, Times};
 use crate::notices::Twist;
 use crate::orders::RefundState;
 use crate::serve;
@@ -32,14 +32,27 @@ struct FaultOrder {
     /// For `fields`.
     #[serde(default)]
     fields: Map<String, Value>,
-    /// For `refund`.
+    /// For `refund` and `refund_ends`.
     state: Option<RefundState>,
+    /// For `notice`.
+    notice: Option<NoticeFault>,
+    /// For `payer`.
+    payer: Option<PayerAct>,
+}
+
+/// A fault of the catalogue.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedFault {
+    name: String,
+    times: Option<u32>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum FaultName {
     DelayAnswer,
+    Slow,
     HangUp,
     HttpStatus,
     Garbage,
@@ -47,6 +60,9 @@ enum FaultName {
     Code,
     Fields,
     Refund,
+    RefundEnds,
+    Notice,
+    Payer,
     PayBeforeAnswer,
 }
 
@@ -55,6 +71,7 @@ impl FaultOrder {
         let took_effect = self.took_effect;
         match self.fault {
             FaultName::DelayAnswer => Fault::DelayAnswer(Gate::new()),
+            FaultName::Slow => Fault::Slow,
             FaultName::HangUp => Fault::HangUp { took_effect },
             FaultName::HttpStatus => Fault::HttpStatus { status: self.status.unwrap_or(502), took_effect },
             FaultName::Garbage => Fault::Garbage { took_effect },
@@ -62,6 +79,9 @@ impl FaultOrder {
             FaultName::Code => Fault::Code { code: self.code.unwrap_or(9), took_effect },
             FaultName::Fields => Fault::Fields(self.fields.clone()),
             FaultName::Refund => Fault::Refund(self.state.unwrap_or(RefundState::InProgress)),
+            FaultName::RefundEnds => Fault::RefundEnds(self.state.unwrap_or(RefundState::Refunded)),
+            FaultName::Notice => Fault::Notice(self.notice.unwrap_or(NoticeFault::Never)),
+            FaultName::Payer => Fault::Payer(self.payer.unwrap_or(PayerAct::Cancels)),
             FaultName::PayBeforeAnswer => Fault::PayBeforeAnswer,
         }
     }
@@ -120,8 +140,8 @@ pub(crate) async fn answer(state: Arc<State>, request: Request) -> Response {
         Ok(response) => response,
         Err(wrong) => {
             let (status, text) = match wrong {
-                Wrong::Control(ControlError::NoSuchOrder) => {
-                    (StatusCode::NOT_FOUND, ControlError::NoSuchOrder.to_string())
+                Wrong::Control(error @ (ControlError::NoSuchOrder | ControlError::NoSuchFault)) => {
+                    (StatusCode::NOT_FOUND, error.to_string())
                 }
                 Wrong::Control(error) => (StatusCode::CONFLICT, error.to_string()),
                 Wrong::Body(text) => (StatusCode::BAD_REQUEST, text),
@@ -158,12 +178,8 @@ async fn carry_out(control: &Control, request: Request) -> Result<Response, Wron
         ("DELETE", ["violations"]) => Ok(done(|| control.clear_violations())),
         ("GET", ["requests"]) => Ok(ok(&control.requests())),
         ("GET", ["counts"]) => Ok(ok(&control.counts())),
-        ("POST", ["faults"]) => {
-            let order: FaultOrder = parsed(&body)?;
-            let times = order.times.map_or(Times::UntilCleared, Times::Next);
-            control.fault(order.operation, order.fault(), times)?;
-            Ok(done(|| ()))
-        }
+        ("GET", ["faults"]) => Ok(ok(&control.waiting_faults())),
+        ("POST", ["faults"]) => add_fault(control, &body),
         ("DELETE", ["faults"]) => Ok(done(|| control.clear_faults())),
         ("POST", ["faults", "release"]) => Ok(done(|| control.release())),
         ("GET", ["style"]) => Ok(ok(&control.style())),
@@ -177,6 +193,20 @@ async fn carry_out(control: &Control, request: Request) -> Result<Response, Wron
         }
         _ => Err(Wrong::NoSuchCall),
     }
+}
+
+/// By its name in the catalogue, or built from its parts.
+fn add_fault(control: &Control, body: &[u8]) -> Result<Response, Wrong> {
+    let times = |times: Option<u32>| times.map_or(Times::UntilCleared, Times::Next);
+    let has_name = parsed::<Map<String, Value>>(body)?.contains_key("name");
+    if has_name {
+        let named: NamedFault = parsed(body)?;
+        control.fault_named(&named.name, times(named.times))?;
+    } else {
+        let order: FaultOrder = parsed(body)?;
+        control.fault(order.operation, order.fault(), times(order.times))?;
+    }
+    Ok(done(|| ()))
 }
 
 async fn verb_of(control: &Control, number: &str, verb: &str, body: &[u8]) -> Result<Response, Wrong> {

@@ -9,16 +9,23 @@ use shared::code::Code;
 use shared::money::Currency;
 use shared::wallet::Wallet;
 
-use super::{Said, order_body, store_problem};
+use super::{Said, order_body, store_problem, takes_effect};
 use crate::barcode::{self, AtTheTill};
 use crate::directory::Store;
+use crate::faults::{Fault, Operation};
 use crate::fields::{self, Problem, Reading};
 use crate::orders::{Content, Created, Order, PaymentState};
+use crate::payer;
 use crate::products::{Carries, Product};
 use crate::request::Admitted;
-use crate::state::{State, some_payer};
+use crate::state::State;
 
-pub(super) fn create(state: &Arc<State>, call: &Admitted<'_>, product: Product, take_effect: bool) -> Said {
+pub(super) fn create(
+    state: &Arc<State>,
+    call: &Admitted<'_>,
+    product: Product,
+    fault: &mut Option<Fault>,
+) -> Said {
     let rules = product.rules();
     let mut reading = fields::read(&call.body, &rules);
     reading.problems.extend(fields::read_keys(&call.body, &rules));
@@ -27,9 +34,12 @@ pub(super) fn create(state: &Arc<State>, call: &Admitted<'_>, product: Product, 
     else {
         return Said::refused(reading.problems);
     };
-    let taken = if take_effect {
+    if fault.is_none() {
+        *fault = state.faults.coded(Operation::Create, content.amount);
+    }
+    let taken = if takes_effect(fault.as_ref()) {
         match state.orders.create(content) {
-            Created::New(order) => return opened(&at_the_till(state, order), reading, true),
+            Created::New(order) => return opened(&payer::acts(state, order), reading, true),
             Created::Again(order) => return opened(&order, reading, false),
             Created::Taken(state) => Some(state),
         }
@@ -108,21 +118,13 @@ fn currency(product: Product, store: &Store, reading: &mut Reading) -> Option<Cu
     Some(currency)
 }
 
-/// Whose code was scanned acts by it: pays, is declined, or is asked for the PIN and can take time over it.
-fn at_the_till(state: &Arc<State>, order: Order) -> Order {
-    let Some(barcode) = &order.content.barcode else { return order };
-    let moved = match AtTheTill::of(barcode) {
-        AtTheTill::Pays => state.pay(order.id, some_payer(order.content.wallet)),
-        AtTheTill::Declined => state.orders.become_state(order.id, PaymentState::Failed),
-        AtTheTill::TypesPin | AtTheTill::TypesPinToldAsAwaiting => return order,
-    };
-    moved.unwrap_or(order)
-}
-
 fn opened(order: &Order, reading: Reading, is_new: bool) -> Said {
     let said = match order.content.product.row().carries {
         Carries::PayUrl => Said { fields: fields_of("payUrl", order), ..Said::default() },
         Carries::QrCode => Said { fields: fields_of("qrCode", order), ..Said::default() },
+        Carries::Outcome if order.state == PaymentState::Closed => {
+            Said::no(Code::ORDER_CLOSED, "the payer called it off")
+        }
         Carries::Outcome if is_silent(order) => {
             Said::no(Code::RESULT_UNKNOWN, "the payer is asked for the PIN: query the order")
         }

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 use shared::code::Code;
 use shared::envelope;
 
-use super::{Said, store_problem};
+use super::{Said, store_problem, takes_effect};
+use crate::faults::{Fault, Operation};
 use crate::fields::{self, Problem};
 use crate::orders::{Order, PaymentState};
 use crate::request::Admitted;
@@ -12,7 +13,7 @@ use crate::state::State;
 
 /// `/api/common/payQuery`. `orderNo` wins where both numbers are given; a `storeNo`, if given, must be the
 /// order's.
-pub(super) fn query(state: &State, call: &Admitted<'_>, take_effect: bool) -> Said {
+pub(super) fn query(state: &State, call: &Admitted<'_>, fault: &mut Option<Fault>) -> Said {
     let mut reading = fields::read(&call.body, &fields::QUERY);
     reading.problems.extend(fields::read_keys(&call.body, &fields::QUERY));
     reading.problems.extend(store_problem(call, reading.text("storeNo")));
@@ -38,7 +39,10 @@ pub(super) fn query(state: &State, call: &Admitted<'_>, take_effect: bool) -> Sa
     let mut said = match order {
         None => Said::no(Code::NO_SUCH_ORDER, "no such order"),
         Some(order) => {
-            if take_effect {
+            if fault.is_none() {
+                *fault = state.faults.coded(Operation::Query, order.content.amount);
+            }
+            if takes_effect(fault.as_ref()) {
                 state.orders.note(order.id, |order| order.queries += 1);
             }
             if order.state == PaymentState::Closed {

@@ -3,14 +3,15 @@
 use serde_json::{Map, Value, json};
 use shared::code::Code;
 
-use super::{Said, store_problem};
+use super::{Said, store_problem, takes_effect};
+use crate::faults::{Fault, Operation};
 use crate::fields::{self, Problem};
-use crate::orders::{NotRefunded, Order, RefundState};
+use crate::orders::{Ending, NotRefunded, Order, RefundState};
 use crate::request::Admitted;
 use crate::state::State;
 
-/// `/api/common/refund`. A new refund goes to `end` at once; `None`: the call must not take effect.
-pub(super) fn refund(state: &State, call: &Admitted<'_>, end: Option<RefundState>) -> Said {
+/// `/api/common/refund`.
+pub(super) fn refund(state: &State, call: &Admitted<'_>, fault: &mut Option<Fault>) -> Said {
     let mut reading = fields::read(&call.body, &fields::REFUND);
     reading.problems.extend(fields::read_keys(&call.body, &fields::REFUND));
     reading.problems.extend(store_problem(call, reading.text("storeNo")));
@@ -26,10 +27,16 @@ pub(super) fn refund(state: &State, call: &Admitted<'_>, end: Option<RefundState
     let order = order.filter(|order| store_no.is_none_or(|no| order.content.store_no == no));
     let mut said = match order {
         None => Said::no(Code::NO_SUCH_ORDER, "no such order"),
-        Some(order) => match made(state, &order, refund_no, amount, end) {
-            Ok(state) => Said { fields: answer(&order, refund_no, amount, state), ..Said::default() },
-            Err(problem) => Said::refused(vec![problem]),
-        },
+        Some(order) => {
+            // What the amount asks for goes wrong once: the repeat that asks what became of it is answered.
+            if fault.is_none() && order.refund(refund_no).is_none() {
+                *fault = state.faults.coded(Operation::Refund, order.content.amount);
+            }
+            match made(state, &order, refund_no, amount, fault.as_ref()) {
+                Ok(state) => Said { fields: answer(&order, refund_no, amount, state), ..Said::default() },
+                Err(problem) => Said::refused(vec![problem]),
+            }
+        }
     };
     reading.problems.append(&mut said.problems);
     said.problems = reading.problems;
@@ -41,13 +48,21 @@ fn made(
     order: &Order,
     refund_no: &str,
     amount: i64,
-    end: Option<RefundState>,
+    fault: Option<&Fault>,
 ) -> Result<RefundState, Problem> {
-    let refund = match end {
-        Some(end) => state.orders.refund(order.id, refund_no, amount, end).map(|refund| refund.state),
-        None => order
-            .foresee_refund(refund_no, amount)
-            .map(|known| known.map_or(RefundState::Refunded, |refund| refund.state)),
+    let refund = if takes_effect(fault) {
+        let (goes_to, ends) = match fault {
+            Some(Fault::Refund(state)) => (*state, None),
+            Some(Fault::RefundEnds(end)) => {
+                let ends = Ending { at: state.now() + state.pace.refund, state: *end };
+                (RefundState::InProgress, Some(ends))
+            }
+            _ => (RefundState::Refunded, None),
+        };
+        state.orders.refund(order.id, refund_no, amount, goes_to, ends).map(|refund| refund.state)
+    } else {
+        let known = order.foresee_refund(refund_no, amount);
+        known.map(|known| known.map_or(RefundState::Refunded, |refund| refund.state))
     };
     if let Ok(came_to) = refund {
         let (order, came_to) = (order.content.partner_order_no.as_str(), came_to.as_str());

@@ -1,6 +1,7 @@
 //! Writing an answer, and what a fault makes of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use poem::Response;
 use poem::http::StatusCode;
@@ -15,17 +16,21 @@ use crate::serve::HangUp;
 use crate::state::{State, some_payer};
 use crate::style;
 
+/// Longest time an answer is held.
+const MAX_HOLD: Duration = Duration::from_mins(10);
+
 /// Write the answer, through the fault if there is one.
 pub(super) async fn send(state: &Arc<State>, mut answer: Answer, fault: Option<Fault>) -> Response {
     match fault {
         // What became of the refund is in the answer already.
-        None | Some(Fault::Refund(_)) => {}
-        Some(Fault::DelayAnswer(gate)) => gate.passed().await,
-        Some(Fault::HangUp { .. }) => {
-            let mut response = Response::default();
-            response.extensions_mut().insert(HangUp);
-            return response;
+        None | Some(Fault::Refund(_) | Fault::RefundEnds(_) | Fault::Notice(_) | Fault::Payer(_)) => {}
+        Some(Fault::DelayAnswer(gate)) => {
+            if tokio::time::timeout(MAX_HOLD, gate.passed()).await.is_err() {
+                return hang_up();
+            }
         }
+        Some(Fault::Slow) => tokio::time::sleep(state.pace.slow).await,
+        Some(Fault::HangUp { .. }) => return hang_up(),
         Some(Fault::HttpStatus { status, .. }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
             return Response::builder()
@@ -49,6 +54,12 @@ pub(super) async fn send(state: &Arc<State>, mut answer: Answer, fault: Option<F
         Some(Fault::PayBeforeAnswer) => pay_first(state, answer.opened.take()).await,
     }
     signed(document(state, &answer))
+}
+
+fn hang_up() -> Response {
+    let mut response = Response::default();
+    response.extensions_mut().insert(HangUp);
+    response
 }
 
 fn document(state: &State, answer: &Answer) -> String {

@@ -135,6 +135,15 @@ pub struct Refund {
     pub state: RefundState,
     /// How often it was asked for: 1, and repeats with the same amount.
     pub asked: u32,
+    /// How one in progress ends by itself.
+    pub ends: Option<Ending>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    pub state: RefundState,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -170,6 +179,11 @@ impl Order {
     /// The page's secret part.
     pub(crate) fn token(&self) -> &str {
         self.pay_url.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether somebody waits to hear of a payment.
+    pub(crate) fn is_to_be_told(&self) -> bool {
+        self.paid_at.is_some() && self.content.notify_url.is_some() && !self.acknowledged
     }
 
     pub fn refunded(&self) -> i64 {

@@ -47,7 +47,7 @@ pub(crate) async fn show(state: Arc<State>, _request: Request) -> Response {
     }
     let body = format!(
         "<h1>ScanForPay sandbox</h1>\n<p>Speaks ScanForPay's protocol; no money moves. \
-         <a href=\"violations\">Violations of the protocol: {}</a></p>\n\
+         <a href=\"violations\">Violations of the protocol: {}</a> · <a href=\"faults\">Faults on demand</a></p>\n\
          <h2>Partners and stores</h2>\n<div class=\"scroll\"><table><tr><th>partnerNo</th><th>storeNo</th>\
          <th>Currency</th><th>Wallets</th></tr>\n{partners}</table></div>\n\
          <h2>Newest orders</h2>\n<div class=\"scroll\"><table><tr><th>partnerOrderNo</th><th>orderNo</th>\

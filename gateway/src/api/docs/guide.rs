@@ -47,6 +47,7 @@ const PARTS: [Part; 4] = [
             chapter!("orders", "orders.md"),
             chapter!("notices", "notices.md"),
             chapter!("errors", "errors.md"),
+            chapter!("sandbox", "sandbox.md"),
             chapter!("limits", "limits.md"),
             chapter!("live", "live.md"),
         ],
