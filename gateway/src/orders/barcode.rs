@@ -25,6 +25,11 @@ impl Barcode {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+
+    /// Whether a text names it.
+    pub fn stands_in(&self, text: &str) -> bool {
+        self.0.len() >= TELLING && text.contains(&self.0)
+    }
 }
 
 impl fmt::Debug for Barcode {
@@ -38,7 +43,7 @@ pub fn kept(raw: &str, code: Option<&Barcode>) -> String {
     let blotted = blotted(raw.as_bytes(), &[FIELD], &format!("\"{MASK}\""));
     let kept = String::from_utf8_lossy(&blotted).into_owned();
     match code {
-        Some(Barcode(code)) if code.len() >= TELLING => kept.replace(code, MASK),
+        Some(code) if code.stands_in(&kept) => kept.replace(code.reveal(), MASK),
         _ => kept,
     }
 }

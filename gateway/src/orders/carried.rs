@@ -1,12 +1,13 @@
 //! What an answer to create carries, by its product: the way to the payment, or how the order stands.
 
+use super::barcode::Barcode;
 use super::content::quoted;
 use crate::product::{Carries, Product};
 use crate::upstream::Said;
 
 /// `said` with what leads the payer to the payment as its `pay_url`, whatever it is called, and all else to be passed
 /// on. What came under another name than the product's own is passed on under that, too.
-pub fn carried(product: &Product, said: &mut Said) {
+pub fn carried(product: &Product, said: &mut Said, code: Option<&Barcode>) {
     let names: Vec<&str> = match product.carries {
         Carries::Way { field, also } => std::iter::once(field).chain(also.iter().copied()).collect(),
         Carries::Outcome => Vec::new(),
@@ -15,7 +16,7 @@ pub fn carried(product: &Product, said: &mut Said) {
         said.extra.push(("payUrl".to_owned(), quoted(&pay_url)));
     }
     // The payer's code is the merchant's already, and not to be kept.
-    said.extra.retain(|(key, _)| key != "barcode");
+    said.extra.retain(|(key, text)| key != "barcode" && !code.is_some_and(|code| code.stands_in(text)));
     let way = names.iter().find_map(|name| text(said, name).map(|text| (*name, text)));
     if let Some((_, text)) = way {
         said.pay_url = Some(text);
@@ -52,7 +53,7 @@ mod tests {
     fn read(product: &Product, pay_url: Option<&str>, extra: &[(&str, &str)]) -> (Option<String>, String) {
         let extra = extra.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let mut said = Said { pay_url: pay_url.map(str::to_owned), extra, ..Said::default() };
-        carried(product, &mut said);
+        carried(product, &mut said, Some(&Barcode::new("284447106610060508".to_owned())));
         let left: Vec<String> = said.extra.iter().map(|(key, value)| format!("{key}={value}")).collect();
         (said.pay_url, left.join(" "))
     }
@@ -69,5 +70,6 @@ mod tests {
         assert_eq!(read(&TRANSACTION_QR, None, &[("qrCode", "\"\"")]).0, None);
         assert_eq!(read(&QRCODE, Some("p"), &[code]), way("p", "qrCode=\"c\""));
         assert_eq!(read(&BARCODE, Some("p"), &[("barcode", "\"28\"")]), (None, "payUrl=\"p\"".to_owned()));
+        assert_eq!(read(&BARCODE, None, &[("note", "\"of 284447106610060508\""), ("n", "1")]).1, "n=1");
     }
 }

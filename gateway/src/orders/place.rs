@@ -234,7 +234,7 @@ pub(super) async fn submit(
     let took = Some(app.clock.now_ms() - asked_at);
 
     let theirs = theirs(create, submission);
-    let Understood { told, raw, reply } = understand(product, heard, &theirs);
+    let Understood { told, raw, reply } = understand(&create.content, heard, &theirs);
     if matches!(reply, Reply::Placed(Placed::Doubt) | Reply::Unsaid) {
         tracing::warn!(order = %order.id, "the upstream's answer to a create cannot be relied on");
     }
@@ -279,7 +279,7 @@ enum Reply {
     Unsaid,
 }
 
-fn understand(product: &Product, heard: Heard, theirs: &[(&str, &str)]) -> Understood {
+fn understand(content: &Content, heard: Heard, theirs: &[(&str, &str)]) -> Understood {
     let mut said = match heard {
         Heard::Nothing { why, raw, .. } => {
             let told = Told::Nothing { why, code: None };
@@ -290,8 +290,8 @@ fn understand(product: &Product, heard: Heard, theirs: &[(&str, &str)]) -> Under
     let raw = Some(said.raw.clone());
     let (told, reply) = match upstream::meaning_of_create(said.code) {
         CreateMeaning::Opened => {
-            carried::carried(product, &mut said);
-            opened(product, said, theirs)
+            carried::carried(content.product, &mut said, content.barcode.as_ref());
+            opened(content.product, said, theirs)
         }
         CreateMeaning::Refused => {
             let placed = refusal(said.code, &said.msg, theirs);
