@@ -31,6 +31,7 @@ use crate::metrics::{Metrics, Parts};
 use crate::orders::query::Questions;
 use crate::orders::{self, Flights};
 use crate::outgoing::Outgoing;
+use crate::product::Product;
 use crate::redis::Redis;
 use crate::retention::{self, Walk};
 use crate::store::{Access, Opening, Store};
@@ -155,8 +156,9 @@ impl App {
         format!("{}/callback/return/{token}", self.config.server.public_base())
     }
 
-    pub fn pay_window_ms(&self) -> i64 {
-        millis(self.config.orders.pay_window)
+    /// How long an order of the product can be paid that does not say so itself.
+    pub fn pay_window_ms(&self, product: &Product) -> i64 {
+        millis(product.pay_window(&self.config.orders))
     }
 
     /// After so long a submission without an answer is called unknown.

@@ -1,5 +1,5 @@
 //! `scangate client`: signed orders and queries from the command line, and why a signature fails, for merchants' developers. It speaks the
-//! protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares nothing.
+//! protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares the table of products.
 
 mod diagnose;
 mod exchange;
@@ -11,11 +11,11 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use data_encoding::HEXLOWER;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use serde::Serialize;
 use shared::envelope::{Side, request_header, seal};
 use time::OffsetDateTime;
 use time::macros::{format_description, offset};
@@ -26,9 +26,11 @@ use report::{Answer, Subject};
 pub(crate) use target::quoted;
 use target::{Target, TargetArgs};
 
+use crate::product::{self, Product, QRCODE};
+
 #[derive(Debug, Subcommand)]
 pub enum ClientCommand {
-    /// Place an order, and show its payment page's address as a QR code too
+    /// Place an order, and show the address or the code that it is paid by as a QR code too
     Order(OrderArgs),
     /// Ask for an order's state
     Query(QueryArgs),
@@ -40,13 +42,19 @@ pub enum ClientCommand {
 pub struct OrderArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// What the payer pays with: `Wechat`, `Alipay` or `AlipayHK`
-    #[arg(long)]
-    wallet: String,
+    /// The way to pay
+    #[arg(long, value_name = "P", default_value = QRCODE.name, value_parser = products())]
+    product: &'static Product,
+    /// What the payer pays with: `Wechat`, `Alipay` or `AlipayHK`; a barcode says so itself
+    #[arg(long, required_unless_present = "barcode")]
+    wallet: Option<String>,
+    /// The payer's code as scanned, for the product `barcode`
+    #[arg(long, value_name = "C")]
+    barcode: Option<String>,
     /// The amount in the currency's smallest unit: 2100 is 21.00 HKD, and 2100 JPY
     #[arg(long, allow_negative_numbers = true)]
     amount: i64,
-    /// The store's currency, such as `HKD`
+    /// The store's currency, such as `HKD`; products that have no such field are not sent it
     #[arg(long)]
     currency: String,
     /// The store's number; with --demo, the first store of that currency unless given
@@ -64,6 +72,14 @@ pub struct OrderArgs {
     /// Where the payer's browser goes afterwards; with --demo, the demo shop unless given
     #[arg(long, value_name = "U")]
     return_url: Option<String>,
+    /// How long it can be paid, for the product `transaction_qr`: `1m` to `15d`, or `1c`, until midnight
+    #[arg(long, value_name = "T")]
+    time_to_pay: Option<String>,
+}
+
+fn products() -> impl TypedValueParser<Value = &'static Product> {
+    let names = PossibleValuesParser::new(product::ALL.map(|product| product.name));
+    names.map(|name| product::named(&name).expect("only names of products are possible"))
 }
 
 #[derive(Debug, Args)]
@@ -216,40 +232,49 @@ fn explain(failure: Failure, call: &Call) -> anyhow::Error {
 }
 
 fn order(args: OrderArgs, moment: &Moment) -> Result<Call, Usage> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Body<'a> {
-        store_no: &'a str,
-        partner_order_no: &'a str,
-        wallet: &'a str,
-        currency: &'a str,
-        order_amount: i64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        order_title: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        notify_url: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        return_url: Option<&'a str>,
+    let product = args.product;
+    let options = [
+        ("barcode", "--barcode", &args.barcode),
+        ("wallet", "--wallet", &args.wallet),
+        ("returnUrl", "--return-url", &args.return_url),
+        ("it_b_pay", "--time-to-pay", &args.time_to_pay),
+    ];
+    for (field, option, given) in options {
+        let is_required = product.fields.iter().any(|known| known.name == field && known.required);
+        match given {
+            Some(_) if !product.takes(field) => {
+                return Err(Usage(format!("{option} is not for the product {}", product.name)));
+            }
+            None if is_required => {
+                return Err(Usage(format!("the product {} needs {option}", product.name)));
+            }
+            _ => {}
+        }
     }
     let target = args.target.resolve()?;
     let store_no = match args.store_no {
         Some(store_no) => store_no,
-        None => target.store_for(&args.currency, &args.wallet)?,
+        None => target.store_for(&args.currency, args.wallet.as_deref().unwrap_or_default())?,
     };
     let number = args.number.unwrap_or_else(|| moment.order_number());
-    let body = Body {
-        store_no: &store_no,
-        partner_order_no: &number,
-        wallet: &args.wallet,
-        currency: &args.currency,
-        order_amount: args.amount,
-        order_title: args.title.as_deref(),
-        notify_url: args.notify_url.as_deref().or(target.notify_url()),
-        return_url: args.return_url.as_deref().or(target.return_url()),
-    };
+    let given = [
+        ("storeNo", Some(store_no.as_str())),
+        ("partnerOrderNo", Some(number.as_str())),
+        ("wallet", args.wallet.as_deref()),
+        ("barcode", args.barcode.as_deref()),
+        ("currency", Some(args.currency.as_str())),
+        ("orderTitle", args.title.as_deref()),
+        ("notifyUrl", args.notify_url.as_deref().or(target.notify_url())),
+        ("returnUrl", args.return_url.as_deref().or(target.return_url())),
+        ("it_b_pay", args.time_to_pay.as_deref()),
+    ];
+    let given = given.into_iter().filter(|(name, _)| product.takes(name));
+    let mut body: serde_json::Map<String, serde_json::Value> =
+        given.filter_map(|(name, text)| Some((name.to_owned(), text?.into()))).collect();
+    body.insert("orderAmount".to_owned(), args.amount.into());
     let body = serde_json::to_string(&body).expect("strings and an integer serialise");
     let ask = format!("scangate client query {} --number {}", args.target.spelled(), target::quoted(&number));
-    Ok(Call { target, subject: Subject::Order { number }, body, ask, raw: args.target.raw })
+    Ok(Call { target, subject: Subject::Order { number, product }, body, ask, raw: args.target.raw })
 }
 
 fn query(args: &QueryArgs) -> Result<Call, Usage> {

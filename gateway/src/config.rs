@@ -142,7 +142,13 @@ pub enum FreshnessMode {
 #[serde(deny_unknown_fields)]
 pub struct Orders {
     #[serde(with = "humantime_serde")]
-    pub pay_window: Duration,
+    pub pay_window_qrcode: Duration,
+    #[serde(with = "humantime_serde")]
+    pub pay_window_online: Duration,
+    #[serde(with = "humantime_serde")]
+    pub pay_window_jspay: Duration,
+    #[serde(with = "humantime_serde")]
+    pub pay_window_barcode: Duration,
     #[serde(with = "humantime_serde")]
     pub query_min_interval: Duration,
     #[serde(with = "humantime_serde")]

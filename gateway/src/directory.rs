@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use jiff::tz::TimeZone;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr};
 use shared::money::Currency;
 use shared::wallet::Wallet;
@@ -131,6 +132,8 @@ pub struct Store {
     pub store_no: String,
     pub upstream_store_no: String,
     pub currency: Currency,
+    /// In which its days end.
+    pub zone: TimeZone,
     pub wallets: Vec<Wallet>,
     pub enabled: bool,
     pub account: Arc<Account>,

@@ -12,7 +12,10 @@ use crate::entity::{order, submission};
 use crate::ledger::{Current, Lane, LedgerError, Room, Seen, Target};
 use crate::upstream::Said;
 
+pub mod barcode;
+mod blot;
 pub mod buyer;
+mod carried;
 pub mod content;
 pub mod fact;
 pub mod history;
@@ -27,6 +30,7 @@ mod repeat;
 pub mod settle;
 pub mod statement;
 pub mod tell;
+pub mod time_to_pay;
 
 use fact::{Fact, Source, Told};
 use settle::Settled;
@@ -35,9 +39,15 @@ use settle::Settled;
 #[derive(Debug, Clone)]
 pub enum Placed {
     Opened {
+        /// What leads the payer to the payment; the product says what it is called.
         pay_url: String,
         order_no: Option<String>,
         /// Fields of the upstream's answer that we only pass on: key and value's JSON text.
+        extra: Vec<(String, String)>,
+    },
+    /// Of a product whose answer carries the outcome: how the order stands, and the same fields.
+    Standing {
+        order: Box<order::Model>,
         extra: Vec<(String, String)>,
     },
     Refused {

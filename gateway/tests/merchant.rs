@@ -7,6 +7,7 @@ mod merchant {
     mod lists;
     mod numbers;
     mod orders;
+    mod products;
     mod signature;
     mod statement;
     mod timeline;

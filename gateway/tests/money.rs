@@ -10,6 +10,7 @@ mod money {
     mod keys;
     mod notices;
     mod payments;
+    mod products;
     mod queries;
     mod strangers;
     mod suspension;

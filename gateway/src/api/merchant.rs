@@ -11,7 +11,7 @@ use crate::error::{Error, FieldProblem};
 pub mod erase;
 mod order;
 pub mod orders;
-mod place;
+pub mod place;
 pub mod signature;
 pub mod statement;
 pub mod timeline;

@@ -2,6 +2,7 @@
 //! contract. They describe; what a request really says is read from its raw bytes.
 
 mod envelope;
+mod products;
 mod text;
 
 use poem_openapi::registry::{
@@ -11,6 +12,7 @@ use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Enum, Object, Tags, Webhook, payload::Json};
 
 pub use envelope::{RequestEnvelope, RequestHeader, ResponseEnvelope, ResponseHeader};
+pub use products::{CodePlaced, PlaceBarcode, PlaceJspay, PlaceOnline, PlaceTransactionQr};
 pub use text::{CODES, INTRODUCTION};
 
 /// The payer's wallet: `Wechat` is WeChat Pay, `Alipay` is Alipay (it serves AlipayHK's payers, too),
@@ -161,7 +163,7 @@ impl Example for PayQuery {
     }
 }
 
-/// How an order stands: the answer to a query, and what a notification carries. With a code other than 1
+/// How an order stands: the answer to a query and to a barcode, and what a notification carries. With a code other than 1
 /// only `code` and `msg` are there.
 #[derive(Object, Debug)]
 #[oai(rename_all = "camelCase", example, skip_serializing_if_is_none)]

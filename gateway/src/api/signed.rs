@@ -20,14 +20,17 @@ use shared::json::Object;
 use super::caller::{Caller, verify};
 use super::edge::Remark;
 use super::edge::address::client_address;
-use super::scanforpay::{OrderState, PayQuery, PlaceQrcode, Placed, RequestEnvelope, ResponseEnvelope};
+use super::scanforpay::{
+    CodePlaced, OrderState, PayQuery, PlaceBarcode, PlaceJspay, PlaceOnline, PlaceQrcode, PlaceTransactionQr,
+    Placed, RequestEnvelope, ResponseEnvelope,
+};
 use crate::app::App;
 use crate::limits::{Refusal, Standing};
 use crate::orders::content::{BodyText, Content, FieldError, text_if_present};
 use crate::orders::place::{Create, place, store_for};
-use crate::orders::query::{Answer, Locator, query, state_body};
+use crate::orders::query::{Answer, Locator, query, state, state_body};
 use crate::orders::{self};
-use crate::product::{Product, QRCODE};
+use crate::product::{BARCODE, Carries, JSPAY, ONLINE, Product, QRCODE, TRANSACTION_QR};
 
 /// A request's bytes as they came; `T` is what the contract says of its body.
 pub struct Signed<T> {
@@ -150,6 +153,72 @@ impl SignedApi {
         create(app.0, &QRCODE, &platform.0, &request).await.into()
     }
 
+    /// Create an order: web page
+    ///
+    /// Opens an order that is paid on a checkout page; send the payer's browser to `payUrl`. Repeats and code 21 are
+    /// as for a web QR code.
+    #[oai(path = "/:platform/api/online/create", method = "post", operation_id = "placeOnline")]
+    async fn place_online(
+        &self,
+        app: Data<&Arc<App>>,
+        /// The platform's short name. Where the operator has named one platform for it, `/api/…` works without.
+        #[oai(name = "platform")]
+        platform: Path<String>,
+        request: Signed<PlaceOnline>,
+    ) -> SignedReply<Placed> {
+        create(app.0, &ONLINE, &platform.0, &request).await.into()
+    }
+
+    /// Create an order: transaction QR code
+    ///
+    /// Opens an order that is paid by whoever scans its code: show `qrCode` as a QR code in your store. Repeats and
+    /// code 21 are as for a web QR code.
+    #[oai(path = "/:platform/api/offline/create", method = "post", operation_id = "placeTransactionQr")]
+    async fn place_transaction_qr(
+        &self,
+        app: Data<&Arc<App>>,
+        /// The platform's short name. Where the operator has named one platform for it, `/api/…` works without.
+        #[oai(name = "platform")]
+        platform: Path<String>,
+        request: Signed<PlaceTransactionQr>,
+    ) -> SignedReply<CodePlaced> {
+        create(app.0, &TRANSACTION_QR, &platform.0, &request).await.into()
+    }
+
+    /// Create an order: barcode
+    ///
+    /// Charges the payer whose code you have scanned. Look at `status`: 1 is paid, 2 failed, 0 is a payer who types
+    /// the PIN. Code 21: it may be paid yet; query it until it is settled, and do not charge again. The same order
+    /// sent again never charges twice and tells how it stands. After a code that refuses it (3 to 8, 35, 40 to 44)
+    /// nothing was charged, and the number may be used for another try.
+    #[oai(path = "/:platform/api/offline/pay", method = "post", operation_id = "placeBarcode")]
+    async fn place_barcode(
+        &self,
+        app: Data<&Arc<App>>,
+        /// The platform's short name. Where the operator has named one platform for it, `/api/…` works without.
+        #[oai(name = "platform")]
+        platform: Path<String>,
+        request: Signed<PlaceBarcode>,
+    ) -> SignedReply<OrderState> {
+        create(app.0, &BARCODE, &platform.0, &request).await.into()
+    }
+
+    /// Create an order: JS API
+    ///
+    /// Opens an order that is paid on a page inside the wallet's own browser; send it to `payUrl`. Repeats and code 21
+    /// are as for a web QR code.
+    #[oai(path = "/:platform/api/jspay/create", method = "post", operation_id = "placeJspay")]
+    async fn place_jspay(
+        &self,
+        app: Data<&Arc<App>>,
+        /// The platform's short name. Where the operator has named one platform for it, `/api/…` works without.
+        #[oai(name = "platform")]
+        platform: Path<String>,
+        request: Signed<PlaceJspay>,
+    ) -> SignedReply<Placed> {
+        create(app.0, &JSPAY, &platform.0, &request).await.into()
+    }
+
     /// Query an order
     ///
     /// How an order stands, by either of its numbers. Paid and refunded orders are answered from the gateway's
@@ -198,7 +267,7 @@ async fn create<T>(
     let create =
         Create { merchant, store, key_id: caller.key.id.clone(), content, raw: envelope.signed.to_owned() };
     let placed = in_time(app, place(app, create)).await.unwrap_or(orders::Placed::Doubt);
-    placed_answer(app, &caller, placed)
+    placed_answer(app, &caller, product, placed)
 }
 
 /// What comes of `operation`, or `None` where a caller could not be answered in time any more: its own task goes on,
@@ -209,14 +278,23 @@ pub(super) async fn in_time<T>(app: &App, operation: impl Future<Output = T>) ->
     tokio::time::timeout(time, operation).await.ok()
 }
 
-fn placed_answer(app: &App, caller: &Caller, placed: orders::Placed) -> Answered {
+fn placed_answer(app: &App, caller: &Caller, product: &Product, placed: orders::Placed) -> Answered {
     match placed {
         orders::Placed::Opened { pay_url, order_no, extra } => {
             let mut body = BodyText::default();
             body.number("code", i64::from(Code::SUCCESS.0));
             body.text("msg", "success");
-            body.text("payUrl", &pay_url);
+            if let Carries::Way { field, .. } = product.carries {
+                body.text(field, &pay_url);
+            }
             body.text_if("orderNo", order_no.as_deref());
+            for (key, value) in &extra {
+                body.raw(key, value);
+            }
+            caller.answer(app, Code::SUCCESS, &body.finish())
+        }
+        orders::Placed::Standing { order, extra } => {
+            let mut body = state(&order);
             for (key, value) in &extra {
                 body.raw(key, value);
             }

@@ -10,17 +10,18 @@ use shared::money::Currency;
 
 use super::exchange::{Received, Request};
 use super::qr::{self, Screen};
+use crate::product::Product;
 
 /// What the call was about.
 pub(super) enum Subject {
-    Order { number: String },
+    Order { number: String, product: &'static Product },
     Query,
 }
 
 impl Subject {
     pub(super) fn path(&self) -> &'static str {
         match self {
-            Self::Order { .. } => "/api/offline/qrcode",
+            Self::Order { product, .. } => product.path,
             Self::Query => "/api/common/payQuery",
         }
     }
@@ -33,7 +34,8 @@ pub(super) struct Answer {
     verified: bool,
     /// The body's members in the order they came, as text fit for a terminal.
     fields: Vec<(String, String)>,
-    pay_url: Option<String>,
+    /// What leads the payer to the payment: an address, or a code's text.
+    way: Option<String>,
 }
 
 impl Answer {
@@ -45,7 +47,10 @@ impl Answer {
             code: code.and_then(|code| i32::try_from(code).ok()).map(Code),
             verified: envelope.verifies(sign_key),
             fields: fields(body),
-            pay_url: member(body, "payUrl").and_then(Member::string).map(|url| printable(&url)),
+            way: ["payUrl", "qrCode"]
+                .into_iter()
+                .find_map(|name| member(body, name).and_then(Member::string))
+                .map(|way| printable(&way)),
         })
     }
 
@@ -126,7 +131,7 @@ pub(super) fn show(
     screen: Option<Screen>,
 ) -> io::Result<()> {
     let mut rows: Vec<(&str, &str)> = Vec::new();
-    if let Subject::Order { number } = subject {
+    if let Subject::Order { number, .. } = subject {
         rows.push(("number", number));
     }
     rows.extend(answer.fields.iter().map(|(key, value)| (key.as_str(), value.as_str())));
@@ -135,15 +140,15 @@ pub(super) fn show(
     for (key, value) in rows {
         writeln!(out, "{key:width$}  {value}")?;
     }
-    match (&answer.pay_url, screen) {
-        (Some(url), Some(screen)) if answer.accepted() => show_code(out, url, screen),
+    match (&answer.way, screen) {
+        (Some(way), Some(screen)) if answer.accepted() => show_code(out, way, screen),
         _ => Ok(()),
     }
 }
 
-fn show_code(out: &mut impl Write, url: &str, screen: Screen) -> io::Result<()> {
+fn show_code(out: &mut impl Write, way: &str, screen: Screen) -> io::Result<()> {
     writeln!(out)?;
-    match qr::picture(url, screen) {
+    match qr::picture(way, screen) {
         Ok(picture) => picture.lines.iter().try_for_each(|line| writeln!(out, "{line}")),
         Err(reason) => writeln!(out, "({reason})"),
     }

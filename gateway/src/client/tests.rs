@@ -346,3 +346,43 @@ fn the_demos_key_needs_no_server_and_a_document_that_cannot_be_had_is_a_usage_er
     };
     assert!(args.prepare().map(drop).expect_err("no file").to_string().contains("/nowhere cannot be read"));
 }
+
+#[test]
+fn a_product_is_sent_to_its_own_path_with_its_own_fields_only() {
+    let folder = demo_folder();
+    let order = |extra: &str| {
+        prepare(&format!(
+            "order --demo --data {} --amount 2100 --currency HKD --number p1 {extra}",
+            folder.path().display()
+        ))
+    };
+    let sent = |extra: &str| {
+        let call = order(extra).expect("all is given");
+        (call.target.address(call.subject.path()).path().to_owned(), call.body)
+    };
+    let (path, body) = sent("--product barcode --barcode 284447106610060508");
+    assert_eq!(path, "/demo/api/offline/pay");
+    assert_eq!(
+        body,
+        r#"{"storeNo":"1","partnerOrderNo":"p1","barcode":"284447106610060508","notifyUrl":"http://127.0.0.1:8083/notify","orderAmount":2100}"#
+    );
+    let (path, body) = sent("--product transaction_qr --wallet Alipay --time-to-pay 10m");
+    assert_eq!(path, "/demo/api/offline/create");
+    assert!(body.contains(r#""it_b_pay":"10m""#) && !body.contains("currency"), "{body}");
+    assert_eq!(sent("--product online --wallet Alipay").0, "/demo/api/online/create");
+    assert_eq!(sent("--product jspay --wallet Alipay").0, "/demo/api/jspay/create");
+
+    let refused = |extra: &str| order(extra).map(drop).expect_err("is refused");
+    assert_eq!(refused("--product barcode --wallet Alipay"), "the product barcode needs --barcode");
+    assert_eq!(refused("--barcode 28"), "--barcode is not for the product qrcode");
+    assert_eq!(refused("--wallet Alipay --time-to-pay 1h"), "--time-to-pay is not for the product qrcode");
+    assert!(parse("order --demo --amount 1 --currency HKD --wallet Alipay --product cash").is_err());
+}
+
+#[test]
+fn a_code_to_be_shown_is_drawn_like_an_address() {
+    let subject = Subject::Order { number: "p1".to_owned(), product: &crate::product::TRANSACTION_QR };
+    let answer = answer(r#"{"code":1,"msg":"success","qrCode":"https://qr.example/5a42","orderNo":"o1"}"#);
+    let (_, out) = shown(&answer, &subject, Some(Screen { columns: 120, rows: 60 }));
+    assert!(out.contains("qrCode     https://qr.example/5a42") && out.contains("█▀"), "{out}");
+}

@@ -171,7 +171,15 @@ impl Checker<'_> {
     fn signed_and_orders(&mut self) {
         let (signed, orders) = (&self.config.signed, &self.config.orders);
         self.lasts("signed.freshness", signed.freshness, SHORTEST_FRESHNESS, LONGEST_FRESHNESS);
-        self.lasts("orders.pay_window", orders.pay_window, MINUTE, 15 * DAY);
+        let windows = [
+            ("orders.pay_window_qrcode", orders.pay_window_qrcode),
+            ("orders.pay_window_online", orders.pay_window_online),
+            ("orders.pay_window_jspay", orders.pay_window_jspay),
+            ("orders.pay_window_barcode", orders.pay_window_barcode),
+        ];
+        for (path, window) in windows {
+            self.lasts(path, window, MINUTE, 15 * DAY);
+        }
         self.lasts("orders.query_min_interval", orders.query_min_interval, Duration::ZERO, HOUR);
         self.lasts("orders.return_query_timeout", orders.return_query_timeout, MILLISECOND, MINUTE);
         self.lasts("orders.return_query_interval", orders.return_query_interval, Duration::ZERO, HOUR);

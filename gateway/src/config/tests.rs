@@ -66,7 +66,7 @@ fn the_defaults_load_and_are_those_that_the_manual_names() {
     assert!(config.secrets.master_key.is_empty());
     assert_eq!(config.upstream.timeout + config.upstream.answer_grace, seconds(25));
     assert_eq!(config.signed.freshness_mode, FreshnessMode::Enforce);
-    assert_eq!(config.orders.pay_window, seconds(24 * 60 * 60));
+    assert_eq!(config.orders.pay_window_barcode, seconds(24 * 60 * 60));
     let schedule: Vec<u64> = config.deliveries.schedule.iter().map(Duration::as_secs).collect();
     let (minute, hour) = (60, 3600);
     let waits =

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use anyhow::{Context, bail};
+use jiff::tz::TimeZone;
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, Select};
 use shared::money::Currency;
 use shared::wallet::Wallet;
@@ -146,6 +147,7 @@ fn put_store(
     let bucket = limits.store_bucket(&merchant.platform_id, &merchant.bucket, &row.id, own);
     let store = Store {
         currency: Currency::parse(&row.currency).with_context(|| format!("currency {}", row.currency))?,
+        zone: TimeZone::get(&row.time_zone).with_context(|| format!("time zone {}", row.time_zone))?,
         wallets: wallets.collect::<anyhow::Result<_>>()?,
         enabled: row.status == "active",
         id: row.id,

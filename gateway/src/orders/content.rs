@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use shared::code::Code;
 use shared::json::{IntegerError, Member, Object};
@@ -11,6 +11,8 @@ use shared::money::Currency;
 use shared::wallet::Wallet;
 use url::Url;
 
+use super::barcode::Barcode;
+use super::time_to_pay::TimeToPay;
 use crate::deliveries::address::AddressPolicy;
 use crate::product::{Field, KNOWN_FIELDS, Kind, Product};
 
@@ -41,6 +43,9 @@ pub struct Content {
     pub store_no: String,
     pub number: String,
     pub wallet: Option<Wallet>,
+    /// As it was named, by a product that does not take it, too: it is not kept in any case.
+    pub barcode: Option<Barcode>,
+    /// As it was named, by a product that does not take it, too: it must be the store's in any case.
     pub currency: Option<Currency>,
     pub amount: i64,
     pub goods_amount: Option<i64>,
@@ -50,6 +55,7 @@ pub struct Content {
     pub terminal_no: Option<String>,
     pub notify_url: Option<Url>,
     pub return_url: Option<Url>,
+    pub time_to_pay: Option<TimeToPay>,
     /// Fields that we do not know and only pass on: key and value's JSON text.
     pub extra: Vec<(String, String)>,
 }
@@ -65,6 +71,7 @@ impl Content {
             store_no: String::new(),
             number: String::new(),
             wallet: None,
+            barcode: None,
             currency: None,
             amount: 0,
             goods_amount: None,
@@ -74,6 +81,7 @@ impl Content {
             terminal_no: None,
             notify_url: None,
             return_url: None,
+            time_to_pay: None,
             extra: extra(body)?,
         };
         for field in product.fields {
@@ -83,6 +91,15 @@ impl Content {
                 None if field.required => return Err(FieldError::empty(field.name)),
                 None => {}
             }
+        }
+        if !product.takes("currency")
+            && let Some(member) = body.get("currency").filter(|member| !is_absent(member))
+        {
+            content.currency = Some(currency("currency", member)?);
+        }
+        if let Some(member) = body.get("barcode").filter(|_| !product.takes("barcode")) {
+            let code = member.string().unwrap_or_else(|| member.value.into());
+            content.barcode = Some(Barcode::new(code.into_owned()));
         }
         Ok(content)
     }
@@ -109,17 +126,23 @@ impl Content {
             }
             Kind::Wallet => {
                 let name = text(field.name, member, 10)?;
-                let wallet = Wallet::parse(&name);
-                self.wallet =
-                    Some(wallet.ok_or_else(|| {
-                        FieldError::invalid(field.name, "is none of Wechat, Alipay, AlipayHK")
-                    })?);
+                let wallet = Wallet::parse(&name).filter(|wallet| self.product.wallets.contains(wallet));
+                self.wallet = Some(wallet.ok_or_else(|| {
+                    let names: Vec<&str> =
+                        self.product.wallets.iter().map(|wallet| wallet.as_str()).collect();
+                    FieldError::invalid(field.name, format!("is none of {}", names.join(", ")))
+                })?);
             }
-            Kind::Currency => {
-                let code = text(field.name, member, 10)?;
-                let currency = Currency::parse(&code);
-                self.currency =
-                    Some(currency.ok_or_else(|| FieldError::invalid(field.name, "is not an ISO 4217 code"))?);
+            Kind::Currency => self.currency = Some(currency(field.name, member)?),
+            Kind::Barcode(limit) => self.barcode = Some(Barcode::new(text(field.name, member, limit)?)),
+            Kind::TimeToPay => {
+                let time = text(field.name, member, 10)?;
+                self.time_to_pay = Some(TimeToPay::parse(&time).ok_or_else(|| {
+                    FieldError::invalid(
+                        field.name,
+                        "is not 1m to 15d, in whole m, h or d, nor 1c (until midnight)",
+                    )
+                })?);
             }
             Kind::NotifyUrl => {
                 let url = text(field.name, member, URL_LENGTH)?;
@@ -136,19 +159,31 @@ impl Content {
 
     /// SHA-256 over what makes two creates of one number the same order.
     pub fn hash(&self) -> Vec<u8> {
-        let said = json!([
-            self.product.name,
-            self.store_no,
-            self.wallet.map(Wallet::as_str),
-            self.currency.map(|currency| currency.to_string()),
-            self.amount,
-            self.goods_amount,
-            self.goods_extra_amount,
-            self.title,
-            self.notify_url.as_ref().map(Url::as_str),
-            self.return_url.as_ref().map(Url::as_str),
-        ]);
-        Sha256::digest(said.to_string()).to_vec()
+        let mut said = vec![
+            json!(self.product.name),
+            json!(self.store_no),
+            json!(self.wallet.map(Wallet::as_str)),
+            json!(self.sent_currency().map(Currency::as_str)),
+            json!(self.amount),
+            json!(self.goods_amount),
+            json!(self.goods_extra_amount),
+            json!(self.title),
+            json!(self.notify_url.as_ref().map(Url::as_str)),
+            json!(self.return_url.as_ref().map(Url::as_str)),
+        ];
+        // Only where they are fields at all: an order of a product that has neither keeps the hash it ever had.
+        said.extend(self.sent_barcode().map(|code| json!({ "barcode": code })));
+        said.extend(self.time_to_pay.as_ref().map(|time| json!({"it_b_pay": time.as_str()})));
+        Sha256::digest(Value::from(said).to_string()).to_vec()
+    }
+
+    fn sent_barcode(&self) -> Option<&str> {
+        self.barcode.as_ref().filter(|_| self.product.takes("barcode")).map(Barcode::reveal)
+    }
+
+    /// Where the product takes it.
+    fn sent_currency(&self) -> Option<&Currency> {
+        self.currency.as_ref().filter(|_| self.product.takes("currency"))
     }
 
     /// The body to send upstream: the store's number there, our order number, our callbacks.
@@ -157,15 +192,17 @@ impl Content {
         body.text("storeNo", store_no);
         body.text("partnerOrderNo", number);
         body.text_if("wallet", self.wallet.map(Wallet::as_str));
-        body.text_if("currency", self.currency.as_ref().map(Currency::as_str));
+        body.text_if("barcode", self.sent_barcode());
+        body.text_if("currency", self.sent_currency().map(Currency::as_str));
         body.number("orderAmount", self.amount);
         body.number_if("goodsAmount", self.goods_amount);
         body.number_if("goodsExtraAmount", self.goods_extra_amount);
         body.text_if("orderTitle", self.title.as_deref());
         body.text_if("operatorId", self.operator_id.as_deref());
         body.text_if("terminalNo", self.terminal_no.as_deref());
-        body.text("notifyUrl", notify_url);
-        body.text("returnUrl", return_url);
+        body.text_if("it_b_pay", self.time_to_pay.as_ref().map(TimeToPay::as_str));
+        body.text_if("notifyUrl", Some(notify_url).filter(|_| self.product.takes("notifyUrl")));
+        body.text_if("returnUrl", Some(return_url).filter(|_| self.product.takes("returnUrl")));
         for (key, value) in &self.extra {
             body.raw(key, value);
         }
@@ -199,6 +236,11 @@ pub fn text_if_present(
     limit: usize,
 ) -> Result<Option<String>, FieldError> {
     body.get(field).filter(|member| !is_absent(member)).map(|member| text(field, member, limit)).transpose()
+}
+
+fn currency(field: &str, member: &Member<'_>) -> Result<Currency, FieldError> {
+    let code = text(field, member, 10)?;
+    Currency::parse(&code).ok_or_else(|| FieldError::invalid(field, "is not an ISO 4217 code"))
 }
 
 fn amount(field: &str, member: &Member<'_>, least: i64) -> Result<i64, FieldError> {
@@ -293,7 +335,7 @@ impl BodyText {
 }
 
 /// `text` as a JSON string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::to_string(text).expect("any text is a JSON string")
 }
 

@@ -17,6 +17,7 @@ use crate::entity::submission::State;
 use crate::entity::{order, submission};
 use crate::error::Error;
 use crate::ledger::{Lane, LedgerError, NewOrder, Placement};
+use crate::product::{Product, QRCODE};
 
 /// Orders of one import at most.
 pub const MAX_ROWS: usize = 1000;
@@ -27,6 +28,7 @@ pub const PART: usize = 50;
 #[derive(Debug, Clone)]
 pub struct Earlier {
     pub number: String,
+    pub product: &'static Product,
     pub store_no: String,
     pub amount: i64,
     pub currency: String,
@@ -55,13 +57,17 @@ impl Earlier {
     }
 
     fn text(&self) -> String {
-        json!({
+        let mut said = json!({
             "imported": self.number, "storeNo": self.store_no, "amount": self.amount, "currency": self.currency,
             "wallet": self.wallet.map(Wallet::as_str), "upstreamOrderNo": self.upstream_order_no, "paid": self.is_paid,
             "payTime": self.pay_time, "refunded": self.refunded, "notifyUrl": self.notify_url,
             "createdAt": self.created_at,
-        })
-        .to_string()
+        });
+        // What was imported before rows could name one was of this product, and is still the same.
+        if self.product.name != QRCODE.name {
+            said["product"] = json!(self.product.name);
+        }
+        said.to_string()
     }
 
     /// Whether money will still come is the upstream's to say: until it has, that is not known.
@@ -177,7 +183,7 @@ fn rows(app: &App, merchant: &Merchant, store: &Store, earlier: &Earlier) -> New
         events: 0,
         created_at: earlier.created_at,
         updated_at: now,
-        expires_at: earlier.created_at + app.pay_window_ms(),
+        expires_at: earlier.created_at + app.pay_window_ms(earlier.product),
         look_at: None,
         looks: 0,
         reference: None,
@@ -199,7 +205,7 @@ fn submission_of(app: &App, store: &Store, earlier: &Earlier, order_id: &str, no
         account_id: store.account.id.clone(),
         partner_no: store.account.partner_no.clone(),
         upstream_store_no: store.upstream_store_no.clone(),
-        product: "qrcode".to_owned(),
+        product: earlier.product.name.to_owned(),
         wallet: earlier.wallet.map(|wallet| wallet.as_str().to_owned()),
         currency: earlier.currency.clone(),
         amount: earlier.amount,

@@ -14,6 +14,7 @@ use ulid::Ulid;
 
 use crate::entity::order::{self, Column};
 use crate::entity::submission;
+use crate::product::Product;
 
 /// Orders looked at for one page where no index answers the question.
 pub const SCANNED: u64 = 10_000;
@@ -24,6 +25,7 @@ const SLACK_MS: i64 = 60 * 60 * 1000;
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub status: Option<OrderStatus>,
+    pub product: Option<&'static Product>,
     pub wallet: Option<Wallet>,
     pub currency: Option<Currency>,
     /// In minor units, both ends included.
@@ -41,7 +43,8 @@ pub struct Filter {
 impl Filter {
     /// Whether orders must be looked at that are not asked for.
     fn must_scan(&self) -> bool {
-        self.wallet.is_some()
+        self.product.is_some()
+            || self.wallet.is_some()
             || self.currency.is_some()
             || self.amount_from.is_some()
             || self.amount_to.is_some()
@@ -68,6 +71,9 @@ impl Filter {
 
     /// What is seen only by looking at each.
     fn scanned(&self, mut list: Select<order::Entity>, backend: DbBackend) -> Select<order::Entity> {
+        if let Some(product) = self.product {
+            list = list.filter(Column::Product.eq(product.name));
+        }
         if let Some(wallet) = self.wallet {
             list = list.filter(Column::Wallet.eq(wallet.as_str()));
         }

@@ -10,13 +10,14 @@ use shared::order::OrderStatus;
 use super::content::{Content, FieldError};
 use super::fact::{Source, Told};
 use super::journal::{self, Kind};
-use super::{Placed, fact_now, passed_on, repeat, room, settle_seen, told_on};
+use super::{Placed, barcode, carried, fact_now, passed_on, query, repeat, room, settle_seen, told_on};
 use crate::app::App;
 use crate::callback::{self, Tokens};
 use crate::directory::{Merchant, Store};
 use crate::entity::{order, submission};
 use crate::ledger::{LedgerError, NewOrder, Placement, Room};
-use crate::upstream::{self, CreateMeaning, Heard};
+use crate::product::{Carries, Product};
+use crate::upstream::{self, CreateMeaning, Heard, Said};
 
 /// A verified create.
 #[derive(Clone)]
@@ -28,6 +29,15 @@ pub struct Create {
     pub content: Content,
     /// The signed text as it came.
     pub raw: String,
+}
+
+impl Create {
+    /// What the journal keeps of it.
+    pub(super) fn kept(&self) -> Vec<u8> {
+        let code = self.content.barcode.as_ref();
+        let kept = if code.is_some() { barcode::kept(&self.raw, code) } else { self.raw.clone() };
+        kept.into_bytes()
+    }
 }
 
 /// The store that `content` names, if it may take this order.
@@ -146,7 +156,7 @@ fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
         events: 0,
         created_at: now,
         updated_at: now,
-        expires_at: now + app.pay_window_ms(),
+        expires_at: expires_at(app, create, now),
         look_at: Some(submission.answer_due_at),
         looks: 0,
         reference: None,
@@ -155,8 +165,16 @@ fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
     };
     let note = json!({"submission": 1, "store": store.store_no, "key": create.key_id});
     let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Placed, &note);
-    entry.raw = Some(create.raw.clone().into_bytes());
+    entry.raw = Some(create.kept());
     (NewOrder { order, submission, journal: entry }, tokens)
+}
+
+/// Until when the order can be paid.
+pub(super) fn expires_at(app: &App, create: &Create, now: i64) -> i64 {
+    match &create.content.time_to_pay {
+        Some(time_to_pay) => time_to_pay.ends_at(now, &create.store.zone),
+        None => now + app.pay_window_ms(create.content.product),
+    }
 }
 
 /// A call about to be made, with tokens of its own for what comes back.
@@ -220,55 +238,90 @@ pub(super) async fn submit(
     let took = Some(app.clock.now_ms() - asked_at);
 
     let theirs = theirs(create, submission);
-    let (told, placed, raw) = understand(heard, &theirs);
-    if matches!(placed, Placed::Doubt) {
+    let Understood { told, raw, reply } = understand(&create.content, heard, &theirs);
+    if matches!(reply, Reply::Placed(Placed::Doubt) | Reply::Unsaid) {
         tracing::warn!(order = %order.id, "the upstream's answer to a create cannot be relied on");
     }
+    let raw = raw.map(|raw| barcode::kept(&raw, create.content.barcode.as_ref()));
     let fact = fact_now(app, Source::Answer, told, raw, took);
     // Only while it is submitting is nothing else about it written but by facts, which move it on.
     let seen = (order.status() == OrderStatus::Submitting).then_some(order);
-    match settle_seen(app, room, submission, seen, fact).await {
-        Ok(settled) if settled.held => Placed::Doubt,
-        // Paid meanwhile through an earlier call: another way to pay must not reach the payer.
-        Ok(settled) if settled.order.status().has_money() && settled.order.submission_id != submission.id => {
-            repeat::paid_already()
-        }
-        Ok(_) => placed,
+    let order = match settle_seen(app, room, submission, seen, fact).await {
+        Ok(settled) if settled.held => return Placed::Doubt,
+        Ok(settled) => settled.order,
         Err(error) => {
             // What is not on record was not told: the caller hears of doubt, whatever the upstream said.
             tracing::error!(order = %order.id, %error, "the upstream's answer could not be kept");
+            return Placed::Doubt;
+        }
+    };
+    match reply {
+        // By what is on record: a notice may have known more than the answer.
+        Reply::Standing(extra) => Placed::Standing { order: Box::new(order), extra },
+        // Paid meanwhile through an earlier call: another way to pay must not reach the payer.
+        _ if order.status().has_money() && order.submission_id != submission.id => repeat::paid_already(),
+        Reply::Unsaid => {
+            query::ask_later(app, &order);
             Placed::Doubt
         }
+        Reply::Placed(placed) => placed,
     }
 }
 
-/// What an answer to create says, as a fact and as the merchant is told.
-fn understand(heard: Heard, theirs: &[(&str, &str)]) -> (Told, Placed, Option<String>) {
-    let said = match heard {
-        Heard::Nothing { why, raw, .. } => return (Told::Nothing { why, code: None }, Placed::Doubt, raw),
+/// What an answer to create says: as a fact, and as the merchant is told once that is settled.
+struct Understood {
+    told: Told,
+    raw: Option<String>,
+    reply: Reply,
+}
+
+enum Reply {
+    Placed(Placed),
+    /// How the order then stands, with these fields of the answer.
+    Standing(Vec<(String, String)>),
+    /// It was opened, and the payer may have paid: nothing in the answer can be relied on for that.
+    Unsaid,
+}
+
+fn understand(content: &Content, heard: Heard, theirs: &[(&str, &str)]) -> Understood {
+    let mut said = match heard {
+        Heard::Nothing { why, raw, .. } => {
+            let told = Told::Nothing { why, code: None };
+            return Understood { told, raw, reply: Reply::Placed(Placed::Doubt) };
+        }
         Heard::Said(said) => said,
     };
     let raw = Some(said.raw.clone());
-    match upstream::meaning_of_create(said.code) {
+    let (told, reply) = match upstream::meaning_of_create(said.code) {
         CreateMeaning::Opened => {
-            let placed = match &said.pay_url {
-                Some(pay_url) => Placed::Opened {
-                    pay_url: pay_url.clone(),
-                    order_no: said.order_no.clone(),
-                    extra: passed_on(&said, theirs),
-                },
-                None => Placed::Doubt,
-            };
-            (Told::Opened(said), placed, raw)
+            carried::carried(content.product, &mut said, content.barcode.as_ref());
+            opened(content.product, said, theirs)
         }
         CreateMeaning::Refused => {
             let placed = refusal(said.code, &said.msg, theirs);
-            (Told::Refused(said), placed, raw)
+            (Told::Refused(said), Reply::Placed(placed))
         }
         CreateMeaning::Unknown => {
             let why = format!("code {}", said.code);
-            (Told::Nothing { why, code: Some(said.code) }, Placed::Doubt, raw)
+            (Told::Nothing { why, code: Some(said.code) }, Reply::Placed(Placed::Doubt))
         }
+    };
+    Understood { told, raw, reply }
+}
+
+/// What code 1 says. A payment that it tells of is a fact like any other, and has to name all that facts are checked
+/// by; one that does not is no proof, and is asked about at once.
+fn opened(product: &Product, said: Box<Said>, theirs: &[(&str, &str)]) -> (Told, Reply) {
+    let extra = passed_on(&said, theirs);
+    match (product.carries, &said.pay_url) {
+        (Carries::Outcome, _) if carried::is_final(&said) => (Told::State(said), Reply::Standing(extra)),
+        (Carries::Outcome, _) if carried::is_waiting(&said) => (Told::Opened(said), Reply::Standing(extra)),
+        (Carries::Outcome, _) => (Told::Opened(said), Reply::Unsaid),
+        (Carries::Way { .. }, Some(pay_url)) => {
+            let placed = Placed::Opened { pay_url: pay_url.clone(), order_no: said.order_no.clone(), extra };
+            (Told::Opened(said), Reply::Placed(placed))
+        }
+        (Carries::Way { .. }, None) => (Told::Opened(said), Reply::Placed(Placed::Doubt)),
     }
 }
 

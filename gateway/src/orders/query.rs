@@ -266,6 +266,11 @@ pub fn protocol_status(order: &order::Model) -> i64 {
 
 /// The body of a query's answer: the merchant's own numbers, and only those.
 pub fn state_body(order: &order::Model) -> String {
+    state(order).finish()
+}
+
+/// The same, to be added to.
+pub fn state(order: &order::Model) -> BodyText {
     let mut body = BodyText::default();
     body.number("code", 1);
     body.text("msg", "success");
@@ -278,5 +283,5 @@ pub fn state_body(order: &order::Model) -> String {
     body.text("currency", &order.currency);
     body.text_if("buyer", order.buyer.as_deref());
     body.text_if("buyerId", order.buyer_id.as_deref());
-    body.finish()
+    body
 }

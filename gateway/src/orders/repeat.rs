@@ -9,13 +9,14 @@ use shared::code::Code;
 use shared::order::OrderStatus;
 
 use super::journal::{self, Kind};
-use super::place::{Create, new_submission, refusal, submit};
+use super::place::{Create, expires_at, new_submission, refusal, submit};
 use super::query::{Asked, ask};
 use super::{Placed, reread, room, submission_of};
 use crate::app::App;
 use crate::entity::order;
 use crate::ledger::{Changes, LedgerError, Target};
 use crate::limits::Priority;
+use crate::product::Carries;
 
 /// How often a create that another node is making is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -37,10 +38,13 @@ pub(super) async fn again(app: &Arc<App>, create: &Create, order: order::Model) 
     match order.status() {
         OrderStatus::Refused => resubmit(app, create, &order).await,
         _ if !same => other_content(),
-        status => match ended(status).or_else(|| first_answer(create, &order)) {
-            Some(placed) => placed,
-            None => after_asking(app, create, &order).await,
-        },
+        status => {
+            match standing(create, &order).or_else(|| ended(status)).or_else(|| first_answer(create, &order))
+            {
+                Some(placed) => placed,
+                None => after_asking(app, create, &order).await,
+            }
+        }
     }
 }
 
@@ -85,9 +89,31 @@ pub(super) fn paid_already() -> Placed {
     Placed::Conflict { code: Code::WRONG_STATE.0, msg: "this order is paid; query it" }
 }
 
+/// How an order stands whose answer carries the outcome, once there is one.
+fn standing(create: &Create, order: &order::Model) -> Option<Placed> {
+    let is_over =
+        order.status().has_money() || matches!(order.status(), OrderStatus::Failed | OrderStatus::Closed);
+    is_over.then(|| as_it_stands(create, order)).flatten()
+}
+
+/// The same while it may still change. Of other content nobody is told that it is paid.
+fn as_it_stands(create: &Create, order: &order::Model) -> Option<Placed> {
+    let is_told =
+        create.content.product.carries == Carries::Outcome && order.content_hash == create.content.hash();
+    is_told.then(|| Placed::Standing { order: Box::new(order.clone()), extra: passed_on(create, order) })
+}
+
 /// What the first create was told, where it was told something that still holds.
 fn first_answer(create: &Create, order: &order::Model) -> Option<Placed> {
-    let pay_url = order.pay_url.clone()?;
+    Some(Placed::Opened {
+        pay_url: order.pay_url.clone()?,
+        order_no: order.upstream_order_no.clone(),
+        extra: passed_on(create, order),
+    })
+}
+
+/// The fields of the first answer that we only pass on.
+fn passed_on(create: &Create, order: &order::Model) -> Vec<(String, String)> {
     let extra =
         order.answer_extra.as_deref().and_then(|extra| serde_json::from_str(extra).ok()).unwrap_or_default();
     let said = crate::upstream::Said { extra, ..Default::default() };
@@ -96,11 +122,7 @@ fn first_answer(create: &Create, order: &order::Model) -> Option<Placed> {
         (create.store.upstream_store_no.as_str(), create.store.store_no.as_str()),
         (create.store.account.partner_no.as_str(), create.merchant.partner_no.as_str()),
     ];
-    Some(Placed::Opened {
-        pay_url,
-        order_no: order.upstream_order_no.clone(),
-        extra: super::passed_on(&said, &theirs),
-    })
+    super::passed_on(&said, &theirs)
 }
 
 /// In doubt, or open without a payUrl: the upstream is asked first. Only an order that is not paid gets a new
@@ -111,9 +133,12 @@ async fn after_asking(app: &Arc<App>, create: &Create, order: &order::Model) -> 
     };
     let is_refused = order.status() == OrderStatus::Refused;
     match order.status() {
-        status if status.has_money() => paid_already(),
+        status if status.has_money() => standing(create, &order).unwrap_or_else(paid_already),
         // While we asked, a create with other content may have followed a refusal,
         _ if !is_refused && order.content_hash != create.content.hash() => other_content(),
+        OrderStatus::Awaiting if create.content.product.carries == Carries::Outcome => {
+            as_it_stands(create, &order).unwrap_or(Placed::Doubt)
+        }
         // or the answer to the call that is in doubt may have come.
         _ if order.status() == OrderStatus::Awaiting && order.pay_url.is_some() => {
             first_answer(create, &order).unwrap_or(Placed::Doubt)
@@ -123,8 +148,11 @@ async fn after_asking(app: &Arc<App>, create: &Create, order: &order::Model) -> 
         {
             resubmit(app, create, &order).await
         }
-        OrderStatus::Refused => refusal(i32::try_from(order.code.unwrap_or(2)).unwrap_or(2), "", &[]),
-        status => ended(status).unwrap_or(Placed::Doubt),
+        OrderStatus::Refused => {
+            let code = order.code.and_then(|code| i32::try_from(code).ok()).unwrap_or(Code::FAILURE.0);
+            refusal(code, Code(code).meaning().unwrap_or_default(), &[])
+        }
+        status => standing(create, &order).or_else(|| ended(status)).unwrap_or(Placed::Doubt),
     }
 }
 
@@ -140,7 +168,7 @@ async fn resubmit(app: &Arc<App>, create: &Create, order: &order::Model) -> Plac
     after.submissions += 1;
     after.answer_due_at = submission.answer_due_at;
     after.updated_at = now.max(order.updated_at);
-    after.expires_at = now + app.pay_window_ms();
+    after.expires_at = expires_at(app, create, now);
     after.look_at = Some(submission.answer_due_at);
     after.looks = 0;
     if order.status().may_become(OrderStatus::Submitting) {
@@ -148,7 +176,7 @@ async fn resubmit(app: &Arc<App>, create: &Create, order: &order::Model) -> Plac
     }
     let note = json!({"submission": after.submissions, "store": create.store.store_no, "key": create.key_id});
     let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Resubmitted, &note);
-    entry.raw = Some(create.raw.clone().into_bytes());
+    entry.raw = Some(create.kept());
     let target = Target {
         order_id: order.id.clone(),
         submission_id: None,
@@ -193,12 +221,15 @@ async fn join_other(app: &Arc<App>, create: &Create, order_id: &str) -> Placed {
     if order.content_hash != create.content.hash() {
         return other_content();
     }
+    let again = |order: &order::Model| {
+        standing(create, order).or_else(|| first_answer(create, order)).unwrap_or(Placed::Doubt)
+    };
     if !is_in_flight(app, &order).await {
-        return first_answer(create, &order).unwrap_or(Placed::Doubt);
+        return again(&order);
     }
     match join(app, order).await {
         Joined::Landed(placed) => placed,
-        Joined::Overdue(order) => first_answer(create, &order).unwrap_or(Placed::Doubt),
+        Joined::Overdue(order) => again(&order),
     }
 }
 

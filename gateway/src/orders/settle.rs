@@ -4,19 +4,17 @@
 use serde_json::{Value, json};
 use shared::order::OrderStatus;
 
-use super::buyer;
 use super::fact::{self, Fact, Source};
 use super::journal::{self, Kind};
 use super::tell;
+use super::{barcode, buyer};
 use crate::attention::{self, Matter};
 use crate::chance::Chance;
 use crate::entity::submission::State;
 use crate::entity::{order, quarantine, submission};
 use crate::ledger::{Changes, Current, Told};
+use crate::product;
 use crate::upstream::Said;
-
-/// Before this long after a submission, 'no such order' proves nothing: the call may still be under way.
-pub const ARRIVAL_WAIT_MS: i64 = 2 * 60 * 1000;
 
 /// What became of a fact.
 #[derive(Debug, Clone)]
@@ -150,7 +148,12 @@ impl After {
             fact::Told::Overdue => self.unknown(None),
             fact::Told::Closed(said) => self.closed(said),
             fact::Told::NoSuchOrder => self.missed(fact.at),
-            fact::Told::State(said) => self.state(said),
+            fact::Told::State(said) => {
+                if fact.source == Source::Answer {
+                    self.answered(said);
+                }
+                self.state(said);
+            }
         }
     }
 
@@ -173,14 +176,21 @@ impl After {
 
     fn opened(&mut self, said: &Said) {
         self.advance(State::Opened);
+        self.note_order_no(said);
+        self.answered(said);
+        if self.is_latest() {
+            self.become_(OrderStatus::Awaiting);
+        }
+    }
+
+    /// What an answer to create carries, for those who ask again.
+    fn answered(&mut self, said: &Said) {
         self.submission.code = Some(i64::from(said.code));
         self.submission.pay_url.clone_from(&said.pay_url);
-        self.note_order_no(said);
         if self.is_latest() {
             self.order.code = Some(i64::from(said.code));
             self.order.pay_url.clone_from(&said.pay_url);
             self.order.answer_extra = (!said.extra.is_empty()).then(|| json!(said.extra).to_string());
-            self.become_(OrderStatus::Awaiting);
         }
     }
 
@@ -214,7 +224,9 @@ impl After {
     /// 'No such order' proves that the call never arrived only twice, the second time long enough after it.
     fn missed(&mut self, at: i64) {
         let doubtful = matches!(self.submission.state, State::Sent | State::Unknown);
-        let waited = at - self.submission.created_at >= ARRIVAL_WAIT_MS;
+        let product = product::named(&self.submission.product).unwrap_or(&product::BARCODE);
+        let waited = u128::try_from(at - self.submission.created_at)
+            .is_ok_and(|waited| waited >= product.arrival_wait.as_millis());
         match self.submission.missed_at {
             Some(_) if doubtful && waited => {
                 self.submission.state = State::NeverArrived;
@@ -419,6 +431,9 @@ fn journal_entry(
     }
     let kind = if matches!(fact.told, fact::Told::Overdue) { Kind::Overdue } else { fact.source.kind() };
     let mut entry = journal::entry(fact.id.clone(), &order.id, &submission.id, fact.at, kind, &note);
-    entry.raw = fact.raw.as_ref().map(|raw| buyer::keep_out(order, raw.clone().into_bytes()));
+    entry.raw = fact
+        .raw
+        .as_ref()
+        .map(|raw| buyer::keep_out(order, barcode::keep_out(submission, raw.clone()).into_bytes()));
     entry
 }

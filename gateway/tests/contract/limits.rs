@@ -34,7 +34,7 @@ impl Case {
 }
 
 /// Fields that name something: a text of the right length is not yet a right one.
-const NAMES: [&str; 2] = ["storeNo", "currency"];
+const NAMES: [&str; 3] = ["storeNo", "currency", "barcode"];
 
 pub fn cases(properties: &Map<String, Value>, required: &BTreeSet<String>) -> Vec<Case> {
     let mut cases = Vec::new();
@@ -63,6 +63,15 @@ fn strings(field: &str, schema: &Value, case: &mut impl FnMut(Option<Value>, boo
             case(Some(one.clone()), true, Expected::Opened);
         }
         case(Some(json!("Nowhere")), false, Expected::Refused(5));
+        return;
+    }
+    if field == "it_b_pay" {
+        for (text, within) in
+            [("1m", true), ("15d", true), ("1c", true), ("1.5h", false), ("0m", false), ("2c", false)]
+        {
+            let expected = if within { Expected::Opened } else { Expected::Refused(5) };
+            case(Some(json!(text)), within, expected);
+        }
         return;
     }
     if schema["minLength"] == 1 {

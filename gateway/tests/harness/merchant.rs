@@ -10,10 +10,19 @@ use url::Url;
 
 use super::{HKD_STORE, MERCHANT_KEY, Node, PARTNER_NO, PLATFORM, Stage};
 
+/// The payer's codes, by what the sandbox makes of them: pays, has the PIN asked for (and answers code 21, or status 0),
+/// is declined.
+pub const PAYS: &str = "284447106610060508";
+pub const PIN: &str = "284447106610060501";
+pub const PIN_TOLD: &str = "284447106610060502";
+pub const DECLINED: &str = "284447106610060503";
+
 /// What a merchant orders; every field can be changed before it is sent.
 #[derive(Debug, Clone)]
 pub struct Order {
     pub number: String,
+    /// Of the operation that places it.
+    pub path: &'static str,
     pub body: Value,
     pub partner_no: String,
     pub key: String,
@@ -46,6 +55,7 @@ impl Stage {
     pub fn order(&self, number: &str) -> Order {
         Order {
             number: number.to_owned(),
+            path: "/api/offline/qrcode",
             body: json!({
                 "storeNo": HKD_STORE, "partnerOrderNo": number, "wallet": "Alipay", "currency": "HKD",
                 "orderAmount": 2100, "orderTitle": "Consume",
@@ -55,6 +65,22 @@ impl Stage {
             key: MERCHANT_KEY.to_owned(),
             message_id: String::new(),
         }
+    }
+
+    /// The same by another product: 21.00 HKD with Alipay, every field that `docs/PROTOCOL.md` asks for.
+    pub fn order_of(&self, path: &'static str, number: &str) -> Order {
+        let mut order = Order { path, ..self.order(number) };
+        let dropped: &[&str] = match path {
+            "/api/offline/create" => &["currency", "returnUrl"],
+            "/api/offline/pay" => &["currency", "returnUrl", "wallet"],
+            "/api/jspay/create" => &["currency"],
+            _ => &[],
+        };
+        order.body.as_object_mut().expect("an object").retain(|field, _| !dropped.contains(&&**field));
+        if path == "/api/offline/pay" {
+            order.body["barcode"] = json!(PAYS);
+        }
+        order
     }
 
     pub async fn create(&self, order: &Order) -> Answer {
@@ -96,7 +122,7 @@ impl Stage {
 
 pub async fn create(node: &Node, order: &Order, now: time::OffsetDateTime) -> Answer {
     let document = signed(&order.partner_no, &order.key, &order.message_id, &order.body, now);
-    post(&node.url(&format!("/{PLATFORM}/api/offline/qrcode")), document, &order.key).await
+    post(&node.url(&format!("/{PLATFORM}{}", order.path)), document, &order.key).await
 }
 
 pub async fn query(node: &Node, body: &Value, now: time::OffsetDateTime) -> Answer {

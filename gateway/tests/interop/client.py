@@ -66,8 +66,8 @@ class Client:
     def post(self, path, raw, key=None):
         return Answer(web.post_json(self.base + path, raw), key or self.sign_key)
 
-    def create(self, body, **sealing):
-        return self.post("/api/offline/qrcode", self.document(body, **sealing))
+    def create(self, body, path="/api/offline/qrcode", **sealing):
+        return self.post(path, self.document(body, **sealing))
 
     def query(self, body, **sealing):
         return self.post("/api/common/payQuery", self.document({"storeNo": self.store_no} | body, **sealing))

@@ -11,20 +11,26 @@ HEADER = {
     "requestTime": (25, False),
     "signType": (10, True),
 }
+# The create table: name → longest, and what each product makes of it, in the order of PRODUCTS.
+# Y: required, N: not required, -: not a field of it.
+PRODUCTS = ("/api/offline/qrcode", "/api/online/create", "/api/offline/create", "/api/offline/pay", "/api/jspay/create")
 CREATE = {
-    "storeNo": (15, True),
-    "partnerOrderNo": (32, True),
-    "wallet": (10, True),
-    "currency": (10, True),
-    "orderAmount": (None, True),
-    "goodsAmount": (None, False),
-    "goodsExtraAmount": (None, False),
-    "orderTitle": (100, False),
-    "operatorId": (20, False),
-    "terminalNo": (20, False),
-    "notifyUrl": (200, False),
-    "returnUrl": (200, False),
+    "storeNo": (15, "YYYYY"),
+    "partnerOrderNo": (32, "YYYYY"),
+    "wallet": (10, "YYY-Y"),
+    "barcode": (20, "---Y-"),
+    "currency": (10, "YY---"),
+    "orderAmount": (None, "YYYYY"),
+    "goodsAmount": (None, "NN---"),
+    "goodsExtraAmount": (None, "NN---"),
+    "orderTitle": (100, "NNNNN"),
+    "operatorId": (20, "NNNNN"),
+    "terminalNo": (20, "NNNNN"),
+    "notifyUrl": (200, "NNNNN"),
+    "returnUrl": (200, "NN--N"),
+    "it_b_pay": (10, "--N--"),
 }
+TIME_TO_PAY = re.compile(r"[1-9]\d*[mhd]|1c")
 QUERY = {"storeNo": (15, True), "partnerOrderNo": (32, False), "orderNo": (32, False)}
 WALLETS = ("Wechat", "Alipay", "AlipayHK")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
@@ -69,12 +75,18 @@ def doubts(header):
     return [] if times[0] == times[1] else [f"reqTime and requestTime are not the same: {times}"]
 
 
-def create_breaches(body):
-    found = breaches(body, CREATE)
-    if body.get("wallet") not in WALLETS:
+def create_breaches(path, body):
+    column = PRODUCTS.index(path)
+    table = {name: (longest, needs[column] == "Y") for name, (longest, needs) in CREATE.items() if needs[column] != "-"}
+    found = breaches(body, table)
+    found += [f"{name} is no field of {path}" for name in CREATE if name in body and name not in table]
+    wallets = WALLETS[1:] if path == "/api/online/create" else WALLETS
+    if "wallet" in table and body.get("wallet") not in wallets:
         found.append(f"wallet {body.get('wallet')!r}")
     if body.get("orderAmount") == 0:
         found.append("orderAmount is 0")
+    if "it_b_pay" in body and not TIME_TO_PAY.fullmatch(str(body["it_b_pay"])):
+        found.append(f"it_b_pay {body['it_b_pay']!r}")
     return found
 
 

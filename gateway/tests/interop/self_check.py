@@ -105,7 +105,7 @@ def the_upstream_refuses_and_lists_what_breaks_the_protocol(stage):
     body = stage.order()
     assert [stage.client.create(body, header=header, key=key).code for _ in range(2)] == [1, 31]
     assert len(stage.upstream.breaches) == clean
-    assert rules.create_breaches(body | {"orderTitle": "x" * 101}), "too long"
+    assert rules.create_breaches("/api/offline/qrcode", body | {"orderTitle": "x" * 101}), "too long"
 
 
 @check

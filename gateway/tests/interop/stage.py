@@ -70,6 +70,7 @@ class Stage:
         self.upstream.release()
         self.upstream.set_style("compact")
         self.upstream.set_fault(None)
+        self.upstream.set_scan("pays")
 
     def close(self):
         if self.gateway:

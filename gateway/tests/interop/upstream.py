@@ -10,6 +10,7 @@ Steered over HTTP, too (JSON bodies):
     POST /control/hold   {}                                    creates wait …
     POST /control/release {}                                   … until this
     POST /control/pay    {"orderNo": "…", "notify": true, "style": "escaped"}
+    POST /control/scan   {"outcome": "declines"}               what becomes of scanned barcodes from now on, one of SCANS
     GET  /control/requests      GET /control/breaches
 """
 
@@ -31,6 +32,16 @@ FAULTS = (
 )
 
 
+SCANS = {
+    "pays": 1,  # answered with status 1
+    "declines": 2,  # answered with status 2
+    "waits": 0,  # the payer types a PIN; answered with status 0
+    "waits silently": None,  # the same, answered with code 21
+}
+# The reference names no field for a transaction's code: this upstream's is called so.
+CODE = "qrCode"
+
+
 class Seen:
     """One request as it came."""
 
@@ -39,7 +50,7 @@ class Seen:
 
     @property
     def creates(self):
-        return self.path == "/api/offline/qrcode"
+        return self.path in rules.PRODUCTS
 
     @property
     def number(self):
@@ -50,6 +61,8 @@ class Order:
     def __init__(self, order_no, body, url):
         self.order_no, self.body = order_no, body
         self.number, self.amount = body["partnerOrderNo"], body["orderAmount"]
+        # What a product has no field for is the store's own, or read off the payer's code.
+        self.wallet, self.currency = body.get("wallet", "Alipay"), body.get("currency", "HKD")
         self.pay_url = f"{url}/pay/{order_no}"
         self.status, self.pay_time = 0, None
 
@@ -62,9 +75,9 @@ class Order:
             "partnerOrderNo": self.number,
             "storeNo": self.body["storeNo"],
             "orderAmount": self.amount,
-            "wallet": self.body["wallet"],
+            "wallet": self.wallet,
             "status": self.status,
-            "currency": self.body["currency"],
+            "currency": self.currency,
         }
         if self.pay_time:
             body |= {"payTime": self.pay_time, "buyer": "159****7312", "buyerId": "2088102145678901"}
@@ -75,7 +88,7 @@ class Upstream(web.Waiter):
     def __init__(self, partner_no, sign_key, store_nos, port=0):
         super().__init__()
         self.partner_no, self.sign_key, self.store_nos = partner_no, sign_key, set(store_nos)
-        self.style, self.fault, self.held = "compact", None, False
+        self.style, self.fault, self.held, self.scan = "compact", None, False, "pays"
         self.seen, self.orders, self.breaches, self.messages = [], {}, [], 0
         self.listener = web.Listener(self._route, port)
         self.url = self.listener.url
@@ -96,6 +109,12 @@ class Upstream(web.Waiter):
         assert fault is None or fault in FAULTS, fault
         with self.changed:
             self.fault = (fault, code, number) if fault else None
+
+    def set_scan(self, outcome):
+        """What becomes of barcodes from now on."""
+        assert outcome in SCANS, outcome
+        with self.changed:
+            self.scan = outcome
 
     def hold(self):
         """From now on creates are kept but not answered, until `release`."""
@@ -144,7 +163,7 @@ class Upstream(web.Waiter):
     def _route(self, method, path, headers, raw):
         if path.startswith("/control/"):
             return self._control(path, raw)
-        if method != "POST" or path not in ("/api/offline/qrcode", "/api/common/payQuery"):
+        if method != "POST" or path not in (*rules.PRODUCTS, "/api/common/payQuery"):
             return 404, "text/html", b"<h1>404</h1>"
         if headers.get("Content-Type", "").split(";")[0].strip() != "application/json":
             self._breach(path, "the content type is not application/json")
@@ -155,7 +174,7 @@ class Upstream(web.Waiter):
             return 502, "text/html", b"<html><h1>502 Bad Gateway</h1></html>"
         if fault and fault[0] == "code":
             return self._answer({"code": fault[1], "msg": "on demand"})
-        answer = refusal or (self._create(request.body) if request.creates else self._query(request.body))
+        answer = refusal or (self._create(path, request.body) if request.creates else self._query(request.body))
         if fault and fault[0] == "hang-up":
             raise web.HangUp
         if fault and fault[0] == "not-json":
@@ -188,15 +207,15 @@ class Upstream(web.Waiter):
         if not read.verifies(self.sign_key):
             self._breach(path, "the signature does not verify")
             return {"code": 8, "msg": "bad signature"}, seen
-        check = rules.create_breaches if seen.creates else rules.query_breaches
-        found = rules.header_breaches(read.header) + check(read.body)
+        found = rules.header_breaches(read.header)
+        found += rules.create_breaches(path, read.body) if seen.creates else rules.query_breaches(read.body)
         if read.body.get("storeNo") not in self.store_nos:
             found.append(f"storeNo {read.body.get('storeNo')!r} is not the partner's")
         for breach in found + rules.doubts(read.header):
             self._breach(path, breach)
         return ({"code": 5, "msg": found[0]} if found else None), seen
 
-    def _create(self, body):
+    def _create(self, path, body):
         with self.changed:
             if body["partnerOrderNo"] in self.orders:
                 return {"code": 31, "msg": "created twice"}
@@ -208,7 +227,20 @@ class Upstream(web.Waiter):
         more = {key: value for key, value in body.items() if key not in rules.CREATE}
         numbers = {"partnerNo": self.partner_no, "storeNo": body["storeNo"], "partnerOrderNo": order.number}
         awkward = {"responseNote": "the signature of this response", "signatureOf": {"request": "response"}}
-        return {"code": 1, "msg": "success", "orderNo": order.order_no, "payUrl": order.pay_url} | numbers | more | awkward
+        return self._carried(path, order) | numbers | more | awkward
+
+    def _carried(self, path, order):
+        """What the answer of this product carries."""
+        opened = {"code": 1, "msg": "success", "orderNo": order.order_no}
+        if path == "/api/offline/create":
+            return opened | {CODE: order.pay_url}
+        if path != "/api/offline/pay":
+            return opened | {"payUrl": order.pay_url}
+        if SCANS[self.scan] is None:
+            return {"code": 21, "msg": "the payer types the PIN"}
+        if SCANS[self.scan]:
+            self.become(order, SCANS[self.scan])
+        return order.answer()
 
     def _query(self, body):
         with self.changed:
@@ -248,6 +280,8 @@ class Upstream(web.Waiter):
             self.set_style(asked["style"])
         elif word == "fault":
             self.set_fault(asked["fault"], asked.get("code"), asked.get("number"))
+        elif word == "scan":
+            self.set_scan(asked["outcome"])
         elif word == "hold":
             self.hold()
         elif word == "release":

@@ -114,7 +114,7 @@ on_both!(what_is_wrong_is_named_by_its_pointer_and_takes_no_number, async |stage
         ("amount", json!(0), "/amount"),
         ("notifyUrl", json!("http://10.0.0.1/"), "/notifyUrl"),
         ("returnUrl", json!("ftp://a/b"), "/returnUrl"),
-        ("product", json!("barcode"), "/product"),
+        ("product", json!("cash"), "/product"),
         ("colour", json!("red"), "/colour"),
     ];
     for (field, value, pointer) in wrong {

@@ -118,10 +118,10 @@ on_both!(
     async |stage: &mut Stage| {
         place_directly(stage, "old-2").await;
         let text = format!(
-            "number,storeNo,amount,currency,upstreamOrderNo,status,payTime,refunded,notifyUrl,createdAt\n\
-         old-1,{HKD_STORE},4200,HKD,u-1,paid,2026-09-20T22:14:00+08:00,200,,2026-09-20T22:13:21+08:00\n\
-         old-2,{HKD_STORE},2100,HKD,,unpaid,,,{},2026-09-20T22:13:21+08:00\n\
-         old-3,{HKD_STORE},2100,HKD,,unpaid,,,,2026-09-20T22:13:21+08:00\n",
+            "number,product,storeNo,amount,currency,upstreamOrderNo,status,payTime,refunded,notifyUrl,createdAt\n\
+         old-1,barcode,{HKD_STORE},4200,HKD,u-1,paid,2026-09-20T22:14:00+08:00,200,,2026-09-20T22:13:21+08:00\n\
+         old-2,,{HKD_STORE},2100,HKD,,unpaid,,,{},2026-09-20T22:13:21+08:00\n\
+         old-3,,{HKD_STORE},2100,HKD,,unpaid,,,,2026-09-20T22:13:21+08:00\n",
             stage.shop().notify_url()
         );
         let made = import_csv(stage, &text).await;
@@ -134,6 +134,7 @@ on_both!(
         assert_eq!(stage.queries(), 0, "answered from our row");
         let row = stage.row("old-1").await;
         assert_eq!((row.status.as_str(), row.paid, row.refunded), ("partially_refunded", 4200, 200));
+        assert_eq!((row.product.as_str(), stage.row("old-2").await.product.as_str()), ("barcode", "qrcode"));
         assert_eq!(stage.journal_kinds(&row.id).await, ["imported"]);
         assert_eq!(stage.events(&row.id).await, [], "its shop was told before");
 
@@ -168,11 +169,12 @@ on_both!(a_row_is_taken_whole_or_says_why_not, async |stage: &mut Stage| {
         with("g", "createdAt", json!("2036-09-20T14:13:21Z")),
         with("h", "notifyUrl", json!("ftp://shop.example/")),
         with("i", "status", json!("perhaps")),
+        with("j", "product", json!("cash")),
         with(&"n".repeat(33), "status", json!("paid")),
         with(&"n".repeat(32), "refunded", json!(2100)),
     ] });
     let answer = stage.post(&path(stage), rows).await.json();
-    assert_eq!((&answer["created"], &answer["refused"]), (&json!(2), &json!(11)), "{answer}");
+    assert_eq!((&answer["created"], &answer["refused"]), (&json!(2), &json!(12)), "{answer}");
     let results = answer["results"].as_array().expect("a list");
     let told: Vec<&str> =
         results.iter().filter_map(|result| result["problem"]["errors"][0]["pointer"].as_str()).collect();
@@ -187,6 +189,7 @@ on_both!(a_row_is_taken_whole_or_says_why_not, async |stage: &mut Stage| {
         "/createdAt",
         "/notifyUrl",
         "/status",
+        "/product",
         "/number",
     ];
     assert_eq!(told, expected, "{answer}");

@@ -45,6 +45,7 @@ const PARTS: [Part; 4] = [
             chapter!("authentication", "authentication.md"),
             chapter!("signing", "signing.md"),
             chapter!("orders", "orders.md"),
+            chapter!("products", "products.md"),
             chapter!("notices", "notices.md"),
             chapter!("errors", "errors.md"),
             chapter!("sandbox", "sandbox.md"),

@@ -7,6 +7,7 @@ use shared::order::OrderStatus;
 use crate::api::rest::Timestamp;
 use crate::directory::Merchant;
 use crate::entity::order;
+use crate::product::{self, Carries};
 
 /// Where an order stands.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,8 @@ pub struct Order {
     pub late: bool,
     /// Where the payer pays; while it can be paid.
     pub pay_url: Option<String>,
+    /// Of a `transaction_qr`: the text of the code to be shown; while it can be paid.
+    pub qr_code: Option<String>,
     /// When the payer paid, as ScanForPay said it: RFC 3339.
     pub pay_time: Option<String>,
     /// The payer's account, masked.
@@ -116,6 +119,7 @@ impl Example for Order {
             status: Status::Paid,
             late: false,
             pay_url: None,
+            qr_code: None,
             pay_time: Some("2018-07-25T18:07:31+08:00".into()),
             buyer: Some("138****0000".into()),
             created_at: Timestamp::of(1_532_513_165_250),
@@ -130,7 +134,14 @@ impl Order {
     pub fn of(merchant: &Merchant, row: order::Model, sent_number: &str) -> Self {
         let store = merchant.stores.values().find(|store| store.id == row.store_id);
         let status = row.status();
+        let way = |field: &str| {
+            let carries = product::named(&row.product).map(|product| product.carries);
+            let is_it = matches!(carries, Some(Carries::Way { field: own, .. }) if own == field);
+            row.pay_url.clone().filter(|_| is_it && status == OrderStatus::Awaiting)
+        };
         Self {
+            pay_url: way("payUrl"),
+            qr_code: way("qrCode"),
             sent_number: sent_number.to_owned(),
             order_no: row.upstream_order_no,
             merchant_id: row.merchant_id,
@@ -144,7 +155,6 @@ impl Order {
             title: row.title,
             status: status.into(),
             late: row.late,
-            pay_url: row.pay_url.filter(|_| status == OrderStatus::Awaiting),
             pay_time: row.pay_time,
             buyer: row.buyer,
             created_at: Timestamp::of(row.created_at),

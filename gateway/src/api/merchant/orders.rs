@@ -10,7 +10,7 @@ use poem_openapi::param::{Path, Query};
 use shared::money::Currency;
 
 use super::order::{Order, Status};
-use super::place::{self, NewOrder, PlacedOrder};
+use super::place::{self, NewOrder, PlacedOrder, ProductName};
 use super::{merchant_of, wrong};
 use crate::api::rest::{Body, ChangeError, Found, Group, Once, Page, PageQuery, Timestamp};
 use crate::api::scanforpay::Wallet;
@@ -27,8 +27,9 @@ pub struct OrdersApi;
 impl OrdersApi {
     /// Place an order
     ///
-    /// Opens an order with ScanForPay; send the payer's browser to `payUrl`. The same number with the same content is
-    /// the same order, however often it is sent. 202: whether it was opened is not known yet; get it, or send it again
+    /// Opens an order with ScanForPay. `product` says how it is paid: send the payer's browser to `payUrl`, show
+    /// `qrCode` as a code, or, for a `barcode`, look at `status`, because the payer may have paid already. The same
+    /// number with the same content is the same order, however often it is sent. 202: whether it was opened is not known yet; get it, or send it again
     /// unchanged. The `Idempotency-Key` points to the order: while that is being opened, a repeat gets 409; afterwards
     /// it is told how the order stands.
     #[oai(path = "/v1/orders", method = "post", operation_id = "placeOrder")]
@@ -62,6 +63,8 @@ impl OrdersApi {
         #[oai(validator(max_length = 64))]
         merchant: Query<Option<String>>,
         status: Query<Option<Status>>,
+        /// The way to pay.
+        product: Query<Option<ProductName>>,
         /// The wallet that was asked for.
         wallet: Query<Option<Wallet>>,
         /// ISO 4217.
@@ -96,6 +99,7 @@ impl OrdersApi {
         let page = PageQuery::new(request.original_uri(), limit.0, cursor.0.as_deref())?;
         let filter = Filter {
             status: status.0.map(Into::into),
+            product: product.0.map(ProductName::product),
             wallet: wallet.0.map(Into::into),
             currency: currency.0.as_deref().map(currency_of).transpose()?,
             amount_from: amount_from.0,

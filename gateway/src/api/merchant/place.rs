@@ -27,25 +27,38 @@ use crate::limits::Tier;
 use crate::orders::content::{BodyText, Content, FieldError};
 use crate::orders::place::{Create, store_for};
 use crate::orders::{self, Placed};
-use crate::product::{Product, QRCODE};
+use crate::product::{BARCODE, JSPAY, ONLINE, Product, QRCODE, TRANSACTION_QR};
 
 /// The way to pay.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[oai(rename = "Product", rename_all = "snake_case")]
 pub enum ProductName {
-    /// A page with a QR code.
+    /// A page with a QR code, for shops seen on a PC.
     Qrcode,
+    /// A page that the payer's browser is sent to, with Alipay or AlipayHK.
+    Online,
+    /// A code for this payment, shown in a store.
+    TransactionQr,
+    /// The payer's own code, scanned by the merchant.
+    Barcode,
+    /// A page inside the wallet's own browser.
+    Jspay,
 }
 
 impl ProductName {
-    fn product(self) -> &'static Product {
+    pub fn product(self) -> &'static Product {
         match self {
             Self::Qrcode => &QRCODE,
+            Self::Online => &ONLINE,
+            Self::TransactionQr => &TRANSACTION_QR,
+            Self::Barcode => &BARCODE,
+            Self::Jspay => &JSPAY,
         }
     }
 }
 
-/// An order to be placed. Amounts are integers in the currency's smallest unit.
+/// An order to be placed. Amounts are integers in the currency's smallest unit. A field that is not the product's is
+/// refused.
 #[derive(Object, Debug)]
 #[oai(rename_all = "camelCase", example, skip_serializing_if_is_none)]
 pub struct NewOrder {
@@ -55,17 +68,21 @@ pub struct NewOrder {
     pub number: String,
     #[oai(validator(min_length = 1, max_length = 15))]
     pub store_no: String,
-    /// The wallet to pay with; the store must take it.
-    pub wallet: Wallet,
-    /// ISO 4217; must be the store's.
+    /// The wallet to pay with; the store must take it. Required, but of a `barcode`, which names it by itself.
+    pub wallet: Option<Wallet>,
+    /// Of a `barcode`, and required there: the payer's code as scanned. It is kept nowhere.
+    #[oai(validator(min_length = 1, max_length = 20))]
+    pub barcode: Option<String>,
+    /// ISO 4217; must be the store's. Required of `qrcode` and `online`, and of these only: the others are in the
+    /// store's currency.
     #[oai(validator(pattern = "^[A-Z]{3}$"))]
-    pub currency: String,
+    pub currency: Option<String>,
     #[oai(validator(minimum(value = "1"), maximum(value = "9007199254740992")))]
     pub amount: i64,
-    /// The part of `amount` that is goods.
+    /// The part of `amount` that is goods. Of `qrcode` and `online`.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740992")))]
     pub goods_amount: Option<i64>,
-    /// The part of `amount` that is extras.
+    /// The part of `amount` that is extras. Of `qrcode` and `online`.
     #[oai(validator(minimum(value = "0"), maximum(value = "9007199254740992")))]
     pub goods_extra_amount: Option<i64>,
     /// Shown to the payer.
@@ -81,9 +98,13 @@ pub struct NewOrder {
     /// addresses.
     #[oai(validator(min_length = 1, max_length = 200))]
     pub notify_url: Option<String>,
-    /// Where the payer's browser goes afterwards.
+    /// Where the payer's browser goes afterwards. Of `qrcode`, `online` and `jspay`.
     #[oai(validator(min_length = 1, max_length = 200))]
     pub return_url: Option<String>,
+    /// Of a `transaction_qr`: how long it can be paid, `1m` to `15d` in whole minutes, hours or days, or `1c`, until
+    /// midnight where the store is. 3 minutes without it.
+    #[oai(validator(pattern = "^([1-9][0-9]{0,4}[mhd]|1c)$"))]
+    pub time_to_pay: Option<String>,
 }
 
 impl Example for NewOrder {
@@ -92,8 +113,9 @@ impl Example for NewOrder {
             product: ProductName::Qrcode,
             number: "p20180725180605466813".into(),
             store_no: "100010000000002".into(),
-            wallet: Wallet::Alipay,
-            currency: "HKD".into(),
+            wallet: Some(Wallet::Alipay),
+            barcode: None,
+            currency: Some("HKD".into()),
             amount: 2100,
             goods_amount: None,
             goods_extra_amount: None,
@@ -102,15 +124,17 @@ impl Example for NewOrder {
             terminal_no: None,
             notify_url: Some("https://shop.example/notify".into()),
             return_url: Some("https://shop.example/return".into()),
+            time_to_pay: None,
         }
     }
 }
 
 /// The protocol's name of a field, and ours.
-const FIELDS: [(&str, &str); 12] = [
+const FIELDS: [(&str, &str); 14] = [
     ("storeNo", "/storeNo"),
     ("partnerOrderNo", "/number"),
     ("wallet", "/wallet"),
+    ("barcode", "/barcode"),
     ("currency", "/currency"),
     ("orderAmount", "/amount"),
     ("goodsAmount", "/goodsAmount"),
@@ -120,6 +144,7 @@ const FIELDS: [(&str, &str); 12] = [
     ("terminalNo", "/terminalNo"),
     ("notifyUrl", "/notifyUrl"),
     ("returnUrl", "/returnUrl"),
+    ("it_b_pay", "/timeToPay"),
 ];
 
 /// The order as it stands, and whether it is known to be open.
@@ -184,7 +209,9 @@ pub(super) async fn place(
         return stands(app, merchant, order, location).await;
     }
     match in_time(app, orders::place::place(app, create)).await.unwrap_or(Placed::Doubt) {
-        Placed::Opened { .. } => reply(app, merchant, &number, location, StatusCode::CREATED).await,
+        Placed::Opened { .. } | Placed::Standing { .. } => {
+            reply(app, merchant, &number, location, StatusCode::CREATED).await
+        }
         Placed::Doubt => reply(app, merchant, &number, location, StatusCode::ACCEPTED).await,
         Placed::Refused { code, msg } => Err(refused(code, &msg)),
         Placed::Conflict { code, msg } => Err(Error::Conflict {
@@ -265,8 +292,9 @@ fn create(app: &App, merchant: &Arc<Merchant>, body: &Body<NewOrder>) -> Result<
     }
     let text = protocol_body(&body.value);
     let parsed = Json::parse(text.as_bytes()).map_err(|error| Error::NotJson(error.to_string()))?;
-    let content =
-        Content::read(body.value.product.product(), &parsed, &app.policy).map_err(|e| field_error(&e))?;
+    let product = body.value.product.product();
+    not_the_products(product, &parsed)?;
+    let content = Content::read(product, &parsed, &app.policy).map_err(|e| field_error(&e))?;
     let store = store_for(merchant, &content).map_err(|e| field_error(&e))?;
     // No sign key verified this: the paid message is signed with the one that the merchant is known to use.
     let key = merchant.last_used_key().unwrap_or_else(|| merchant.current_key());
@@ -279,13 +307,25 @@ fn create(app: &App, merchant: &Arc<Merchant>, body: &Body<NewOrder>) -> Result<
     })
 }
 
+/// Dropping a field, as the signed API has to, would be a slip that nobody hears of.
+fn not_the_products(product: &Product, body: &Json<'_>) -> Result<(), Error> {
+    let strange = body.members().iter().filter(|member| !product.takes(&member.key));
+    let problems: Vec<FieldProblem> = strange
+        .map(|member| {
+            FieldProblem::body(pointer(&member.key), format!("is no field of the product {}", product.name))
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(Error::Invalid(problems)) }
+}
+
 /// The order in the signed API's words.
 fn protocol_body(order: &NewOrder) -> String {
     let mut body = BodyText::default();
     body.text("storeNo", &order.store_no);
     body.text("partnerOrderNo", &order.number);
-    body.text("wallet", shared::wallet::Wallet::from(order.wallet).as_str());
-    body.text("currency", &order.currency);
+    body.text_if("wallet", order.wallet.map(|wallet| shared::wallet::Wallet::from(wallet).as_str()));
+    body.text_if("barcode", order.barcode.as_deref());
+    body.text_if("currency", order.currency.as_deref());
     body.number("orderAmount", order.amount);
     body.number_if("goodsAmount", order.goods_amount);
     body.number_if("goodsExtraAmount", order.goods_extra_amount);
@@ -294,16 +334,21 @@ fn protocol_body(order: &NewOrder) -> String {
     body.text_if("terminalNo", order.terminal_no.as_deref());
     body.text_if("notifyUrl", order.notify_url.as_deref());
     body.text_if("returnUrl", order.return_url.as_deref());
+    body.text_if("it_b_pay", order.time_to_pay.as_deref());
     body.finish()
 }
 
+/// Where a field of the protocol is in our body.
+fn pointer(field: &str) -> &'static str {
+    FIELDS.iter().find(|(theirs, _)| *theirs == field).map_or("", |(_, ours)| ours)
+}
+
 fn field_error(error: &FieldError) -> Error {
-    let pointer = FIELDS.iter().find(|(theirs, _)| *theirs == error.field).map_or("", |(_, ours)| ours);
     if error.code == Code::NOT_AUTHORISED {
         let detail = error.reason.clone().into_owned();
         return Error::Conflict { code: "store_disabled", detail, pointer: Some("/storeNo".to_owned()) };
     }
-    Error::Invalid(vec![FieldProblem::body(pointer, error.reason.clone())])
+    Error::Invalid(vec![FieldProblem::body(pointer(&error.field), error.reason.clone())])
 }
 
 /// Any text may be a number: what a path may not hold is escaped.
@@ -318,6 +363,7 @@ fn location(number: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::product;
 
     #[test]
     fn a_location_is_a_path_whatever_the_number() {
@@ -326,8 +372,8 @@ mod tests {
     }
 
     #[test]
-    fn every_field_of_the_product_has_a_pointer() {
-        for field in QRCODE.fields {
+    fn every_field_of_every_product_has_a_pointer() {
+        for field in product::ALL.into_iter().flat_map(|product| product.fields) {
             assert!(FIELDS.iter().any(|(name, _)| *name == field.name), "{}", field.name);
         }
     }

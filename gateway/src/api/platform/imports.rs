@@ -10,6 +10,7 @@ use poem_openapi::{Enum, Object, OpenApi};
 use serde_json::{Value, json};
 
 use super::rows::{self, Rows};
+use crate::api::merchant::place::ProductName;
 use crate::api::rest::{Found, Group, Once, Problem, Timestamp};
 use crate::api::scanforpay::Wallet;
 use crate::app::App;
@@ -20,6 +21,7 @@ use crate::directory::change::{Committed, Plan};
 use crate::directory::merchants;
 use crate::error::Error;
 use crate::orders::import::{self, Brought, Earlier, MAX_ROWS, PART};
+use crate::product::QRCODE;
 
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[oai(rename = "EarlierStatus", rename_all = "lowercase")]
@@ -35,6 +37,8 @@ pub struct Row {
     /// The number under which ScanForPay knows it, and the merchant asks after it.
     #[oai(validator(min_length = 1, max_length = 32, pattern = r"^[^\x00-\x1f\x7f]*$"))]
     pub number: String,
+    /// The way to pay; absent: `qrcode`.
+    pub product: Option<ProductName>,
     /// The merchant's store.
     #[oai(validator(min_length = 1, max_length = 15, pattern = r"^[\x21-\x7e]*$"))]
     pub store_no: String,
@@ -104,8 +108,9 @@ pub struct Import {
     pub results: Vec<RowResult>,
 }
 
-const COLUMNS: [(&str, &str); 11] = [
+const COLUMNS: [(&str, &str); 12] = [
     ("number", "/number"),
+    ("product", "/product"),
     ("storeNo", "/storeNo"),
     ("amount", "/amount"),
     ("currency", "/currency"),
@@ -118,7 +123,7 @@ const COLUMNS: [(&str, &str); 11] = [
     ("createdAt", "/createdAt"),
 ];
 
-const CSV: &str = "A header line with the columns it uses of: number, storeNo, amount, currency, wallet, \
+const CSV: &str = "A header line with the columns it uses of: number, product, storeNo, amount, currency, wallet, \
     upstreamOrderNo, status (paid or unpaid), payTime, refunded, notifyUrl, createdAt; then a line per order. An empty \
     cell is an absent field.";
 
@@ -144,6 +149,7 @@ impl rows::Row for Row {
         Ok(Earlier {
             created_at: time("/createdAt", &self.created_at)?.unix_ms,
             number: self.number,
+            product: self.product.map_or(&QRCODE, ProductName::product),
             store_no: self.store_no,
             amount: self.amount,
             currency: self.currency,
@@ -161,6 +167,7 @@ impl Example for Row {
     fn example() -> Self {
         Self {
             number: "p20180725180605466813".into(),
+            product: Some(ProductName::Qrcode),
             store_no: "100010000000002".into(),
             amount: 2100,
             currency: "HKD".into(),
