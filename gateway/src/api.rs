@@ -36,6 +36,7 @@ use platform::export::ExportApi;
 use platform::imports::ImportsApi;
 use platform::merchants::MerchantsApi;
 use platform::onboarding::OnboardingApi;
+use platform::quarantine::QuarantineApi;
 use platform::sign_keys::SignKeysApi;
 use platform::stores::StoresApi;
 use token::TokenApi;
@@ -72,8 +73,11 @@ type Apis = (
     StoresApi,
     AccountsApi,
     ApiKeysApi,
-    AuditApi,
+    WatchApis,
 );
+
+/// Who changed what, and what does not add up. A tuple takes sixteen.
+type WatchApis = (AuditApi, QuarantineApi);
 
 /// What merchants, payers' browsers and the upstream reach.
 pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
@@ -134,7 +138,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         StoresApi,
         AccountsApi,
         ApiKeysApi,
-        AuditApi,
+        (AuditApi, QuarantineApi),
     );
     OpenApiService::new(apis, "ScanGate", env!("CARGO_PKG_VERSION"))
         .summary("WeChat Pay, Alipay and AlipayHK by QR code, for many merchants")

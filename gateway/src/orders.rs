@@ -14,6 +14,7 @@ use crate::upstream::Said;
 
 pub mod buyer;
 pub mod content;
+mod ending;
 pub mod fact;
 pub mod history;
 pub mod import;
@@ -21,6 +22,7 @@ pub mod journal;
 pub mod list;
 pub mod notice;
 pub mod place;
+pub mod quarantine;
 pub mod query;
 pub mod reconcile;
 mod repeat;
@@ -147,7 +149,7 @@ async fn settle_seen(
 
 /// A fact as of now.
 fn fact_now(app: &App, source: Source, told: Told, raw: Option<String>, took_ms: Option<i64>) -> Fact {
-    Fact { id: app.chance.id(), at: app.clock.now_ms(), source, told, raw, took_ms }
+    Fact { id: app.chance.id(), at: app.clock.now_ms(), source, told, raw, took_ms, release: None }
 }
 
 /// Room for a write about an order, or the prompt word that there is none.

@@ -10,6 +10,7 @@ mod money {
     mod keys;
     mod notices;
     mod payments;
+    mod quarantine;
     mod queries;
     mod strangers;
     mod suspension;

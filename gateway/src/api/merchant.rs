@@ -9,7 +9,7 @@ use crate::directory::access::Caller;
 use crate::error::{Error, FieldProblem};
 
 pub mod erase;
-mod order;
+pub mod order;
 pub mod orders;
 mod place;
 pub mod signature;

@@ -11,7 +11,7 @@ use super::each::{Each, Parameters};
 use super::fault::{self, Fault};
 use super::gathered::Gathered;
 use super::statements;
-use crate::entity::{order, refund, submission};
+use crate::entity::{order, quarantine, refund, submission};
 
 type Boxed<'a> = &'a mut Box<dyn Change>;
 
@@ -52,8 +52,13 @@ async fn change_as_seen<'a>(
             unmoved.push(change);
             continue;
         };
-        let current =
-            Current { order: &seen.order, submission: Some(&seen.submission), refunds: &[], repeated: false };
+        let current = Current {
+            order: &seen.order,
+            submission: Some(&seen.submission),
+            refunds: &[],
+            held: &[],
+            repeated: false,
+        };
         let mut decided = change.decide(&current);
         match decided.order.take() {
             Some(order) if order.status != seen.order.status => {
@@ -99,7 +104,8 @@ async fn change_after_look(
         let repeated = target.digest.is_some()
             && submission.is_some_and(|submission| looked.kept.contains(&submission.id));
         let refunds = looked.refunds.get(&target.order_id).map_or(&[][..], Vec::as_slice);
-        let mut decided = change.decide(&Current { order, submission, refunds, repeated });
+        let held = looked.held.get(&target.order_id).map_or(&[][..], Vec::as_slice);
+        let mut decided = change.decide(&Current { order, submission, refunds, held, repeated });
         if let Some(after) = decided.order.take() {
             moves.add(order, &after)?;
         }
@@ -153,6 +159,8 @@ struct Looked {
     submissions: HashMap<String, submission::Model>,
     /// By order.
     refunds: HashMap<String, Vec<refund::Model>>,
+    /// By order.
+    held: HashMap<String, Vec<quarantine::Model>>,
     /// Submissions of which the notice at hand was kept before. A batch has one write per order.
     kept: HashSet<String>,
     standing: HashSet<String>,
@@ -179,6 +187,7 @@ impl Looked {
         let orders: HashMap<String, order::Model> =
             orders.into_iter().map(|order| (order.id.clone(), order)).collect();
         let refunds = refunds(connection, targets(), &orders).await?;
+        let held = held(connection, &orders).await?;
         let notices = targets()
             .filter_map(|target| target.submission_id.as_deref().zip(target.digest.clone()))
             .map(|(submission_id, digest)| vec![submission_id.into(), digest.into()]);
@@ -189,6 +198,7 @@ impl Looked {
         Ok(Self {
             orders,
             refunds,
+            held,
             submissions: submissions.into_iter().map(|row| (row.id.clone(), row)).collect(),
             kept,
             standing,
@@ -218,6 +228,26 @@ async fn refunds(
         refunds.entry(refund.order_id.clone()).or_default().push(refund);
     }
     Ok(refunds)
+}
+
+/// The facts that are held of those orders of which anything was told. Most orders that are paid were never told of.
+async fn held(
+    connection: &mut Connection,
+    orders: &HashMap<String, order::Model>,
+) -> Result<HashMap<String, Vec<quarantine::Model>>, Fault> {
+    let told_of = orders.values().filter(|order| order.events > 0);
+    let mut of: Vec<&str> = told_of.map(|order| order.id.as_str()).collect();
+    of.sort_unstable();
+    let mut held: HashMap<String, Vec<quarantine::Model>> = HashMap::new();
+    if of.is_empty() {
+        return Ok(held);
+    }
+    let of = of.into_iter().map(|order_id| vec![order_id.into(), "held".into()]).collect();
+    let rows = connection.select::<quarantine::Entity>(&statements::FACTS_OF_ORDERS, of);
+    for fact in rows.await.map_err(fault::of_statement)? {
+        held.entry(fact.order_id.clone()).or_default().push(fact);
+    }
+    Ok(held)
 }
 
 async fn ids(

@@ -25,6 +25,8 @@ pub(super) struct Gathered {
     endpoints: Vec<endpoint::Model>,
     events: Vec<Parameters>,
     deliveries: Vec<delivery::Model>,
+    audit: Vec<Parameters>,
+    acts: Vec<Parameters>,
 }
 
 impl Gathered {
@@ -45,6 +47,8 @@ impl Gathered {
         self.ended_quarantine.extend(decided.ended_quarantine.iter().map(statements::let_go));
         self.calmed.extend(decided.calmed.iter().map(Calmed::parameters));
         self.raised.extend(decided.raised.iter().map(statements::whole));
+        self.audit.extend(decided.audit.iter().map(statements::whole));
+        self.acts.extend(decided.acts.iter().map(statements::whole));
         for told in decided.told {
             self.events.push(statements::whole(&told.event));
             if let Some((endpoint, delivery)) = told.promise {
@@ -67,7 +71,7 @@ impl Gathered {
         }
         self.endpoints.sort_by(|a, b| a.id.cmp(&b.id));
         self.endpoints.dedup_by(|a, b| a.id == b.id);
-        let steps: [(&Each, Vec<Parameters>); 12] = [
+        let steps: [(&Each, Vec<Parameters>); 14] = [
             (&statements::INSERT_SUBMISSIONS, self.submissions),
             (&statements::UPDATE_SUBMISSIONS, self.changed_submissions),
             (&statements::INSERT_JOURNAL, self.journal),
@@ -80,6 +84,8 @@ impl Gathered {
             (&statements::INSERT_ENDPOINTS, all(&self.endpoints)),
             (&statements::INSERT_EVENTS, self.events),
             (&statements::INSERT_DELIVERIES, all(&self.deliveries)),
+            (&statements::INSERT_AUDIT, self.audit),
+            (&statements::INSERT_ACTS, self.acts),
         ];
         for (statement, rows) in steps {
             if !rows.is_empty() {

@@ -21,6 +21,10 @@ pub enum Kind {
     Query,
     /// The answer was due and never came.
     Overdue,
+    /// A person let a held fact in.
+    Released,
+    /// A person turned a held fact away.
+    Rejected,
 }
 
 impl Kind {
@@ -33,6 +37,8 @@ impl Kind {
             Self::Notice => "notice",
             Self::Query => "query",
             Self::Overdue => "overdue",
+            Self::Released => "released",
+            Self::Rejected => "rejected",
         }
     }
 }
