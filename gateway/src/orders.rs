@@ -29,6 +29,7 @@ mod repeat;
 pub mod settle;
 pub mod statement;
 pub mod tell;
+pub mod twice;
 
 use fact::{Fact, Source, Told};
 use settle::Settled;
@@ -138,6 +139,7 @@ async fn settle_seen(
     if let Some(start) = start {
         start.go(settled.promised.clone());
     }
+    twice::look_soon(app, &settled.order);
     if settled.held {
         tracing::error!(order = %settled.order.id, source = source.kind().as_str(), "a fact is held: it differs from what was asked");
         if source != Source::Query {

@@ -15,6 +15,7 @@ mod money {
     mod strangers;
     mod suspension;
     mod told;
+    mod twice;
 }
 
 use harness::Stage;

@@ -72,6 +72,11 @@ impl Entity {
             .filter(Column::UpstreamOrderNo.eq(upstream_order_no))
     }
 
+    /// The merchant's orders for one purchase.
+    pub fn of_reference(merchant_id: &str, reference: &str) -> Select<Self> {
+        Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Column::Reference.eq(reference))
+    }
+
     /// All of the merchant's orders.
     pub fn all_of(merchant_id: &str) -> Select<Self> {
         Self::find().filter(Column::MerchantId.eq(merchant_id))

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use super::LedgerError;
 use crate::entity::{
-    attention, audit_entry, delivery, endpoint, event, journal, operator_act, order, quarantine, refund,
-    submission,
+    attention, audit_entry, delivery, endpoint, event, journal, operator_act, order, purchase_check,
+    quarantine, refund, submission,
 };
 
 /// What a change is about.
@@ -85,6 +85,8 @@ pub struct Changes {
     /// On record with what a person decided.
     pub audit: Vec<audit_entry::Model>,
     pub acts: Vec<operator_act::Model>,
+    /// Follows from the move; nobody has to give it.
+    pub purchase_check: Option<purchase_check::Model>,
 }
 
 pub(super) trait Change: Send + Sync {

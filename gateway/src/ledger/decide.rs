@@ -11,7 +11,7 @@ use super::each::{Each, Parameters};
 use super::fault::{self, Fault};
 use super::gathered::Gathered;
 use super::statements;
-use crate::entity::{order, quarantine, refund, submission};
+use crate::entity::{order, purchase_check, quarantine, refund, submission};
 
 type Boxed<'a> = &'a mut Box<dyn Change>;
 
@@ -63,6 +63,7 @@ async fn change_as_seen<'a>(
         match decided.order.take() {
             Some(order) if order.status != seen.order.status => {
                 moves.add(&seen.order, &order)?;
+                decided.purchase_check = purchase_check(&seen.order, &order);
                 tried.push((change, decided));
             }
             _ => unmoved.push(change),
@@ -108,6 +109,7 @@ async fn change_after_look(
         let mut decided = change.decide(&Current { order, submission, refunds, held, repeated });
         if let Some(after) = decided.order.take() {
             moves.add(order, &after)?;
+            decided.purchase_check = purchase_check(order, &after);
         }
         gathered.take(decided);
     }
@@ -117,6 +119,20 @@ async fn change_after_look(
         return Ok(());
     }
     Err(Fault::Again(format!("{} of {count} orders had moved meanwhile", count - moved.len())))
+}
+
+/// Orders of one reference are looked at together after one of them was paid, or given back whole.
+fn purchase_check(before: &order::Model, after: &order::Model) -> Option<purchase_check::Model> {
+    let reference = after.reference.as_ref()?;
+    let (from, to) = (before.status(), after.status());
+    let is_new_money = to.has_money() && !from.has_money();
+    let is_given_back = to == OrderStatus::Refunded && after.paid_twice;
+    (from != to && (is_new_money || is_given_back)).then(|| purchase_check::Model {
+        order_id: after.id.clone(),
+        status: after.status.clone(),
+        merchant_id: after.merchant_id.clone(),
+        reference: reference.clone(),
+    })
 }
 
 /// Orders to move: how they are thought to stand, and the row after.

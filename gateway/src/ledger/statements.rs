@@ -11,8 +11,8 @@ use super::change::Calmed;
 use super::each::{Each, Parameters, Standing};
 use super::{Claim, DeliveryMove};
 use crate::entity::{
-    attempt, attention, audit_entry, delivery, endpoint, event, journal, operator_act, order, quarantine,
-    refund, submission,
+    attempt, attention, audit_entry, delivery, endpoint, event, journal, operator_act, order, purchase_check,
+    quarantine, refund, submission,
 };
 
 type Prepared = LazyLock<Each>;
@@ -43,6 +43,8 @@ pub(super) static INSERT_AUDIT: Prepared =
     LazyLock::new(|| Each::insert::<audit_entry::Entity>(Standing::Fails));
 pub(super) static INSERT_ACTS: Prepared =
     LazyLock::new(|| Each::insert::<operator_act::Entity>(Standing::Fails));
+pub(super) static INSERT_PURCHASE_CHECKS: Prepared =
+    LazyLock::new(|| Each::insert::<purchase_check::Entity>(Standing::IsLeft));
 pub(super) static INSERT_ATTEMPTS: Prepared =
     LazyLock::new(|| Each::insert::<attempt::Entity>(Standing::IsLeft));
 

@@ -25,6 +25,8 @@ pub enum Kind {
     Released,
     /// A person turned a held fact away.
     Rejected,
+    /// The purchase was paid with another order, too.
+    PaidTwice,
 }
 
 impl Kind {
@@ -39,6 +41,7 @@ impl Kind {
             Self::Overdue => "overdue",
             Self::Released => "released",
             Self::Rejected => "rejected",
+            Self::PaidTwice => "paid_twice",
         }
     }
 }

@@ -84,6 +84,10 @@ pub struct NewOrder {
     /// Where the payer's browser goes afterwards.
     #[oai(validator(min_length = 1, max_length = 200))]
     pub return_url: Option<String>,
+    /// What the order is for, in the merchant's own words: orders of one reference are the same purchase, and are
+    /// flagged when more than one is paid. Absent: what the merchant's `referencePattern` finds in the number.
+    #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
+    pub reference: Option<String>,
 }
 
 impl Example for NewOrder {
@@ -102,6 +106,7 @@ impl Example for NewOrder {
             terminal_no: None,
             notify_url: Some("https://shop.example/notify".into()),
             return_url: Some("https://shop.example/return".into()),
+            reference: Some("cart-4711".into()),
         }
     }
 }
@@ -275,6 +280,7 @@ fn create(app: &App, merchant: &Arc<Merchant>, body: &Body<NewOrder>) -> Result<
         store,
         key_id: key.id.clone(),
         content,
+        reference: body.value.reference.clone(),
         raw: String::from_utf8_lossy(&body.raw).into_owned(),
     })
 }

@@ -43,6 +43,8 @@ pub enum What {
     Released,
     /// A person turned it away.
     Rejected,
+    /// The same purchase was paid with another order, too.
+    PaidTwice,
     /// The merchant's system was told, or it was tried.
     Attempt,
     /// What later versions tell of.
@@ -61,6 +63,7 @@ impl What {
             (Kind::Overdue, Self::Overdue),
             (Kind::Released, Self::Released),
             (Kind::Rejected, Self::Rejected),
+            (Kind::PaidTwice, Self::PaidTwice),
         ];
         kinds.into_iter().find(|(known, _)| known.as_str() == kind).map_or(Self::Other, |(_, what)| what)
     }
