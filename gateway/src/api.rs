@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable, address};
 use merchant::erase::EraseApi;
+use merchant::events::EventsApi;
 use merchant::orders::OrdersApi;
 use merchant::signature::SignatureApi;
 use merchant::statement::StatementApi;
@@ -61,7 +62,7 @@ type Apis = (
     signed::SignedApi,
     OrdersApi,
     EraseApi,
-    TimelineApi,
+    (TimelineApi, EventsApi),
     StatementApi,
     SignatureApi,
     TokenApi,
@@ -126,7 +127,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         signed::SignedApi,
         OrdersApi,
         EraseApi,
-        TimelineApi,
+        (TimelineApi, EventsApi),
         StatementApi,
         SignatureApi,
         TokenApi,

@@ -15,6 +15,7 @@ use crate::upstream::Said;
 pub mod buyer;
 pub mod content;
 mod ending;
+pub mod events;
 pub mod fact;
 pub mod history;
 pub mod import;

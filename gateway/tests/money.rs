@@ -6,6 +6,7 @@ mod harness;
 mod money {
     mod again;
     mod answers;
+    mod events;
     mod handlers;
     mod keys;
     mod notices;

@@ -9,6 +9,7 @@ use crate::directory::access::Caller;
 use crate::error::{Error, FieldProblem};
 
 pub mod erase;
+pub mod events;
 pub mod order;
 pub mod orders;
 mod place;

@@ -47,6 +47,7 @@ fn body(operation_id: &str) -> Value {
         "eraseBuyer"
         | "listFacts"
         | "getFact"
+        | "listOrderEvents"
         | "listOrders"
         | "getOrder"
         | "getOrderTimeline"
