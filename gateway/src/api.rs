@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable, address};
 use merchant::erase::EraseApi;
+use merchant::events::EventsApi;
 use merchant::orders::OrdersApi;
 use merchant::signature::SignatureApi;
 use merchant::statement::StatementApi;
@@ -37,6 +38,7 @@ use platform::export::ExportApi;
 use platform::imports::ImportsApi;
 use platform::merchants::MerchantsApi;
 use platform::onboarding::OnboardingApi;
+use platform::quarantine::QuarantineApi;
 use platform::sign_keys::SignKeysApi;
 use platform::stores::StoresApi;
 use token::TokenApi;
@@ -62,7 +64,7 @@ type Apis = (
     signed::SignedApi,
     OrdersApi,
     EraseApi,
-    TimelineApi,
+    (TimelineApi, EventsApi),
     StatementApi,
     SignatureApi,
     TokenApi,
@@ -74,8 +76,11 @@ type Apis = (
     StoresApi,
     AccountsApi,
     ApiKeysApi,
-    AuditApi,
+    WatchApis,
 );
+
+/// Who changed what, and what does not add up. A tuple takes sixteen.
+type WatchApis = (AuditApi, QuarantineApi);
 
 /// What merchants, payers' browsers and the upstream reach.
 pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
@@ -125,7 +130,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         signed::SignedApi,
         OrdersApi,
         EraseApi,
-        TimelineApi,
+        (TimelineApi, EventsApi),
         StatementApi,
         SignatureApi,
         TokenApi,
@@ -137,7 +142,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         StoresApi,
         AccountsApi,
         ApiKeysApi,
-        AuditApi,
+        (AuditApi, QuarantineApi),
     );
     OpenApiService::new(apis, "ScanGate", env!("CARGO_PKG_VERSION"))
         .summary("WeChat Pay, Alipay and AlipayHK by QR code, for many merchants")

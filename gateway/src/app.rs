@@ -178,6 +178,9 @@ impl App {
             if let Err(error) = orders::reconcile::sweep(&self).await {
                 tracing::warn!(%error, "overdue orders could not be looked for");
             }
+            if let Err(error) = orders::twice::sweep(&self).await {
+                tracing::warn!(error = %format!("{error:#}"), "purchases that are paid twice could not be looked for");
+            }
             if let Err(error) = api_keys::manage::write_uses(&self).await {
                 tracing::warn!(%error, "the last uses of API keys could not be written");
             }

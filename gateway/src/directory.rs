@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
+use regex::Regex;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr};
 use shared::money::Currency;
 use shared::wallet::Wallet;
@@ -36,6 +37,7 @@ pub mod operators;
 pub mod pepper;
 pub mod platforms;
 pub mod proof;
+pub mod references;
 pub mod setup;
 pub mod sign_keys;
 pub mod stores;
@@ -173,6 +175,8 @@ pub struct Merchant {
     pub freshness: Option<Freshness>,
     /// Where its signed requests may come from; empty: from everywhere.
     pub allowed_addresses: Vec<IpNet>,
+    /// What its order numbers say of the purchase.
+    pub reference_pattern: Option<Regex>,
     /// Current version first.
     pub keys: Vec<SignKey>,
     pub stores: HashMap<String, Arc<Store>>,
@@ -185,6 +189,11 @@ impl Merchant {
     pub fn admits(&self, address: IpAddr) -> bool {
         self.allowed_addresses.is_empty()
             || self.allowed_addresses.iter().any(|network| network.contains(&address))
+    }
+
+    /// What an order of this number is for, where the merchant's numbers say it.
+    pub fn reference_of(&self, number: &str) -> Option<String> {
+        references::found(self.reference_pattern.as_ref()?, number)
     }
 
     pub fn key(&self, id: &str) -> Option<&SignKey> {
@@ -236,6 +245,7 @@ impl Merchant {
             freshness_window: self.freshness_window,
             freshness: self.freshness,
             allowed_addresses: self.allowed_addresses.clone(),
+            reference_pattern: self.reference_pattern.clone(),
             keys: self.keys.clone(),
             stores: stores.collect(),
             last_key: AtomicUsize::new(self.last_key.load(Ordering::Relaxed)),

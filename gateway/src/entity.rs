@@ -19,6 +19,7 @@ pub mod operator;
 pub mod operator_act;
 pub mod order;
 pub mod platform;
+pub mod purchase_check;
 pub mod quarantine;
 pub mod refund;
 pub mod setting;

@@ -17,6 +17,8 @@ mod blot;
 pub mod buyer;
 mod carried;
 pub mod content;
+mod ending;
+pub mod events;
 pub mod fact;
 pub mod history;
 pub mod import;
@@ -24,6 +26,7 @@ pub mod journal;
 pub mod list;
 pub mod notice;
 pub mod place;
+pub mod quarantine;
 pub mod query;
 pub mod reconcile;
 mod repeat;
@@ -31,6 +34,7 @@ pub mod settle;
 pub mod statement;
 pub mod tell;
 pub mod time_to_pay;
+pub mod twice;
 
 use fact::{Fact, Source, Told};
 use settle::Settled;
@@ -146,6 +150,7 @@ async fn settle_seen(
     if let Some(start) = start {
         start.go(settled.promised.clone());
     }
+    twice::look_soon(app, &settled.order);
     if settled.held {
         tracing::error!(order = %settled.order.id, source = source.kind().as_str(), "a fact is held: it differs from what was asked");
         if source != Source::Query {
@@ -157,7 +162,7 @@ async fn settle_seen(
 
 /// A fact as of now.
 fn fact_now(app: &App, source: Source, told: Told, raw: Option<String>, took_ms: Option<i64>) -> Fact {
-    Fact { id: app.chance.id(), at: app.clock.now_ms(), source, told, raw, took_ms }
+    Fact { id: app.chance.id(), at: app.clock.now_ms(), source, told, raw, took_ms, release: None }
 }
 
 /// Room for a write about an order, or the prompt word that there is none.

@@ -6,15 +6,18 @@ mod harness;
 mod money {
     mod again;
     mod answers;
+    mod events;
     mod handlers;
     mod keys;
     mod notices;
     mod payments;
     mod products;
+    mod quarantine;
     mod queries;
     mod strangers;
     mod suspension;
     mod told;
+    mod twice;
 }
 
 use harness::Stage;

@@ -9,7 +9,8 @@ use crate::directory::access::Caller;
 use crate::error::{Error, FieldProblem};
 
 pub mod erase;
-mod order;
+pub mod events;
+pub mod order;
 pub mod orders;
 pub mod place;
 pub mod signature;

@@ -2,6 +2,7 @@
 //! own, since nobody but operators can reach it.
 
 mod auth;
+mod quarantine;
 mod shapes;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use self::auth::LoggedIn;
+use self::quarantine::QuarantineOps;
 use self::shapes::{
     ActEntry, Done, Login, MadePlatform, Me, OperatorEntry, OperatorToAdd, PlatformChange, PlatformEntry,
     PlatformToMake, Session,
@@ -41,6 +43,9 @@ enum Group {
     Operators,
     /// The SaaS companies whose merchants this gateway serves.
     Platforms,
+    /// What ScanForPay said that differs from what it was asked.
+    #[oai(rename = "Held facts")]
+    Facts,
 }
 
 pub struct OpsApi;
@@ -308,8 +313,11 @@ impl OpsApi {
     }
 }
 
-pub fn service() -> OpenApiService<OpsApi, ()> {
-    OpenApiService::new(OpsApi, "ScanGate for operators", env!("CARGO_PKG_VERSION"))
+/// All that the operators' document is made of.
+type Apis = (OpsApi, QuarantineOps);
+
+pub fn service() -> OpenApiService<Apis, ()> {
+    OpenApiService::new((OpsApi, QuarantineOps), "ScanGate for operators", env!("CARGO_PKG_VERSION"))
         .description(INTRODUCTION)
         .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))
 }

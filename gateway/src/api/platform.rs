@@ -7,6 +7,7 @@ pub mod export;
 pub mod imports;
 pub mod merchants;
 pub mod onboarding;
+pub mod quarantine;
 mod rows;
 pub mod sign_keys;
 pub mod stores;

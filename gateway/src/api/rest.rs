@@ -47,4 +47,7 @@ pub enum Group {
     Orders,
     /// Why a signature does not verify.
     Signature,
+    /// What ScanForPay said about orders and what differs from what it was asked. For platforms.
+    #[oai(rename = "Held facts")]
+    Facts,
 }

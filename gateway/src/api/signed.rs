@@ -264,8 +264,14 @@ async fn create<T>(
         Ok(read) => read,
         Err(error) => return caller.refuse(app, &error),
     };
-    let create =
-        Create { merchant, store, key_id: caller.key.id.clone(), content, raw: envelope.signed.to_owned() };
+    let create = Create {
+        merchant,
+        store,
+        key_id: caller.key.id.clone(),
+        content,
+        reference: None,
+        raw: envelope.signed.to_owned(),
+    };
     let placed = in_time(app, place(app, create)).await.unwrap_or(orders::Placed::Doubt);
     placed_answer(app, &caller, product, placed)
 }

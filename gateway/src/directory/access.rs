@@ -99,10 +99,14 @@ pub enum Scope {
     ReplaysWrite,
     #[oai(rename = "audit:read")]
     AuditRead,
+    #[oai(rename = "facts:read")]
+    FactsRead,
+    #[oai(rename = "facts:write")]
+    FactsWrite,
 }
 
 impl Scope {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::AccountsRead,
         Self::AccountsWrite,
         Self::MerchantsRead,
@@ -117,6 +121,8 @@ impl Scope {
         Self::EventsRead,
         Self::ReplaysWrite,
         Self::AuditRead,
+        Self::FactsRead,
+        Self::FactsWrite,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -135,6 +141,8 @@ impl Scope {
             Self::EventsRead => "events:read",
             Self::ReplaysWrite => "replays:write",
             Self::AuditRead => "audit:read",
+            Self::FactsRead => "facts:read",
+            Self::FactsWrite => "facts:write",
         }
     }
 
@@ -142,9 +150,18 @@ impl Scope {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 
-    /// Whether a merchant's own credential may have it. Accounts, merchants and stores are its platform's.
+    /// Whether a merchant's own credential may have it. Accounts, merchants and stores are its platform's, and so is
+    /// what ScanForPay said that differs.
     pub fn is_for_merchants(self) -> bool {
-        !matches!(self, Self::AccountsRead | Self::AccountsWrite | Self::MerchantsWrite | Self::StoresWrite)
+        !matches!(
+            self,
+            Self::AccountsRead
+                | Self::AccountsWrite
+                | Self::MerchantsWrite
+                | Self::StoresWrite
+                | Self::FactsRead
+                | Self::FactsWrite
+        )
     }
 
     fn bit(self) -> u32 {

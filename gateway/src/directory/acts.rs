@@ -46,7 +46,7 @@ pub fn entry_if(actor: &Actor, act: Act<'_>, stands: Expr, chance: &Chance, now:
     RowStatement::Insert(insert_if::<Entity>(&row(actor, act, chance, now), [stands]))
 }
 
-fn row(actor: &Actor, act: Act<'_>, chance: &Chance, now: i64) -> Model {
+pub(crate) fn row(actor: &Actor, act: Act<'_>, chance: &Chance, now: i64) -> Model {
     let (kind, actor_id, address) = match actor {
         Actor::Operator { id, address } => ("operator", Some(id.clone()), Some(address.to_string())),
         Actor::Command => ("command", None, None),

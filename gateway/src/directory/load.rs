@@ -16,6 +16,7 @@ use super::api_keys::ApiKey;
 use super::everybody::Everybody;
 use super::merchants::OwnFreshness;
 use super::networks;
+use super::references;
 use super::usage::LastUse;
 use super::vault::Vault;
 use super::{Account, Directory, Merchant, Platform, SignKey, Store};
@@ -173,6 +174,10 @@ fn merchant_of(
     let own = own_quota("merchant", &row.id, row.limit_count, row.limit_window_ms);
     let bucket = limits.merchant_bucket(&platform, &row.id, own);
     let freshness = OwnFreshness::of(&row);
+    let reference_pattern = row.reference_pattern.as_deref().and_then(|text| {
+        let wrong = |error| tracing::error!(merchant = %row.id, error, "a reference pattern is not used");
+        references::pattern(text).map_err(wrong).ok()
+    });
     Ok(Merchant {
         stores: HashMap::new(),
         mode: row.mode,
@@ -181,6 +186,7 @@ fn merchant_of(
         freshness: freshness.mode,
         allowed_addresses: networks::read(row.allowed_addresses.as_deref())
             .with_context(|| format!("the addresses of merchant {}", row.partner_no))?,
+        reference_pattern,
         id: row.id,
         platform_id: row.platform_id,
         platform,

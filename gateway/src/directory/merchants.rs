@@ -12,7 +12,7 @@ use super::access::{Caller, Tenant, is_id};
 use super::audit::{self, States, Subject};
 use super::change::{Plan, Refresh};
 use super::sign_keys::{self, Owner};
-use super::{Freshness, networks};
+use super::{Freshness, networks, references};
 use crate::app::App;
 use crate::chance;
 use crate::entity::{merchant, sign_key};
@@ -31,6 +31,8 @@ pub struct Patch {
     /// `Some(None)`: the gateway's again.
     pub limit: Option<Option<Quota>>,
     pub freshness: Option<OwnFreshness>,
+    /// `Some(None)`: taken away.
+    pub reference_pattern: Option<Option<String>>,
 }
 
 /// How old a merchant's requests may be. `None`: as the gateway says.
@@ -112,6 +114,7 @@ pub async fn create(app: &App, caller: &Caller, wanted: &WantedMerchant) -> Resu
         allowed_addresses: None,
         limit_count: None,
         limit_window_ms: None,
+        reference_pattern: None,
     };
     let subject = Subject { kind: "merchant", id: &row.id, merchant_id: Some(&row.id) };
     let made = sign_key.is_none().then(chance::sign_key);
@@ -167,6 +170,12 @@ pub async fn change(
             freshness.window.map(|window| i64::try_from(window.as_millis()).unwrap_or(i64::MAX));
         after.freshness_mode = freshness.mode.map(|mode| mode.as_str().to_owned());
     }
+    if let Some(pattern) = &patch.reference_pattern {
+        if let Some(text) = pattern {
+            references::pattern(text).map_err(|why| Error::invalid("/referencePattern", why))?;
+        }
+        after.reference_pattern.clone_from(pattern);
+    }
     if after == before {
         return Ok((None, before));
     }
@@ -191,6 +200,7 @@ fn state(row: &merchant::Model) -> Value {
         "mode": row.mode.as_str(), "status": row.status, "allowAddresses": row.allowed_addresses,
         "limit": Quota::said(row.limit_count, row.limit_window_ms),
         "freshness": { "windowMs": row.freshness_ms, "mode": row.freshness_mode },
+        "referencePattern": row.reference_pattern,
     })
 }
 
@@ -205,6 +215,7 @@ fn update(before: &merchant::Model, after: &merchant::Model) -> UpdateStatement 
         .value(merchant::Column::LimitWindowMs, after.limit_window_ms)
         .value(merchant::Column::FreshnessMs, after.freshness_ms)
         .value(merchant::Column::FreshnessMode, after.freshness_mode.clone())
+        .value(merchant::Column::ReferencePattern, after.reference_pattern.clone())
         .value(merchant::Column::Version, after.version)
         .and_where(Expr::col(merchant::Column::Id).eq(before.id.as_str()))
         .and_where(Expr::col(merchant::Column::Version).eq(before.version))

@@ -34,6 +34,11 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Entity {
+    /// All that was told about the merchant's orders. For its platform.
+    pub fn of_all_audiences(merchant_id: &str) -> Select<Self> {
+        Self::find().filter(Column::MerchantId.eq(merchant_id))
+    }
+
     /// What the merchant was told.
     pub fn of(merchant_id: &str) -> Select<Self> {
         Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Column::Audience.eq(Audience::All))

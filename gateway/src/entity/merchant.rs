@@ -23,6 +23,7 @@ pub struct Model {
     pub allowed_addresses: Option<String>,
     pub limit_count: Option<i64>,
     pub limit_window_ms: Option<i64>,
+    pub reference_pattern: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

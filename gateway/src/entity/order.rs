@@ -72,9 +72,19 @@ impl Entity {
             .filter(Column::UpstreamOrderNo.eq(upstream_order_no))
     }
 
+    /// The merchant's orders for one purchase.
+    pub fn of_reference(merchant_id: &str, reference: &str) -> Select<Self> {
+        Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Column::Reference.eq(reference))
+    }
+
     /// All of the merchant's orders.
     pub fn all_of(merchant_id: &str) -> Select<Self> {
         Self::find().filter(Column::MerchantId.eq(merchant_id))
+    }
+
+    /// Any tenant's orders. For callers that hold the ids from rows that already proved the tenant.
+    pub fn by_ids_across_tenants(ids: &[&str]) -> Select<Self> {
+        Self::find().filter(Column::Id.is_in(ids.iter().copied()))
     }
 
     /// Any tenant's order. For callers that hold the id from a row or token that already proved the tenant.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::LedgerError;
-use crate::entity::{attention, delivery, endpoint, event, journal, order, quarantine, refund, submission};
+use crate::entity::{
+    attention, audit_entry, delivery, endpoint, event, journal, operator_act, order, purchase_check,
+    quarantine, refund, submission,
+};
 
 /// What a change is about.
 #[derive(Debug, Clone)]
@@ -39,6 +42,8 @@ pub struct Current<'a> {
     pub submission: Option<&'a submission::Model>,
     /// The order's refunds, where anything is refunded or reserved or the change asks for them.
     pub refunds: &'a [refund::Model],
+    /// Facts about the order that are held, where anything was told of it: holding one is told.
+    pub held: &'a [quarantine::Model],
     /// A notice of the same bytes was kept before.
     pub repeated: bool,
 }
@@ -77,6 +82,11 @@ pub struct Changes {
     pub raised: Vec<attention::Model>,
     pub calmed: Vec<Calmed>,
     pub told: Vec<Told>,
+    /// On record with what a person decided.
+    pub audit: Vec<audit_entry::Model>,
+    pub acts: Vec<operator_act::Model>,
+    /// Follows from the move; nobody has to give it.
+    pub purchase_check: Option<purchase_check::Model>,
 }
 
 pub(super) trait Change: Send + Sync {

@@ -11,7 +11,7 @@ use super::each::{Each, Parameters};
 use super::fault::{self, Fault};
 use super::gathered::Gathered;
 use super::statements;
-use crate::entity::{order, refund, submission};
+use crate::entity::{order, purchase_check, quarantine, refund, submission};
 
 type Boxed<'a> = &'a mut Box<dyn Change>;
 
@@ -52,12 +52,18 @@ async fn change_as_seen<'a>(
             unmoved.push(change);
             continue;
         };
-        let current =
-            Current { order: &seen.order, submission: Some(&seen.submission), refunds: &[], repeated: false };
+        let current = Current {
+            order: &seen.order,
+            submission: Some(&seen.submission),
+            refunds: &[],
+            held: &[],
+            repeated: false,
+        };
         let mut decided = change.decide(&current);
         match decided.order.take() {
             Some(order) if order.status != seen.order.status => {
                 moves.add(&seen.order, &order)?;
+                decided.purchase_check = purchase_check(&seen.order, &order);
                 tried.push((change, decided, seen.order.status(), order.status()));
             }
             _ => unmoved.push(change),
@@ -100,10 +106,12 @@ async fn change_after_look(
         let repeated = target.digest.is_some()
             && submission.is_some_and(|submission| looked.kept.contains(&submission.id));
         let refunds = looked.refunds.get(&target.order_id).map_or(&[][..], Vec::as_slice);
-        let mut decided = change.decide(&Current { order, submission, refunds, repeated });
+        let held = looked.held.get(&target.order_id).map_or(&[][..], Vec::as_slice);
+        let mut decided = change.decide(&Current { order, submission, refunds, held, repeated });
         if let Some(after) = decided.order.take() {
             moves.add(order, &after)?;
             gathered.moved(order.status(), after.status());
+            decided.purchase_check = purchase_check(order, &after);
         }
         gathered.take(decided);
     }
@@ -113,6 +121,20 @@ async fn change_after_look(
         return Ok(());
     }
     Err(Fault::Again(format!("{} of {count} orders had moved meanwhile", count - moved.len())))
+}
+
+/// Orders of one reference are looked at together after one of them was paid, or given back whole.
+fn purchase_check(before: &order::Model, after: &order::Model) -> Option<purchase_check::Model> {
+    let reference = after.reference.as_ref()?;
+    let (from, to) = (before.status(), after.status());
+    let is_new_money = to.has_money() && !from.has_money();
+    let is_given_back = to == OrderStatus::Refunded && after.paid_twice;
+    (from != to && (is_new_money || is_given_back)).then(|| purchase_check::Model {
+        order_id: after.id.clone(),
+        status: after.status.clone(),
+        merchant_id: after.merchant_id.clone(),
+        reference: reference.clone(),
+    })
 }
 
 /// Orders to move: how they are thought to stand, and the row after.
@@ -155,6 +177,8 @@ struct Looked {
     submissions: HashMap<String, submission::Model>,
     /// By order.
     refunds: HashMap<String, Vec<refund::Model>>,
+    /// By order.
+    held: HashMap<String, Vec<quarantine::Model>>,
     /// Submissions of which the notice at hand was kept before. A batch has one write per order.
     kept: HashSet<String>,
     standing: HashSet<String>,
@@ -181,6 +205,7 @@ impl Looked {
         let orders: HashMap<String, order::Model> =
             orders.into_iter().map(|order| (order.id.clone(), order)).collect();
         let refunds = refunds(connection, targets(), &orders).await?;
+        let held = held(connection, &orders).await?;
         let notices = targets()
             .filter_map(|target| target.submission_id.as_deref().zip(target.digest.clone()))
             .map(|(submission_id, digest)| vec![submission_id.into(), digest.into()]);
@@ -191,6 +216,7 @@ impl Looked {
         Ok(Self {
             orders,
             refunds,
+            held,
             submissions: submissions.into_iter().map(|row| (row.id.clone(), row)).collect(),
             kept,
             standing,
@@ -220,6 +246,26 @@ async fn refunds(
         refunds.entry(refund.order_id.clone()).or_default().push(refund);
     }
     Ok(refunds)
+}
+
+/// The facts that are held of those orders of which anything was told. Most orders that are paid were never told of.
+async fn held(
+    connection: &mut Connection,
+    orders: &HashMap<String, order::Model>,
+) -> Result<HashMap<String, Vec<quarantine::Model>>, Fault> {
+    let told_of = orders.values().filter(|order| order.events > 0);
+    let mut of: Vec<&str> = told_of.map(|order| order.id.as_str()).collect();
+    of.sort_unstable();
+    let mut held: HashMap<String, Vec<quarantine::Model>> = HashMap::new();
+    if of.is_empty() {
+        return Ok(held);
+    }
+    let of = of.into_iter().map(|order_id| vec![order_id.into(), "held".into()]).collect();
+    let rows = connection.select::<quarantine::Entity>(&statements::FACTS_OF_ORDERS, of);
+    for fact in rows.await.map_err(fault::of_statement)? {
+        held.entry(fact.order_id.clone()).or_default().push(fact);
+    }
+    Ok(held)
 }
 
 async fn ids(

@@ -28,6 +28,9 @@ pub(super) struct Gathered {
     events: Vec<Parameters>,
     deliveries: Vec<delivery::Model>,
     tally: Tally,
+    audit: Vec<Parameters>,
+    acts: Vec<Parameters>,
+    purchase_checks: Vec<Parameters>,
 }
 
 impl Gathered {
@@ -57,6 +60,9 @@ impl Gathered {
         self.calmed.extend(decided.calmed.iter().map(Calmed::parameters));
         self.raised.extend(decided.raised.iter().map(statements::whole));
         self.tally.held.extend(decided.quarantine.map(|held| held.source));
+        self.audit.extend(decided.audit.iter().map(statements::whole));
+        self.purchase_checks.extend(decided.purchase_check.as_ref().map(statements::whole));
+        self.acts.extend(decided.acts.iter().map(statements::whole));
         for told in decided.told {
             self.events.push(statements::whole(&told.event));
             if let Some((endpoint, delivery)) = told.promise {
@@ -79,7 +85,7 @@ impl Gathered {
         }
         self.endpoints.sort_by(|a, b| a.id.cmp(&b.id));
         self.endpoints.dedup_by(|a, b| a.id == b.id);
-        let steps: [(&Each, Vec<Parameters>); 12] = [
+        let steps: [(&Each, Vec<Parameters>); 15] = [
             (&statements::INSERT_SUBMISSIONS, self.submissions),
             (&statements::UPDATE_SUBMISSIONS, self.changed_submissions),
             (&statements::INSERT_JOURNAL, self.journal),
@@ -92,6 +98,9 @@ impl Gathered {
             (&statements::INSERT_ENDPOINTS, all(&self.endpoints)),
             (&statements::INSERT_EVENTS, self.events),
             (&statements::INSERT_DELIVERIES, all(&self.deliveries)),
+            (&statements::INSERT_AUDIT, self.audit),
+            (&statements::INSERT_ACTS, self.acts),
+            (&statements::INSERT_PURCHASE_CHECKS, self.purchase_checks),
         ];
         for (statement, rows) in steps {
             if !rows.is_empty() {

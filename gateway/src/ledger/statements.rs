@@ -11,7 +11,8 @@ use super::change::Calmed;
 use super::each::{Each, Parameters, Standing};
 use super::{Claim, DeliveryMove};
 use crate::entity::{
-    attempt, attention, delivery, endpoint, event, journal, order, quarantine, refund, submission,
+    attempt, attention, audit_entry, delivery, endpoint, event, journal, operator_act, order, purchase_check,
+    quarantine, refund, submission,
 };
 
 type Prepared = LazyLock<Each>;
@@ -38,6 +39,12 @@ pub(super) static INSERT_DELIVERIES: Prepared = LazyLock::new(|| {
     let computed = [(delivery::Column::LeasedUntil, until)];
     Each::insert_computed::<delivery::Entity>(Standing::Fails, &computed)
 });
+pub(super) static INSERT_AUDIT: Prepared =
+    LazyLock::new(|| Each::insert::<audit_entry::Entity>(Standing::Fails));
+pub(super) static INSERT_ACTS: Prepared =
+    LazyLock::new(|| Each::insert::<operator_act::Entity>(Standing::Fails));
+pub(super) static INSERT_PURCHASE_CHECKS: Prepared =
+    LazyLock::new(|| Each::insert::<purchase_check::Entity>(Standing::IsLeft));
 pub(super) static INSERT_ATTEMPTS: Prepared =
     LazyLock::new(|| Each::insert::<attempt::Entity>(Standing::IsLeft));
 
@@ -53,6 +60,12 @@ pub(super) static SUBMISSIONS: Prepared =
 /// The refunds of these orders.
 pub(super) static REFUNDS_OF_ORDERS: Prepared =
     LazyLock::new(|| Each::rows::<refund::Entity>(&[refund::Column::OrderId], false));
+
+/// The facts that are held of these (order, state).
+pub(super) static FACTS_OF_ORDERS: Prepared = LazyLock::new(|| {
+    use quarantine::Column::{OrderId, State};
+    Each::rows::<quarantine::Entity>(&[OrderId, State], false)
+});
 
 /// Which of these (submission, digest) were kept before: their submissions.
 pub(super) static NOTICES_KEPT: Prepared = LazyLock::new(|| {

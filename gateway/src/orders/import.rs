@@ -186,7 +186,7 @@ fn rows(app: &App, merchant: &Merchant, store: &Store, earlier: &Earlier) -> New
         expires_at: earlier.created_at + app.pay_window_ms(earlier.product),
         look_at: None,
         looks: 0,
-        reference: None,
+        reference: merchant.reference_of(&earlier.number),
         paid_twice: false,
         refunded_elsewhere: 0,
     };

@@ -21,6 +21,12 @@ pub enum Kind {
     Query,
     /// The answer was due and never came.
     Overdue,
+    /// A person let a held fact in.
+    Released,
+    /// A person turned a held fact away.
+    Rejected,
+    /// The purchase was paid with another order, too.
+    PaidTwice,
 }
 
 impl Kind {
@@ -33,6 +39,9 @@ impl Kind {
             Self::Notice => "notice",
             Self::Query => "query",
             Self::Overdue => "overdue",
+            Self::Released => "released",
+            Self::Rejected => "rejected",
+            Self::PaidTwice => "paid_twice",
         }
     }
 }

@@ -38,6 +38,8 @@ pub struct Filter {
     pub prefix: Option<String>,
     /// What one of the numbers or the title contains.
     pub text: Option<String>,
+    pub reference: Option<String>,
+    pub paid_twice: Option<bool>,
 }
 
 impl Filter {
@@ -57,6 +59,9 @@ impl Filter {
         let mut list = order::Entity::all_of(merchant_id);
         if let Some(status) = self.status {
             list = list.filter(Column::Status.eq(status.as_str()));
+        }
+        if let Some(paid_twice) = self.paid_twice {
+            list = list.filter(twice(paid_twice));
         }
         // Ids sort by time; the times themselves decide.
         if let Some(from) = self.created_from {
@@ -89,6 +94,9 @@ impl Filter {
         if let Some(prefix) = &self.prefix {
             list = list.filter(starts_with(prefix, backend));
         }
+        if let Some(reference) = &self.reference {
+            list = list.filter(Column::Reference.eq(reference.as_str()));
+        }
         if let Some(text) = &self.text {
             list = list.filter(contains(text));
         }
@@ -112,10 +120,13 @@ pub async fn page(
     after: Option<&str>,
 ) -> Result<Window, DbErr> {
     let backend = read.get_database_backend();
-    if let Some(prefix) = &filter.prefix
-        && is_rare(read, merchant_id, prefix).await?
-    {
-        let list = of_prefix(merchant_id, filter, after, backend);
+    let is_rare = match &filter.prefix {
+        _ if filter.reference.is_some() => true,
+        Some(prefix) => is_rare(read, merchant_id, prefix).await?,
+        None => false,
+    };
+    if is_rare {
+        let list = of_few(merchant_id, filter, after, backend);
         return Ok(cut(list.limit(limit + 1).all(read).await?, limit, None));
     }
     let list = behind(filter.indexed(merchant_id), after);
@@ -160,9 +171,9 @@ async fn is_rare(read: &DatabaseConnection, merchant_id: &str, prefix: &str) -> 
     Ok(beyond.into_tuple::<String>().one(read).await?.is_none())
 }
 
-/// Those with a rare prefix: found by it, and sorted then. The id in an expression keeps the planner from walking
+/// Those with a reference or a rare prefix: found by it, and sorted then. The id in an expression keeps the planner from walking
 /// through all of the merchant's orders by id instead.
-pub fn of_prefix(
+pub fn of_few(
     merchant_id: &str,
     filter: &Filter,
     after: Option<&str>,
@@ -172,6 +183,9 @@ pub fn of_prefix(
     let mut list = order::Entity::all_of(merchant_id);
     if let Some(status) = filter.status {
         list = list.filter(Expr::cust("\"orders\".\"status\" || ''").eq(status.as_str()));
+    }
+    if let Some(paid_twice) = filter.paid_twice {
+        list = list.filter(twice(paid_twice));
     }
     if let Some(from) = filter.created_from {
         list = list.filter(Column::CreatedAt.gte(from));
@@ -194,6 +208,12 @@ fn starts_with(prefix: &str, backend: DbBackend) -> Expr {
         }
         _ => Expr::col(Column::Number).like(LikeExpr::new(format!("{}%", escaped(prefix)))),
     }
+}
+
+/// As the index over those that were says it.
+fn twice(paid_twice: bool) -> Expr {
+    let twice = Expr::cust("\"orders\".\"paid_twice\"");
+    if paid_twice { twice } else { twice.not() }
 }
 
 fn contains(text: &str) -> Expr {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use shared::code::Code;
 use shared::order::OrderStatus;
 
@@ -27,6 +28,8 @@ pub struct Create {
     /// Version of the merchant's sign key that verified it.
     pub key_id: String,
     pub content: Content,
+    /// What the merchant says that the order is for.
+    pub reference: Option<String>,
     /// The signed text as it came.
     pub raw: String,
 }
@@ -37,6 +40,20 @@ impl Create {
         let code = self.content.barcode.as_ref();
         let kept = if code.is_some() { barcode::kept(&self.raw, code) } else { self.raw.clone() };
         kept.into_bytes()
+    }
+
+    /// What makes two creates the same: the content, and what the merchant says it is for.
+    pub(super) fn hash(&self) -> Vec<u8> {
+        let content = self.content.hash();
+        match &self.reference {
+            None => content,
+            Some(reference) => Sha256::digest([&content, reference.as_bytes()].concat()).to_vec(),
+        }
+    }
+
+    /// What the order is for, by the merchant's word or by its numbers.
+    pub(super) fn reference(&self) -> Option<String> {
+        self.reference.clone().or_else(|| self.merchant.reference_of(&self.content.number))
     }
 }
 
@@ -135,7 +152,7 @@ fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
         title: content.title.clone(),
         notify_url: content.notify_url.as_ref().map(ToString::to_string),
         return_url: content.return_url.as_ref().map(ToString::to_string),
-        content_hash: content.hash(),
+        content_hash: create.hash(),
         status: "submitting".to_owned(),
         late: false,
         paid: 0,
@@ -159,7 +176,7 @@ fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
         expires_at: expires_at(app, create, now),
         look_at: Some(submission.answer_due_at),
         looks: 0,
-        reference: None,
+        reference: create.reference(),
         paid_twice: false,
         refunded_elsewhere: 0,
     };

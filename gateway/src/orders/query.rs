@@ -9,7 +9,7 @@ use shared::order::OrderStatus;
 use tokio::time::Instant;
 
 use super::content::BodyText;
-use super::fact::{Source, Told};
+use super::fact::{Fact, Source, Told};
 use super::{fact_now, reread, room, settle};
 use crate::app::App;
 use crate::directory::Merchant;
@@ -60,7 +60,7 @@ impl Asked {
 
 /// What came of one question, or of all about one order.
 #[derive(Debug, Clone, Copy)]
-enum Reply {
+pub(super) enum Reply {
     Answered,
     Silence,
     Over(Refusal),
@@ -210,12 +210,35 @@ async fn ask_one(
     submission: &submission::Model,
     priority: Priority,
 ) -> Reply {
-    let (Some(account), Ok(room)) = (app.directory.account(&submission.account_id), room(app, &order.id))
-    else {
+    let Ok(room) = room(app, &order.id) else {
         return Reply::Silence;
     };
+    let fact = match hear(app, order, submission, priority).await {
+        Ok(fact) => fact,
+        Err(reply) => return reply,
+    };
+    match settle(app, room, submission, fact).await {
+        Ok(settled) if settled.held => Reply::Silence,
+        Ok(_) => Reply::Answered,
+        Err(error) => {
+            tracing::error!(order = %order.id, %error, "what the upstream said to a query could not be kept");
+            Reply::Silence
+        }
+    }
+}
+
+/// What the upstream says of a submission now; to be settled by the caller, who has the room for it already.
+pub(super) async fn hear(
+    app: &Arc<App>,
+    order: &order::Model,
+    submission: &submission::Model,
+    priority: Priority,
+) -> Result<Fact, Reply> {
+    let Some(account) = app.directory.account(&submission.account_id) else {
+        return Err(Reply::Silence);
+    };
     if let Err(refusal) = app.limits.call(&account, priority).await {
-        return Reply::Over(refusal);
+        return Err(Reply::Over(refusal));
     }
     let mut body = BodyText::default();
     body.text("storeNo", &submission.upstream_store_no);
@@ -235,23 +258,15 @@ async fn ask_one(
         Heard::Said(said) if upstream::is_no_such_order(said.code) => (Told::NoSuchOrder, said.raw),
         Heard::Said(said) => {
             tracing::warn!(order = %order.id, code = said.code, "the upstream did not answer a query");
-            return Reply::Silence;
+            return Err(Reply::Silence);
         }
         Heard::Nothing { why, .. } => {
             tracing::warn!(order = %order.id, why, "the upstream did not answer a query");
-            return Reply::Silence;
+            return Err(Reply::Silence);
         }
     };
     let took = Some(app.clock.now_ms() - asked_at);
-    let fact = fact_now(app, Source::Query, told, Some(raw), took);
-    match settle(app, room, submission, fact).await {
-        Ok(settled) if settled.held => Reply::Silence,
-        Ok(_) => Reply::Answered,
-        Err(error) => {
-            tracing::error!(order = %order.id, %error, "what the upstream said to a query could not be kept");
-            Reply::Silence
-        }
-    }
+    Ok(fact_now(app, Source::Query, told, Some(raw), took))
 }
 
 /// The protocol's `status` of an order that may be told.

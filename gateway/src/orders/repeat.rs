@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Answer a create whose number `order` has.
 pub(super) async fn again(app: &Arc<App>, create: &Create, order: order::Model) -> Placed {
-    let same = order.content_hash == create.content.hash();
+    let same = order.content_hash == create.hash();
     let order = if is_in_flight(app, &order).await {
         if !same {
             return other_content();
@@ -135,7 +135,7 @@ async fn after_asking(app: &Arc<App>, create: &Create, order: &order::Model) -> 
     match order.status() {
         status if status.has_money() => standing(create, &order).unwrap_or_else(paid_already),
         // While we asked, a create with other content may have followed a refusal,
-        _ if !is_refused && order.content_hash != create.content.hash() => other_content(),
+        _ if !is_refused && order.content_hash != create.hash() => other_content(),
         OrderStatus::Awaiting if create.content.product.carries == Carries::Outcome => {
             as_it_stands(create, &order).unwrap_or(Placed::Doubt)
         }
@@ -218,7 +218,7 @@ async fn join_other(app: &Arc<App>, create: &Create, order_id: &str) -> Placed {
     let Ok(order) = reread(app, order_id).await else {
         return Placed::Doubt;
     };
-    if order.content_hash != create.content.hash() {
+    if order.content_hash != create.hash() {
         return other_content();
     }
     let again = |order: &order::Model| {
@@ -245,7 +245,8 @@ fn with_content(order: &order::Model, create: &Create) -> order::Model {
         title: content.title.clone(),
         notify_url: content.notify_url.as_ref().map(ToString::to_string),
         return_url: content.return_url.as_ref().map(ToString::to_string),
-        content_hash: content.hash(),
+        content_hash: create.hash(),
+        reference: create.reference(),
         sign_key_id: create.key_id.clone(),
         pay_url: None,
         answer_extra: None,

@@ -4,6 +4,8 @@
 use serde_json::{Value, json};
 use shared::order::OrderStatus;
 
+use super::buyer;
+use super::ending::Ending;
 use super::fact::{self, Fact, Source};
 use super::journal::{self, Kind};
 use super::tell;
@@ -22,6 +24,8 @@ pub struct Settled {
     pub order: order::Model,
     /// Kept aside: it did not agree with what was asked.
     pub held: bool,
+    /// The held fact that this one was to let in was let in.
+    pub released: bool,
     /// Deliveries that were promised by it, to be sent at once.
     pub promised: Vec<tell::Promised>,
 }
@@ -37,7 +41,8 @@ pub struct Telling {
 
 /// Apply `fact`, which was addressed to the current submission.
 pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Chance) -> (Changes, Settled) {
-    let unchanged = |held| Settled { order: current.order.clone(), held, promised: Vec::new() };
+    let unchanged =
+        |held| Settled { order: current.order.clone(), held, released: false, promised: Vec::new() };
     let Some(submission) = current.submission else {
         return (Changes::default(), unchanged(false)); // the ledger found no such submission: nothing to do
     };
@@ -47,7 +52,7 @@ pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Ch
     let differences = differences(submission, fact);
     if !differences.is_empty() {
         let (changes, order) = hold(current.order, submission, fact, &differences, chance);
-        return (changes, Settled { order, held: true, promised: Vec::new() });
+        return (changes, Settled { order, held: true, released: false, promised: Vec::new() });
     }
     let mut after = After { order: current.order.clone(), submission: submission.clone(), paid_again: false };
     after.take(fact);
@@ -122,6 +127,7 @@ fn hold(
             ended_at: None,
             ended_by: None,
             reason: None,
+            claim: fact.claim().map(|claim| claim.as_str().to_owned()),
         }),
         journal: vec![entry],
         ..Changes::default()
@@ -319,14 +325,19 @@ impl After {
         chance: &Chance,
     ) -> (Changes, Settled) {
         let changed = self.order != *current.order || Some(&self.submission) != current.submission;
-        if fact.source == Source::Query && !changed {
+        let ending = Ending::of(current, fact, chance);
+        if fact.source == Source::Query && !changed && ending.rows.is_empty() {
             // Shops poll: an answer that brings nothing new is not worth a write.
-            return (Changes::default(), Settled { order: self.order, held: false, promised: Vec::new() });
+            let settled = Settled { order: self.order, held: false, released: false, promised: Vec::new() };
+            return (Changes::default(), settled);
         }
         let (from, to) = (current.order.status(), self.order.status());
         let mut note = json!({"from": from.as_str(), "to": to.as_str()});
         if self.paid_again {
             note["paid_again"] = json!(true);
+        }
+        if !ending.by_itself.is_empty() {
+            note["released"] = json!(ending.by_itself);
         }
         let mut entry = journal_entry(current.order, &self.submission, fact, &note);
         entry.digest = fact.digest();
@@ -339,7 +350,7 @@ impl After {
         if self.order != *current.order {
             self.order.updated_at = self.order.updated_at.max(fact.at);
         }
-        let changes = Changes {
+        let mut changes = Changes {
             order: (self.order != *current.order).then(|| self.order.clone()),
             submission: Some(self.submission),
             journal: vec![entry],
@@ -347,7 +358,9 @@ impl After {
             raised,
             ..Changes::default()
         };
-        (changes, Settled { order: self.order, held: false, promised })
+        let released = ending.is_released;
+        ending.add_to(&mut changes);
+        (changes, Settled { order: self.order, held: false, released, promised })
     }
 
     /// What the move is told as, and what of it waits for a person.

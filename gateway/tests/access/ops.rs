@@ -11,6 +11,7 @@ use gateway::directory::operators::{NewOperator, Role, add, disable};
 use gateway::directory::tokens::{Audience, Grant, LIFETIME};
 use gateway::{api, lifecycle};
 use http::Method;
+use sandbox::Twist;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,8 @@ use crate::harness::{PLATFORM, Stage};
 use crate::on_both;
 
 const PASSWORD: &str = "correct horse battery";
+/// An id that nothing has.
+const NOBODYS: &str = "01KXVZ5B8M3Q0V6T9YJ2C4E7GH";
 
 /// The operators' listener of the stage's gateway.
 pub struct Ops {
@@ -100,7 +103,10 @@ fn guarded() -> Vec<(String, Method)> {
     let guarded = operations.filter(|(.., operation)| operation["security"][0].is_object());
     guarded
         .map(|(path, method, _)| {
-            (path.replace("{name}", "anna"), method.to_uppercase().parse().expect("a method"))
+            (
+                path.replace("{name}", "anna").replace("{factId}", NOBODYS),
+                method.to_uppercase().parse().expect("a method"),
+            )
         })
         .collect()
 }
@@ -109,6 +115,7 @@ fn body(path: &str, method: &Method) -> Value {
     match (method.as_str(), path) {
         ("POST", "/ops/v1/operators") => json!({ "name": "new", "password": PASSWORD, "role": "viewer" }),
         ("POST", "/ops/v1/platforms") => json!({ "slug": "new" }),
+        ("POST", path) if path.starts_with("/ops/v1/quarantine/") => json!({ "reason": "a test" }),
         ("PATCH", _) => json!({ "limit": { "count": 1, "window": "1s" } }),
         _ => Value::Null,
     }
@@ -200,8 +207,16 @@ on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| 
             let reply = ops.call(method.clone(), &path, Some(&token), body(&path, &method)).await;
             match path.as_str() {
                 "/ops/v1/me" => assert_eq!(reply.status, 200, "{name} {method} {path}"),
-                "/ops/v1/platforms" if method == Method::GET => assert_eq!(reply.status, 200),
                 "/ops/v1/platforms/{id}" if method == Method::GET => assert_eq!(reply.status, 404),
+                "/ops/v1/platforms" | "/ops/v1/quarantine" if method == Method::GET => {
+                    assert_eq!(reply.status, 200, "{name} {method} {path}");
+                }
+                // For everybody to look at, for operators to decide about; and there is none of this id.
+                path if path.starts_with("/ops/v1/quarantine/")
+                    && (method == Method::GET || name == "clerk") =>
+                {
+                    assert_eq!(code(&reply), (404, "not_found".to_owned()), "{name} {method} {path}");
+                }
                 _ => assert_eq!(code(&reply), (403, "role_missing".to_owned()), "{name} {method} {path}"),
             }
         }
@@ -253,6 +268,51 @@ on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| 
         code(&ops.post("/ops/v1/operators/anna/disable", &anna, Value::Null).await),
         (409, "own_operator".to_owned())
     );
+});
+
+on_both!(an_operator_decides_about_held_facts_of_its_platforms, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    let ops = Ops::of(stage).await;
+    someone(stage, "clerk", Role::Operator, Some(PLATFORM)).await;
+    someone(stage, "stranger", Role::Operator, Some(OTHER_PLATFORM)).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    stage.deafen();
+    for number in ["p1", "p2"] {
+        stage.open(number).await;
+        let submission = stage.submission_no(number).await;
+        stage.pay(&submission);
+        stage.notify_twisted(&submission, Twist::WrongAmount).await;
+    }
+    stage.idle().await;
+    let (clerk, stranger) = (ops.login("clerk").await, ops.login("stranger").await);
+    let listed = ops.get("/ops/v1/quarantine?state=held", &clerk).await.json();
+    let ids: Vec<&str> =
+        listed["data"].as_array().expect("a list").iter().filter_map(|fact| fact["id"].as_str()).collect();
+    assert_eq!(ids.len(), 2, "{listed}");
+    assert_eq!(ops.get("/ops/v1/quarantine", &stranger).await.json()["data"], json!([]));
+    let (path, reason) = (format!("/ops/v1/quarantine/{}", ids[1]), json!({ "reason": "seen on the bill" }));
+    for decision in ["release", "reject"] {
+        let reply = ops.post(&format!("{path}/{decision}"), &stranger, reason.clone()).await;
+        assert_eq!(code(&reply), (404, "not_found".to_owned()));
+    }
+    let in_doubt = ops.post(&format!("{path}/release"), &clerk, reason.clone()).await;
+    assert_eq!(code(&in_doubt), (409, "in_doubt".to_owned()));
+    stage.upstream().clear_faults();
+    let released = ops.post(&format!("{path}/release"), &clerk, reason.clone()).await;
+    assert_eq!(released.status, 200, "{}", released.text());
+    let released = released.json();
+    assert_eq!((&released["state"], &released["endedBy"]), (&json!("released"), &json!("operator:clerk")));
+    assert_eq!((&released["number"], &released["orderStatus"]), (&json!("p1"), &json!("paid")));
+    let rejected = ops.post(&format!("/ops/v1/quarantine/{}/reject", ids[0]), &clerk, reason).await;
+    assert_eq!((rejected.status, &rejected.json()["orderStatus"]), (200, &json!("awaiting")));
+
+    let acts = ops.get("/ops/v1/audit", &ops.login("anna").await).await.json();
+    let acts: Vec<(&Value, &Value)> = acts["data"].as_array().expect("a list")[..2]
+        .iter()
+        .map(|act| (&act["action"], &act["after"]["reason"]))
+        .collect();
+    let reason = json!("seen on the bill");
+    assert_eq!(acts, [(&json!("fact.rejected"), &reason), (&json!("fact.released"), &reason)]);
 });
 
 on_both!(a_platform_that_an_admin_makes_can_be_used_at_once, async |stage: &mut Stage| {

@@ -2,7 +2,7 @@
 
 use gateway::entity::{event, order};
 use gateway::ledger::{RowStatement, insert_rows};
-use gateway::orders::list::{Filter, SCANNED, of_prefix, plain};
+use gateway::orders::list::{Filter, SCANNED, of_few, plain};
 use sea_orm::{ConnectionTrait, QueryTrait, Statement};
 use serde_json::{Value, json};
 use shared::order::OrderStatus;
@@ -190,13 +190,17 @@ on_both!(no_list_reads_what_it_does_not_show, async |stage: &mut Stage| {
     let closed = Filter { status: Some(OrderStatus::Closed), ..Filter::default() };
     let lately = Filter { created_from: Some(sample.created_at - 60_000), ..Filter::default() };
     let prefix = Filter { prefix: Some("n00012".to_owned()), ..Filter::default() };
+    let reference = Filter { reference: Some("cart-7".to_owned()), ..Filter::default() };
+    let twice = Filter { paid_twice: Some(true), ..Filter::default() };
     let after = Some("01KXVZ5B8M3Q0V6T9YJ2C4E7GH");
     let plans = [
         (plan(stage, plain(&merchant, &Filter::default(), 20, None)).await, "orders_merchant", false),
         (plan(stage, plain(&merchant, &Filter::default(), 20, after)).await, "orders_merchant", false),
         (plan(stage, plain(&merchant, &closed, 20, after)).await, "orders_merchant_status", false),
         (plan(stage, plain(&merchant, &lately, 20, None)).await, "orders_", false),
-        (plan(stage, of_prefix(&merchant, &prefix, None, backend)).await, "number", true),
+        (plan(stage, of_few(&merchant, &prefix, None, backend)).await, "number", true),
+        (plan(stage, of_few(&merchant, &reference, None, backend)).await, "orders_reference", true),
+        (plan(stage, plain(&merchant, &twice, 20, after)).await, "orders_paid_twice", false),
     ];
     for (plan, index, may_sort) in plans {
         // PostgreSQL takes by its statistics whichever index reads least.

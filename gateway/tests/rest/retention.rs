@@ -75,6 +75,7 @@ on_both!(
             ended_at: None,
             ended_by: None,
             reason: None,
+            claim: None,
         };
         let room = stage.app().ledger.room(Lane::Bulk, "test").expect("there is room");
         room.rows(vec![insert_rows::<quarantine::Entity>(&[held])]).await.expect("it is written");

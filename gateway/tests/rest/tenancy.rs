@@ -8,6 +8,7 @@ use std::time::Duration;
 use gateway::directory::access::{Mode, Scope};
 use gateway::directory::api_keys::new_key;
 use http::Method;
+use sandbox::Twist;
 use serde_json::{Value, json};
 
 use crate::harness::rest::guarded;
@@ -41,8 +42,12 @@ fn body(operation_id: &str) -> Value {
             json!({ "product": "qrcode", "number": "walk-17", "storeNo": HKD_STORE, "wallet": "Alipay",
             "currency": "HKD", "amount": 2100 })
         }
+        "releaseFact" | "rejectFact" => json!({ "reason": "a test" }),
         "diagnoseSignature" => json!({ "document": "no envelope" }),
         "eraseBuyer"
+        | "listFacts"
+        | "getFact"
+        | "listOrderEvents"
         | "listOrders"
         | "getOrder"
         | "getOrderTimeline"
@@ -96,6 +101,9 @@ impl Ours {
         stage.open(&number).await;
         let order = stage.row(&number).await;
         let entry = stage.journal(&order.id).await.remove(0).id;
+        stage.deafen();
+        stage.notify_twisted(&order.submission_id, Twist::WrongAmount).await;
+        let fact = stage.held().await.remove(0).id;
         let ids = [
             ("merchantId", merchant),
             ("apiKeyId", api_key),
@@ -103,6 +111,7 @@ impl Ours {
             ("storeId", stage.store_id()),
             ("number", number),
             ("entryId", entry),
+            ("factId", fact),
         ];
         Self { ids: BTreeMap::from(ids) }
     }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use super::markdown::{self, Rendered, Surroundings, escape};
 use super::samples::{self, LANGUAGES};
 use crate::api::scanforpay::CODES;
+use crate::orders::events;
 
 /// Nothing but this server's own style and script.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \
@@ -47,6 +48,7 @@ const PARTS: [Part; 4] = [
             chapter!("orders", "orders.md"),
             chapter!("products", "products.md"),
             chapter!("notices", "notices.md"),
+            chapter!("events", "events.md"),
             chapter!("errors", "errors.md"),
             chapter!("sandbox", "sandbox.md"),
             chapter!("limits", "limits.md"),
@@ -119,6 +121,9 @@ impl Surroundings for Within<'_> {
     fn insert(&mut self, words: &str) -> Option<String> {
         if words == "codes" {
             return Some(markdown::render(CODES, self).body);
+        }
+        if words == "events" {
+            return Some(markdown::render(&events::table(), self).body);
         }
         let what = words.strip_prefix("samples: ")?;
         self.groups += 1;

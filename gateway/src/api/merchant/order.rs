@@ -84,9 +84,13 @@ pub struct Order {
     pub paid_amount: i64,
     pub refunded_amount: i64,
     pub title: Option<String>,
+    /// What it is for, by the merchant's word or by its `referencePattern`.
+    pub reference: Option<String>,
     pub status: Status,
     /// It was paid after it had been given up.
     pub late: bool,
+    /// The same purchase was paid with another order too, or this order through two calls to ScanForPay.
+    pub paid_twice: bool,
     /// Where the payer pays; while it can be paid.
     pub pay_url: Option<String>,
     /// Of a `transaction_qr`: the text of the code to be shown; while it can be paid.
@@ -116,8 +120,10 @@ impl Example for Order {
             paid_amount: 2100,
             refunded_amount: 0,
             title: Some("Consume".into()),
+            reference: Some("cart-4711".into()),
             status: Status::Paid,
             late: false,
+            paid_twice: false,
             pay_url: None,
             qr_code: None,
             pay_time: Some("2018-07-25T18:07:31+08:00".into()),
@@ -153,8 +159,10 @@ impl Order {
             paid_amount: row.paid,
             refunded_amount: row.refunded,
             title: row.title,
+            reference: row.reference,
             status: status.into(),
             late: row.late,
+            paid_twice: row.paid_twice,
             pay_time: row.pay_time,
             buyer: row.buyer,
             created_at: Timestamp::of(row.created_at),

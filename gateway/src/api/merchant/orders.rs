@@ -88,6 +88,12 @@ impl OrdersApi {
         /// What the merchant's or ScanForPay's order number or the title contain; letter case does not matter.
         #[oai(validator(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f]*$"))]
         q: Query<Option<String>>,
+        /// Exactly this reference.
+        #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
+        reference: Query<Option<String>>,
+        /// Those that were paid twice, or those that were not.
+        #[oai(name = "paidTwice")]
+        paid_twice: Query<Option<bool>>,
         /// Rows of a page.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<u32>>,
@@ -108,6 +114,8 @@ impl OrdersApi {
             created_before: time("createdBefore", created_before.0.as_deref())?,
             prefix: prefix.0,
             text: q.0,
+            reference: reference.0,
+            paid_twice: paid_twice.0,
         };
         let found = list::page(&app.store.read, &merchant.id, &filter, page.limit(), page.after()).await?;
         Ok(page.page(shown(app.0, &merchant, found.rows).await?, found.next))

@@ -105,6 +105,10 @@ pub struct NewOrder {
     /// midnight where the store is. 3 minutes without it.
     #[oai(validator(pattern = "^([1-9][0-9]{0,4}[mhd]|1c)$"))]
     pub time_to_pay: Option<String>,
+    /// What the order is for, in the merchant's own words: orders of one reference are the same purchase, and are
+    /// flagged when more than one is paid. Absent: what the merchant's `referencePattern` finds in the number.
+    #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00-\x1f\x7f]*$"))]
+    pub reference: Option<String>,
 }
 
 impl Example for NewOrder {
@@ -125,6 +129,7 @@ impl Example for NewOrder {
             notify_url: Some("https://shop.example/notify".into()),
             return_url: Some("https://shop.example/return".into()),
             time_to_pay: None,
+            reference: Some("cart-4711".into()),
         }
     }
 }
@@ -303,6 +308,7 @@ fn create(app: &App, merchant: &Arc<Merchant>, body: &Body<NewOrder>) -> Result<
         store,
         key_id: key.id.clone(),
         content,
+        reference: body.value.reference.clone(),
         raw: String::from_utf8_lossy(&body.raw).into_owned(),
     })
 }

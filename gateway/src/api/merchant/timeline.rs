@@ -7,7 +7,7 @@ use poem::web::Data;
 use poem_openapi::param::{Path, Query};
 use poem_openapi::types::Any;
 use poem_openapi::{Enum, Object, OpenApi};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::merchant_of;
 use super::orders::found;
@@ -39,6 +39,12 @@ pub enum What {
     Query,
     /// An answer was due and did not come.
     Overdue,
+    /// A person let in what ScanForPay had said, and what had been held since.
+    Released,
+    /// A person turned it away.
+    Rejected,
+    /// The same purchase was paid with another order, too.
+    PaidTwice,
     /// The merchant's system was told, or it was tried.
     Attempt,
     /// What later versions tell of.
@@ -55,6 +61,9 @@ impl What {
             (Kind::Notice, Self::Notice),
             (Kind::Query, Self::Query),
             (Kind::Overdue, Self::Overdue),
+            (Kind::Released, Self::Released),
+            (Kind::Rejected, Self::Rejected),
+            (Kind::PaidTwice, Self::PaidTwice),
         ];
         kinds.into_iter().find(|(known, _)| known.as_str() == kind).map_or(Self::Other, |(_, what)| what)
     }
@@ -175,6 +184,10 @@ impl TimelineEntry {
         if !is_platform && let Some(held) = note["held"].as_array() {
             // What differed may be a number of the platform's own.
             note["held"] = held.iter().map(|difference| difference["field"].clone()).collect();
+        }
+        if !is_platform && [Kind::Released, Kind::Rejected].iter().any(|kind| kind.as_str() == entry.kind) {
+            // Who of the platform decided, and what they wrote, is theirs.
+            note = json!({"fact": note["fact"]});
         }
         Self {
             what: What::of(&entry.kind),

@@ -81,12 +81,23 @@ impl PageQuery {
         id: E::Column,
         show: impl Fn(E::Model) -> (String, T),
     ) -> Result<Page<T>, Error> {
+        self.try_rows(read, list, id, |row| Ok(show(row))).await
+    }
+
+    /// The same of rows that cannot always be shown.
+    pub async fn try_rows<E: EntityTrait, T>(
+        self,
+        read: &DatabaseConnection,
+        list: Select<E>,
+        id: E::Column,
+        show: impl Fn(E::Model) -> Result<(String, T), Error>,
+    ) -> Result<Page<T>, Error> {
         let list = match &self.after {
             Some(Cursor(after)) => list.filter(id.lt(after.as_str())),
             None => list,
         };
         let rows = list.order_by_desc(id).limit(self.limit + 1).all(read).await?;
-        let mut rows: Vec<(String, T)> = rows.into_iter().map(show).collect();
+        let mut rows: Vec<(String, T)> = rows.into_iter().map(show).collect::<Result<_, _>>()?;
         let is_more = rows.len() as u64 > self.limit;
         rows.truncate(usize::try_from(self.limit).unwrap_or(usize::MAX));
         let last = rows.last().filter(|_| is_more).map(|(id, _)| Cursor(id.clone()));

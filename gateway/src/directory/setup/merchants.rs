@@ -85,6 +85,7 @@ impl Workshop<'_> {
             allowed_addresses,
             limit_count: None,
             limit_window_ms: None,
+            reference_pattern: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<merchant::Entity>(&[row]));

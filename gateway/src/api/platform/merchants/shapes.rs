@@ -63,6 +63,12 @@ pub struct Change {
     pub limit: Settable<Limit>,
     /// How old its signed requests may be, instead of what the gateway says. `null` takes it back.
     pub freshness: Settable<Freshness>,
+    /// A regular expression whose first group, found in an order's number, tells what the order is for: orders of which
+    /// it finds the same are the same purchase, and are flagged when more than one is paid. The public WooCommerce
+    /// client's numbers are a time of 12 digits and its own order id: `^\d{12}(.+)$`. For orders to come. `null` takes it
+    /// away.
+    #[oai(validator(min_length = 1, max_length = 200))]
+    pub reference_pattern: Settable<String>,
 }
 
 /// What becomes of a request whose time is off: `enforce` refuses it, `warn` writes it to the gateway's log.
@@ -111,6 +117,8 @@ pub struct Merchant {
     pub limit: Option<Limit>,
     /// How old its signed requests may be, where that is its own.
     pub freshness: Option<Freshness>,
+    /// Its first group, found in an order's number, is the order's `reference`.
+    pub reference_pattern: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -138,6 +146,7 @@ impl Change {
                 .map_err(|error| Error::invalid("/allowAddresses", error.to_string()))?,
             limit: limit.map(Option::transpose).transpose()?,
             freshness: freshness.map(Option::transpose).transpose()?.map(Option::unwrap_or_default),
+            reference_pattern: self.reference_pattern.0.clone(),
         })
     }
 }
@@ -186,6 +195,7 @@ impl Example for Change {
             allow_addresses: Some(vec!["192.0.2.0/24".into()]),
             limit: Settable(Some(Some(Limit::example()))),
             freshness: Settable(None),
+            reference_pattern: Settable(Some(Some(r"^\d{12}(.+)$".into()))),
         }
     }
 }
@@ -202,6 +212,7 @@ impl Example for Merchant {
             allow_addresses: vec!["192.0.2.0/24".into()],
             limit: Some(Limit::example()),
             freshness: None,
+            reference_pattern: None,
             created_at: Timestamp::of(1_790_000_000_000),
         }
     }
@@ -228,6 +239,7 @@ impl From<&merchant::Model> for Merchant {
                 .collect(),
             limit: Limit::of_columns(row.limit_count, row.limit_window_ms),
             freshness: Freshness::of(OwnFreshness::of(row)),
+            reference_pattern: row.reference_pattern.clone(),
             created_at: Timestamp::of(row.created_at),
         }
     }

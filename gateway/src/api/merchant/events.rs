@@ -1,0 +1,153 @@
+//! `/v1/orders/{number}/events`: what was told of an order.
+
+use std::sync::Arc;
+
+use poem::Request;
+use poem::web::Data;
+use poem_openapi::param::{Path, Query};
+use poem_openapi::types::Any;
+use poem_openapi::{Object, OpenApi};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde_json::Value;
+
+use super::merchant_of;
+use super::orders::found;
+use crate::api::rest::{Group, Page, PageQuery, Timestamp};
+use crate::app::App;
+use crate::directory::access::{Caller, Scope};
+use crate::entity::event;
+use crate::error::Error;
+use crate::orders::tell::Content;
+
+/// Something that was told of an order, with the order as it stood then. What each type has in it: the guide's chapter
+/// 'Events'.
+#[derive(Object, Debug)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct Event {
+    pub id: String,
+    /// Such as `order.paid`.
+    #[oai(rename = "type")]
+    pub kind: String,
+    /// Of what is in it.
+    pub version: u32,
+    /// Its place among the events of its order, from 1.
+    pub sequence: i64,
+    pub created_at: Timestamp,
+    /// Where it is known from: `answer`, `notice`, `query`, …
+    pub confirmed_by: Option<String>,
+    pub order: OrderThen,
+    pub refund: Option<RefundThen>,
+    /// More, by type.
+    pub detail: Option<Any<Value>>,
+}
+
+/// An order as it stood when an event was written. Amounts are integers in the currency's smallest unit.
+#[derive(Object, Debug)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct OrderThen {
+    /// The merchant's own number.
+    pub number: String,
+    pub reference: Option<String>,
+    pub status: Option<String>,
+    /// ScanForPay's order number.
+    pub order_no: Option<String>,
+    pub currency: String,
+    pub amount: i64,
+    pub paid_amount: i64,
+    pub refunded_amount: i64,
+    pub wallet: Option<String>,
+    /// When the payer paid, as ScanForPay said it: RFC 3339.
+    pub pay_time: Option<String>,
+    /// The payer's account, masked.
+    pub buyer: Option<String>,
+    /// It was paid after it had been given up.
+    pub late: bool,
+}
+
+/// A refund as it stood when an event was written.
+#[derive(Object, Debug)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct RefundThen {
+    /// The merchant's number.
+    pub refund_no: String,
+    pub amount: i64,
+    /// ScanForPay's last code.
+    pub code: Option<i64>,
+    pub reason: Option<String>,
+}
+
+impl Event {
+    fn of(row: event::Model) -> Result<Self, Error> {
+        let content: Content =
+            serde_json::from_str(&row.content).map_err(|error| Error::Failed(error.into()))?;
+        let said = |text: String| (!text.is_empty()).then_some(text);
+        Ok(Self {
+            id: row.id,
+            kind: row.kind,
+            version: content.version,
+            sequence: row.sequence,
+            created_at: Timestamp::of(row.created_at),
+            confirmed_by: said(content.confirmed_by),
+            order: OrderThen {
+                number: content.number,
+                reference: content.reference,
+                status: said(content.status),
+                order_no: content.upstream_order_no,
+                currency: content.currency,
+                amount: content.amount,
+                paid_amount: content.paid,
+                refunded_amount: content.refunded,
+                wallet: content.wallet,
+                pay_time: content.pay_time,
+                buyer: content.buyer,
+                late: content.late,
+            },
+            refund: content.refund.map(|refund| RefundThen {
+                refund_no: refund.refund_no,
+                amount: refund.amount,
+                code: refund.code,
+                reason: refund.reason,
+            }),
+            detail: content.detail.map(Any),
+        })
+    }
+}
+
+pub struct EventsApi;
+
+#[OpenApi(tag = "Group::Orders")]
+impl EventsApi {
+    /// List an order's events
+    ///
+    /// What was told of it, newest first, each with the order as it stood then. Each move is told once, however often and
+    /// from wherever it was heard. A platform also sees what is for platforms only.
+    #[oai(path = "/v1/orders/:number/events", method = "get", operation_id = "listOrderEvents")]
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the contract")]
+    async fn list(
+        &self,
+        app: Data<&Arc<App>>,
+        #[oai(scope = "Scope::EventsRead")] caller: Caller,
+        request: &Request,
+        number: Path<String>,
+        /// With a platform's key: the id of the merchant.
+        #[oai(validator(max_length = 64))]
+        merchant: Query<Option<String>>,
+        /// Rows of a page.
+        #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
+        limit: Query<Option<u32>>,
+        /// `next` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Page<Event>, Error> {
+        caller.may(Scope::EventsRead)?;
+        let merchant = merchant_of(app.0, &caller, merchant.0.as_deref())?;
+        let page = PageQuery::new(request.original_uri(), limit.0, cursor.0.as_deref())?;
+        let order = found(app.0, &merchant, &number).await?;
+        let list = match caller.tenant.merchant_id() {
+            Some(_) => event::Entity::of(&merchant.id),
+            None => event::Entity::of_all_audiences(&merchant.id),
+        };
+        let list = list.filter(event::Column::SubjectId.eq(order.id.as_str()));
+        page.try_rows(&app.store.read, list, event::Column::Id, |row| Ok((row.id.clone(), Event::of(row)?)))
+            .await
+    }
+}
