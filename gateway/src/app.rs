@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -57,6 +58,8 @@ pub struct App {
     pub policy: AddressPolicy,
     pub deliveries: Deliveries,
     pub flights: Arc<Flights>,
+    /// Places for refunds that are followed at a time.
+    pub following: Arc<Semaphore>,
     pub questions: Questions,
     pub seen: SeenIds,
     /// Requests with an Idempotency-Key that are being answered.
@@ -110,6 +113,7 @@ impl App {
             outgoing: Outgoing::for_tenants(policy.clone()),
             disk: Disk::new(store.path.clone(), config.store.min_free_disk, config.store.stop_free_disk),
             flights: Arc::default(),
+            following: Arc::new(Semaphore::new(orders::refund::follow::FOLLOWED)),
             questions: Questions::default(),
             seen: SeenIds::default(),
             running: Running::default(),
@@ -164,6 +168,9 @@ impl App {
             self.disk.look();
             if let Err(error) = orders::reconcile::sweep(&self).await {
                 tracing::warn!(%error, "overdue orders could not be looked for");
+            }
+            if let Err(error) = orders::refund::follow::sweep(&self).await {
+                tracing::warn!(%error, "open refunds could not be looked for");
             }
             if let Err(error) = api_keys::manage::write_uses(&self).await {
                 tracing::warn!(%error, "the last uses of API keys could not be written");

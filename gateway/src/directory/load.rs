@@ -134,6 +134,7 @@ fn put_store(
         currency: Currency::parse(&row.currency).with_context(|| format!("currency {}", row.currency))?,
         wallets: wallets.collect::<anyhow::Result<_>>()?,
         enabled: row.status == "active",
+        refunds_late: row.late_payment == "refund",
         id: row.id,
         store_no: row.store_no,
         upstream_store_no: row.upstream_store_no,

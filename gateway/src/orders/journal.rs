@@ -21,6 +21,21 @@ pub enum Kind {
     Query,
     /// The answer was due and never came.
     Overdue,
+    /// A refund was asked for and its amount kept back.
+    RefundAsked,
+    /// A refund that a second operator has to agree to.
+    RefundProposed,
+    RefundDeclined,
+    /// The same refund was sent once more.
+    RefundRepeated,
+    /// The upstream's answer to a refund, or that there was none to trust.
+    RefundAnswer,
+    /// The answer to a refund was due and never came.
+    RefundOverdue,
+    /// An operator's word on how a refund ended.
+    RefundWord,
+    /// Nobody could say for a day how a refund ended: a person has to look.
+    RefundGivenUp,
 }
 
 impl Kind {
@@ -33,6 +48,14 @@ impl Kind {
             Self::Notice => "notice",
             Self::Query => "query",
             Self::Overdue => "overdue",
+            Self::RefundAsked => "refund_asked",
+            Self::RefundProposed => "refund_proposed",
+            Self::RefundDeclined => "refund_declined",
+            Self::RefundRepeated => "refund_repeated",
+            Self::RefundAnswer => "refund_answer",
+            Self::RefundOverdue => "refund_overdue",
+            Self::RefundWord => "refund_word",
+            Self::RefundGivenUp => "refund_given_up",
         }
     }
 }
