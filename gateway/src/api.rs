@@ -26,6 +26,7 @@ use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable, address};
 use merchant::erase::EraseApi;
 use merchant::orders::OrdersApi;
+use merchant::refunds::RefundsApi;
 use merchant::signature::SignatureApi;
 use merchant::statement::StatementApi;
 use merchant::timeline::TimelineApi;
@@ -59,7 +60,7 @@ const LARGER_BODIES: &[(&str, usize)] =
 type Apis = (
     signed::SignedApi,
     OrdersApi,
-    EraseApi,
+    (EraseApi, RefundsApi),
     TimelineApi,
     StatementApi,
     SignatureApi,
@@ -121,7 +122,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
     let apis: Apis = (
         signed::SignedApi,
         OrdersApi,
-        EraseApi,
+        (EraseApi, RefundsApi),
         TimelineApi,
         StatementApi,
         SignatureApi,

@@ -12,6 +12,8 @@ pub mod erase;
 mod order;
 pub mod orders;
 mod place;
+pub mod refund;
+pub mod refunds;
 pub mod signature;
 pub mod statement;
 pub mod timeline;

@@ -2,6 +2,8 @@
 //! own, since nobody but operators can reach it.
 
 mod auth;
+mod refund_shapes;
+mod refunds;
 mod shapes;
 
 use std::sync::Arc;
@@ -41,6 +43,8 @@ enum Group {
     Operators,
     /// The SaaS companies whose merchants this gateway serves.
     Platforms,
+    /// Money given back.
+    Refunds,
 }
 
 pub struct OpsApi;
@@ -253,8 +257,8 @@ impl OpsApi {
     }
 }
 
-pub fn service() -> OpenApiService<OpsApi, ()> {
-    OpenApiService::new(OpsApi, "ScanGate for operators", env!("CARGO_PKG_VERSION"))
+pub fn service() -> OpenApiService<(OpsApi, refunds::RefundsApi), ()> {
+    OpenApiService::new((OpsApi, refunds::RefundsApi), "ScanGate for operators", env!("CARGO_PKG_VERSION"))
         .description(INTRODUCTION)
         .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))
 }

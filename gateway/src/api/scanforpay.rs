@@ -2,6 +2,7 @@
 //! contract. They describe; what a request really says is read from its raw bytes.
 
 mod envelope;
+mod refund;
 mod text;
 
 use poem_openapi::registry::{
@@ -11,6 +12,7 @@ use poem_openapi::types::Example;
 use poem_openapi::{ApiResponse, Enum, Object, Tags, Webhook, payload::Json};
 
 pub use envelope::{RequestEnvelope, RequestHeader, ResponseEnvelope, ResponseHeader};
+pub use refund::{RefundOrder, RefundState};
 pub use text::{CODES, INTRODUCTION};
 
 /// The payer's wallet: `Wechat` is WeChat Pay, `Alipay` is Alipay (it serves AlipayHK's payers, too),

@@ -201,6 +201,17 @@ pub fn text_if_present(
     body.get(field).filter(|member| !is_absent(member)).map(|member| text(field, member, limit)).transpose()
 }
 
+/// A text that must be there.
+pub fn required_text(body: &Object<'_>, field: &'static str, limit: usize) -> Result<String, FieldError> {
+    text_if_present(body, field, limit)?.ok_or_else(|| FieldError::empty(field))
+}
+
+/// An amount above zero that must be there.
+pub fn required_amount(body: &Object<'_>, field: &'static str) -> Result<i64, FieldError> {
+    let member = body.get(field).filter(|member| !is_absent(member));
+    amount(field, member.ok_or_else(|| FieldError::empty(field))?, 1)
+}
+
 fn amount(field: &str, member: &Member<'_>, least: i64) -> Result<i64, FieldError> {
     match member.integer() {
         Ok(amount) if amount >= least => Ok(amount),

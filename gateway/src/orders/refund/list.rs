@@ -1,6 +1,6 @@
 //! A merchant's refunds, found by their numbers or listed newest first.
 
-use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::entity::refund::{self, Column, State};
 
@@ -15,8 +15,21 @@ pub struct Filter {
     pub created_before: Option<i64>,
 }
 
-/// The merchant's refunds that `filter` lets through, in no order yet.
-pub fn of(merchant_id: &str, filter: &Filter) -> Select<refund::Entity> {
+/// A page of refunds, newest first.
+pub struct Window {
+    pub rows: Vec<refund::Model>,
+    /// The id behind which the next page begins.
+    pub next: Option<String>,
+}
+
+/// The merchant's refunds behind `after` that `filter` lets through.
+pub async fn page(
+    read: &DatabaseConnection,
+    merchant_id: &str,
+    filter: &Filter,
+    limit: u64,
+    after: Option<&str>,
+) -> Result<Window, DbErr> {
     let mut list = refund::Entity::all_of(merchant_id);
     if let Some(state) = filter.state {
         list = list.filter(Column::State.eq(state));
@@ -30,7 +43,14 @@ pub fn of(merchant_id: &str, filter: &Filter) -> Select<refund::Entity> {
     if let Some(before) = filter.created_before {
         list = list.filter(Column::CreatedAt.lt(before));
     }
-    list
+    if let Some(after) = after {
+        list = list.filter(Column::Id.lt(after));
+    }
+    let mut rows = list.order_by_desc(Column::Id).limit(limit + 1).all(read).await?;
+    let is_more = rows.len() as u64 > limit;
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next = rows.last().filter(|_| is_more).map(|row| row.id.clone());
+    Ok(Window { rows, next })
 }
 
 /// The merchant's refund of this id, or the newest one under this number of its own.
