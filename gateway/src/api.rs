@@ -28,6 +28,7 @@ use edge::{Edge, Limits, Rejection, RouteTable, address};
 use merchant::erase::EraseApi;
 use merchant::events::EventsApi;
 use merchant::orders::OrdersApi;
+use merchant::refunds::RefundsApi;
 use merchant::signature::SignatureApi;
 use merchant::statement::StatementApi;
 use merchant::timeline::TimelineApi;
@@ -63,7 +64,7 @@ const LARGER_BODIES: &[(&str, usize)] =
 type Apis = (
     signed::SignedApi,
     OrdersApi,
-    EraseApi,
+    (EraseApi, RefundsApi),
     (TimelineApi, EventsApi),
     StatementApi,
     SignatureApi,
@@ -129,7 +130,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
     let apis: Apis = (
         signed::SignedApi,
         OrdersApi,
-        EraseApi,
+        (EraseApi, RefundsApi),
         (TimelineApi, EventsApi),
         StatementApi,
         SignatureApi,

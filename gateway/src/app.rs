@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -61,6 +62,8 @@ pub struct App {
     pub policy: AddressPolicy,
     pub deliveries: Deliveries,
     pub flights: Arc<Flights>,
+    /// Places for refunds that are followed at a time.
+    pub following: Arc<Semaphore>,
     pub questions: Questions,
     pub seen: SeenIds,
     /// Requests with an Idempotency-Key that are being answered.
@@ -120,6 +123,7 @@ impl App {
             outgoing: Outgoing::for_tenants(policy.clone()),
             disk: Disk::new(store.path.clone(), config.store.min_free_disk, config.store.stop_free_disk),
             flights: Arc::default(),
+            following: Arc::new(Semaphore::new(orders::refund::follow::FOLLOWED)),
             questions: Questions::default(),
             seen: SeenIds::default(),
             running: Running::default(),
@@ -180,6 +184,9 @@ impl App {
             }
             if let Err(error) = orders::twice::sweep(&self).await {
                 tracing::warn!(error = %format!("{error:#}"), "purchases that are paid twice could not be looked for");
+            }
+            if let Err(error) = orders::refund::follow::sweep(&self).await {
+                tracing::warn!(%error, "open refunds could not be looked for");
             }
             if let Err(error) = api_keys::manage::write_uses(&self).await {
                 tracing::warn!(%error, "the last uses of API keys could not be written");

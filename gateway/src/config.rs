@@ -25,7 +25,7 @@ use crate::limits::Quota;
 
 pub use self::hops::{ForwardedHeader, MAX_HOPS, TrustedHops};
 pub use self::load::{DEFAULTS, Given, Sources};
-pub use self::values::{Secret, StoreUrl, network};
+pub use self::values::{Amount, Secret, StoreUrl, network};
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -155,6 +155,11 @@ pub struct Orders {
     pub return_query_timeout: Duration,
     #[serde(with = "humantime_serde")]
     pub return_query_interval: Duration,
+    #[serde(with = "humantime_serde")]
+    pub refund_wait: Duration,
+    pub repeat_refunds: bool,
+    #[serde(with = "values::amounts")]
+    pub refund_second_operator_above: Vec<Amount>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

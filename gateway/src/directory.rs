@@ -138,6 +138,8 @@ pub struct Store {
     pub zone: TimeZone,
     pub wallets: Vec<Wallet>,
     pub enabled: bool,
+    /// A payment that comes after its order was given up is refunded at once.
+    pub refunds_late: bool,
     pub account: Arc<Account>,
     pub bucket: Arc<Bucket>,
 }

@@ -29,6 +29,7 @@ pub mod place;
 pub mod quarantine;
 pub mod query;
 pub mod reconcile;
+pub mod refund;
 mod repeat;
 pub mod settle;
 pub mod statement;
@@ -143,7 +144,10 @@ async fn settle_seen(
         let last_used =
             merchant.as_ref().and_then(|merchant| merchant.last_used_key()).map(|key| key.id.clone());
         let sign_key_id = last_used.unwrap_or_else(|| current.order.sign_key_id.clone());
-        let telling = settle::Telling { lease: lease.clone(), sign_key_id };
+        let refunds_late = merchant.is_some_and(|merchant| {
+            merchant.stores.values().any(|store| store.id == current.order.store_id && store.refunds_late)
+        });
+        let telling = settle::Telling { lease: lease.clone(), sign_key_id, refunds_late };
         settle::settle(current, &fact, &telling, &deciding.chance)
     };
     let settled = room.change(target, decide).await?;
@@ -151,6 +155,9 @@ async fn settle_seen(
         start.go(settled.promised.clone());
     }
     twice::look_soon(app, &settled.order);
+    if let Some(refund) = settled.begun.clone() {
+        refund::follow::begin_now(app, refund);
+    }
     if settled.held {
         tracing::error!(order = %settled.order.id, source = source.kind().as_str(), "a fact is held: it differs from what was asked");
         if source != Source::Query {

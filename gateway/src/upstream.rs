@@ -30,6 +30,8 @@ pub struct Said {
     pub partner_order_no: Option<String>,
     pub amount: Option<i64>,
     pub currency: Option<String>,
+    /// Of an answer to a refund.
+    pub refund_no: Option<String>,
     pub wallet: Option<String>,
     pub status: Option<i64>,
     pub pay_time: Option<String>,
@@ -41,6 +43,8 @@ pub struct Said {
 
 /// Where orders are asked after.
 pub const QUERY_PATH: &str = "/api/common/payQuery";
+/// Where money is given back.
+pub const REFUND_PATH: &str = "/api/common/refund";
 
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -186,6 +190,7 @@ fn said(envelope: &Envelope<'_>) -> Result<Said, String> {
             // Said but not readable is not the same as not said: it must not agree with anything.
             "orderAmount" => said.amount = Some(member.integer().unwrap_or(-1)),
             "currency" => said.currency = text(),
+            "refundNo" => said.refund_no = text(),
             "wallet" => said.wallet = text(),
             "status" => said.status = member.integer().ok(),
             "payTime" => said.pay_time = text(),

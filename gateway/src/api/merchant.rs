@@ -13,6 +13,8 @@ pub mod events;
 pub mod order;
 pub mod orders;
 pub mod place;
+pub mod refund;
+pub mod refunds;
 pub mod signature;
 pub mod statement;
 pub mod timeline;

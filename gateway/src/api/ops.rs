@@ -3,6 +3,8 @@
 
 mod auth;
 mod quarantine;
+mod refund_shapes;
+mod refunds;
 mod shapes;
 
 use std::sync::Arc;
@@ -46,6 +48,8 @@ enum Group {
     /// What ScanForPay said that differs from what it was asked.
     #[oai(rename = "Held facts")]
     Facts,
+    /// Money given back.
+    Refunds,
 }
 
 pub struct OpsApi;
@@ -314,10 +318,11 @@ impl OpsApi {
 }
 
 /// All that the operators' document is made of.
-type Apis = (OpsApi, QuarantineOps);
+type Apis = (OpsApi, QuarantineOps, refunds::RefundsApi);
 
 pub fn service() -> OpenApiService<Apis, ()> {
-    OpenApiService::new((OpsApi, QuarantineOps), "ScanGate for operators", env!("CARGO_PKG_VERSION"))
+    let apis = (OpsApi, QuarantineOps, refunds::RefundsApi);
+    OpenApiService::new(apis, "ScanGate for operators", env!("CARGO_PKG_VERSION"))
         .description(INTRODUCTION)
         .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))
 }

@@ -45,6 +45,8 @@ pub enum Group {
     Audit,
     /// A merchant's orders, how they came to stand as they do, and its statements.
     Orders,
+    /// Money given back.
+    Refunds,
     /// Why a signature does not verify.
     Signature,
     /// What ScanForPay said about orders and what differs from what it was asked. For platforms.

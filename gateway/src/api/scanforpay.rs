@@ -3,6 +3,7 @@
 
 mod envelope;
 mod products;
+mod refund;
 mod text;
 
 use poem_openapi::registry::{
@@ -13,6 +14,7 @@ use poem_openapi::{ApiResponse, Enum, Object, Tags, Webhook, payload::Json};
 
 pub use envelope::{RequestEnvelope, RequestHeader, ResponseEnvelope, ResponseHeader};
 pub use products::{CodePlaced, PlaceBarcode, PlaceJspay, PlaceOnline, PlaceTransactionQr};
+pub use refund::{RefundOrder, RefundState};
 pub use text::{CODES, INTRODUCTION};
 
 /// The payer's wallet: `Wechat` is WeChat Pay, `Alipay` is Alipay (it serves AlipayHK's payers, too),

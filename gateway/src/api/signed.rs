@@ -1,6 +1,8 @@
 //! ScanForPay's own operations, as merchants' existing clients speak them. Bytes → tenant → verified → fresh →
 //! parsed → operation → signed answer; HTTP status 200 for all that could be answered.
 
+pub mod refund;
+
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use super::edge::Remark;
 use super::edge::address::client_address;
 use super::scanforpay::{
     CodePlaced, OrderState, PayQuery, PlaceBarcode, PlaceJspay, PlaceOnline, PlaceQrcode, PlaceTransactionQr,
-    Placed, RequestEnvelope, ResponseEnvelope,
+    Placed, RefundOrder, RefundState, RequestEnvelope, ResponseEnvelope,
 };
 use crate::app::App;
 use crate::limits::{Refusal, Standing};
@@ -233,6 +235,24 @@ impl SignedApi {
         request: Signed<PayQuery>,
     ) -> SignedReply<OrderState> {
         ask(app.0, &platform.0, &request).await.into()
+    }
+
+    /// Refund an order
+    ///
+    /// Gives back a part of what was paid, or all of it. Answered within ten seconds; a refund that has not ended then,
+    /// or of which ScanForPay gave no answer to rely on, is told as in progress (`status` 0), keeps its amount reserved,
+    /// and is followed until it is known. The same `refundNo` with the same amount is the same refund and tells how it
+    /// stands. While one is open, as much under another `refundNo` is code 32.
+    #[oai(path = "/:platform/api/common/refund", method = "post", operation_id = "refund")]
+    async fn refund(
+        &self,
+        app: Data<&Arc<App>>,
+        /// The platform's short name. Where the operator has named one platform for it, `/api/…` works without.
+        #[oai(name = "platform")]
+        platform: Path<String>,
+        request: Signed<RefundOrder>,
+    ) -> SignedReply<RefundState> {
+        refund::answer(app.0, &platform.0, &request).await.into()
     }
 }
 

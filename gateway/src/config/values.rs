@@ -1,11 +1,12 @@
 //! The kinds of values that settings have, as they are written in TOML: secrets, the store's URL, sizes, URLs,
-//! networks, lists of durations. Errors about secrets never repeat what was given.
+//! networks, amounts, lists of durations. Errors about secrets never repeat what was given.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use shared::money::{Currency, MAX_AMOUNT};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -298,6 +299,29 @@ list_of_texts!(
         network.to_string()
     }
 );
+
+/// So much of a currency, in its smallest unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Amount {
+    pub minor: i64,
+    pub currency: Currency,
+}
+
+list_of_texts!(
+    /// Amounts such as `"500000 HKD"`, in the currency's smallest unit.
+    amounts,
+    crate::config::Amount,
+    super::amount,
+    |amount| format!("{} {}", amount.minor, amount.currency)
+);
+
+fn amount(text: &str) -> Result<Amount, String> {
+    let parts = text.split_once(' ').and_then(|(minor, currency)| {
+        let minor = minor.parse().ok().filter(|minor| (0..=MAX_AMOUNT).contains(minor))?;
+        Some(Amount { minor, currency: Currency::parse(currency)? })
+    });
+    parts.ok_or_else(|| "is not a whole number and a currency such as \"500000 HKD\"".to_owned())
+}
 
 pub fn network(text: &str) -> Result<ipnet::IpNet, String> {
     text.parse()

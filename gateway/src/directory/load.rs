@@ -151,6 +151,7 @@ fn put_store(
         zone: TimeZone::get(&row.time_zone).with_context(|| format!("time zone {}", row.time_zone))?,
         wallets: wallets.collect::<anyhow::Result<_>>()?,
         enabled: row.status == "active",
+        refunds_late: row.late_payment == "refund",
         id: row.id,
         store_no: row.store_no,
         upstream_store_no: row.upstream_store_no,

@@ -65,6 +65,11 @@ impl Entity {
         Self::find().filter(Column::OrderId.eq(order_id)).order_by_asc(Column::Id)
     }
 
+    /// An order's refund by the number of whoever asked for it.
+    pub fn of_number(order_id: &str, refund_no: &str) -> Select<Self> {
+        Self::find().filter(Column::OrderId.eq(order_id)).filter(Column::RefundNo.eq(refund_no))
+    }
+
     /// The merchant's refunds.
     pub fn all_of(merchant_id: &str) -> Select<Self> {
         Self::find().filter(Column::MerchantId.eq(merchant_id))

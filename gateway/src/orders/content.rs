@@ -243,6 +243,17 @@ fn currency(field: &str, member: &Member<'_>) -> Result<Currency, FieldError> {
     Currency::parse(&code).ok_or_else(|| FieldError::invalid(field, "is not an ISO 4217 code"))
 }
 
+/// A text that must be there.
+pub fn required_text(body: &Object<'_>, field: &'static str, limit: usize) -> Result<String, FieldError> {
+    text_if_present(body, field, limit)?.ok_or_else(|| FieldError::empty(field))
+}
+
+/// An amount above zero that must be there.
+pub fn required_amount(body: &Object<'_>, field: &'static str) -> Result<i64, FieldError> {
+    let member = body.get(field).filter(|member| !is_absent(member));
+    amount(field, member.ok_or_else(|| FieldError::empty(field))?, 1)
+}
+
 fn amount(field: &str, member: &Member<'_>, least: i64) -> Result<i64, FieldError> {
     match member.integer() {
         Ok(amount) if amount >= least => Ok(amount),

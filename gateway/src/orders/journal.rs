@@ -27,6 +27,21 @@ pub enum Kind {
     Rejected,
     /// The purchase was paid with another order, too.
     PaidTwice,
+    /// A refund was asked for and its amount kept back.
+    RefundAsked,
+    /// A refund that a second operator has to agree to.
+    RefundProposed,
+    RefundDeclined,
+    /// The same refund was sent once more.
+    RefundRepeated,
+    /// The upstream's answer to a refund, or that there was none to trust.
+    RefundAnswer,
+    /// The answer to a refund was due and never came.
+    RefundOverdue,
+    /// An operator's word on how a refund ended.
+    RefundWord,
+    /// Nobody could say for a day how a refund ended: a person has to look.
+    RefundGivenUp,
 }
 
 impl Kind {
@@ -42,6 +57,14 @@ impl Kind {
             Self::Released => "released",
             Self::Rejected => "rejected",
             Self::PaidTwice => "paid_twice",
+            Self::RefundAsked => "refund_asked",
+            Self::RefundProposed => "refund_proposed",
+            Self::RefundDeclined => "refund_declined",
+            Self::RefundRepeated => "refund_repeated",
+            Self::RefundAnswer => "refund_answer",
+            Self::RefundOverdue => "refund_overdue",
+            Self::RefundWord => "refund_word",
+            Self::RefundGivenUp => "refund_given_up",
         }
     }
 }

@@ -14,6 +14,7 @@ use ulid::Ulid;
 
 use crate::entity::order::{self, Column};
 use crate::entity::submission;
+use crate::orders::refund;
 use crate::product::Product;
 
 /// Orders looked at for one page where no index answers the question.
@@ -234,8 +235,8 @@ fn id_at(ms: i64) -> String {
     Ulid::from_parts(u64::try_from(ms).unwrap_or_default(), 0).to_string()
 }
 
-/// The merchant's order under any of its numbers: its own before the upstream's, and that before the one we gave the
-/// upstream.
+/// The merchant's order under any of its numbers: its own before the upstream's, that before a refund's, and that before
+/// the one we gave the upstream.
 pub async fn find(
     read: &DatabaseConnection,
     merchant_id: &str,
@@ -247,9 +248,15 @@ pub async fn find(
     if let Some(order) = order::Entity::of_upstream_no(merchant_id, number).one(read).await? {
         return Ok(Some(order));
     }
-    // Across tenants: whose it is is seen with the order.
-    let Some(submission) = submission::Entity::find_by_id(number).one(read).await? else { return Ok(None) };
-    order::Entity::all_of(merchant_id).filter(Column::Id.eq(submission.order_id)).one(read).await
+    let order_id = match refund::list::find(read, merchant_id, number).await? {
+        Some(refund) => refund.order_id,
+        // Across tenants: whose it is is seen with the order.
+        None => match submission::Entity::find_by_id(number).one(read).await? {
+            Some(submission) => submission.order_id,
+            None => return Ok(None),
+        },
+    };
+    order::Entity::all_of(merchant_id).filter(Column::Id.eq(order_id)).one(read).await
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@ use super::buyer;
 use super::ending::Ending;
 use super::fact::{self, Fact, Source};
 use super::journal::{self, Kind};
-use super::tell;
-use super::{barcode, buyer};
+use super::refund::books::{self, All};
+use super::refund::settle::calmed;
+use super::{barcode, refund, tell};
 use crate::attention::{self, Matter};
 use crate::chance::Chance;
 use crate::entity::submission::State;
-use crate::entity::{order, quarantine, submission};
+use crate::entity::{self, order, quarantine, submission};
 use crate::ledger::{Changes, Current, Told};
 use crate::product;
 use crate::upstream::Said;
@@ -28,6 +29,15 @@ pub struct Settled {
     pub released: bool,
     /// Deliveries that were promised by it, to be sent at once.
     pub promised: Vec<tell::Promised>,
+    /// The refund of a late payment, to be made at once.
+    pub begun: Option<entity::refund::Model>,
+}
+
+impl Settled {
+    /// `order` as it stands, with nothing set off.
+    fn of(order: order::Model, held: bool) -> Self {
+        Self { order, held, released: false, promised: Vec::new(), begun: None }
+    }
 }
 
 /// How new deliveries are begun.
@@ -37,12 +47,13 @@ pub struct Telling {
     pub lease: Option<(String, i64)>,
     /// Version of the merchant's sign key to begin with.
     pub sign_key_id: String,
+    /// The store's policy: a payment that comes late is refunded at once.
+    pub refunds_late: bool,
 }
 
 /// Apply `fact`, which was addressed to the current submission.
 pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Chance) -> (Changes, Settled) {
-    let unchanged =
-        |held| Settled { order: current.order.clone(), held, released: false, promised: Vec::new() };
+    let unchanged = |held| Settled::of(current.order.clone(), held);
     let Some(submission) = current.submission else {
         return (Changes::default(), unchanged(false)); // the ledger found no such submission: nothing to do
     };
@@ -52,9 +63,15 @@ pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Ch
     let differences = differences(submission, fact);
     if !differences.is_empty() {
         let (changes, order) = hold(current.order, submission, fact, &differences, chance);
-        return (changes, Settled { order, held: true, released: false, promised: Vec::new() });
+        return (changes, Settled::of(order, true));
     }
-    let mut after = After { order: current.order.clone(), submission: submission.clone(), paid_again: false };
+    let mut after = After {
+        order: current.order.clone(),
+        submission: submission.clone(),
+        refunds: current.refunds,
+        paid_again: false,
+        all_refunded: All::default(),
+    };
     after.take(fact);
     after.conclude(current, fact, telling, chance)
 }
@@ -136,13 +153,15 @@ fn hold(
 }
 
 /// Order and submission as the fact leaves them.
-struct After {
+struct After<'a> {
     order: order::Model,
     submission: submission::Model,
+    refunds: &'a [entity::refund::Model],
     paid_again: bool,
+    all_refunded: All,
 }
 
-impl After {
+impl After<'_> {
     fn take(&mut self, fact: &Fact) {
         if fact.source == Source::Answer && !matches!(fact.told, fact::Told::Overdue) {
             self.submission.answered_at = Some(fact.at);
@@ -158,7 +177,7 @@ impl After {
                 if fact.source == Source::Answer {
                     self.answered(said);
                 }
-                self.state(said);
+                self.state(said, fact.at);
             }
         }
     }
@@ -246,7 +265,7 @@ impl After {
         }
     }
 
-    fn state(&mut self, said: &Said) {
+    fn state(&mut self, said: &Said, at: i64) {
         self.note_order_no(said);
         match said.status {
             Some(0) => {
@@ -267,10 +286,9 @@ impl After {
             // A refunded order was paid before, whether we heard of it or not.
             Some(3) => {
                 self.paid(said);
-                if self.order.status() == OrderStatus::Paid && self.order.refunded == 0 {
-                    self.order.refunded = self.order.paid;
-                    self.order.refund_reserved = 0;
-                    self.become_(OrderStatus::Refunded);
+                // That a second payment went back says nothing of the one that counts.
+                if self.is_latest() {
+                    self.all_refunded = books::refunded_in_full(&mut self.order, self.refunds, at);
                 }
             }
             _ => {}
@@ -328,8 +346,7 @@ impl After {
         let ending = Ending::of(current, fact, chance);
         if fact.source == Source::Query && !changed && ending.rows.is_empty() {
             // Shops poll: an answer that brings nothing new is not worth a write.
-            let settled = Settled { order: self.order, held: false, released: false, promised: Vec::new() };
-            return (Changes::default(), settled);
+            return (Changes::default(), Settled::of(self.order, false));
         }
         let (from, to) = (current.order.status(), self.order.status());
         let mut note = json!({"from": from.as_str(), "to": to.as_str()});
@@ -339,6 +356,9 @@ impl After {
         if !ending.by_itself.is_empty() {
             note["released"] = json!(ending.by_itself);
         }
+        if self.all_refunded.elsewhere > 0 {
+            note["refunded_elsewhere"] = json!(self.all_refunded.elsewhere);
+        }
         let mut entry = journal_entry(current.order, &self.submission, fact, &note);
         entry.digest = fact.digest();
 
@@ -346,6 +366,9 @@ impl After {
             self.order.look_at = None;
         }
         let (told, raised) = self.tell(from, fact, telling, chance);
+        let calmed =
+            self.all_refunded.ended.iter().map(|ended| calmed(ended, fact.at, ended.state)).collect();
+        let (begun, begins) = self.refund_late(from, fact, telling, chance).unzip();
         let promised = told.iter().filter_map(tell::promised).collect();
         if self.order != *current.order {
             self.order.updated_at = self.order.updated_at.max(fact.at);
@@ -353,14 +376,37 @@ impl After {
         let mut changes = Changes {
             order: (self.order != *current.order).then(|| self.order.clone()),
             submission: Some(self.submission),
-            journal: vec![entry],
+            refunds: self.all_refunded.ended,
+            new_refund: begun.clone(),
+            journal: std::iter::once(entry).chain(begins).collect(),
             told,
             raised,
+            calmed,
             ..Changes::default()
         };
         let released = ending.is_released;
         ending.add_to(&mut changes);
-        (changes, Settled { order: self.order, held: false, released, promised })
+        (changes, Settled { order: self.order, held: false, released, promised, begun })
+    }
+
+    /// The refund of a payment that came late, where the store wants it so, and what the journal says of it.
+    fn refund_late(
+        &mut self,
+        from: OrderStatus,
+        fact: &Fact,
+        telling: &Telling,
+        chance: &Chance,
+    ) -> Option<(entity::refund::Model, entity::journal::Model)> {
+        let is_late_payment =
+            !from.has_money() && self.order.status() == OrderStatus::Paid && self.order.late;
+        if !(is_late_payment && telling.refunds_late) {
+            return None;
+        }
+        let refund = refund::of_late_payment(chance.id(), &mut self.order, fact.at);
+        let note = json!({"refundNo": refund.refund_no, "amount": refund.amount, "by": refund.asked_by});
+        let kind = Kind::RefundAsked;
+        let entry = journal::entry(chance.id(), &self.order.id, &self.submission.id, fact.at, kind, &note);
+        Some((refund, entry))
     }
 
     /// What the move is told as, and what of it waits for a person.
@@ -411,7 +457,42 @@ impl After {
             let matter = Matter::OrderPaidTwice;
             raised.push(attention::of_order(&self.order, matter, &self.order.id, fact.at, &detail, chance));
         }
+        self.tell_refunds(fact, chance, &mut told, &mut raised);
         (told, raised)
+    }
+
+    /// What the word that all is refunded is told as.
+    fn tell_refunds(
+        &mut self,
+        fact: &Fact,
+        chance: &Chance,
+        told: &mut Vec<Told>,
+        raised: &mut Vec<entity::attention::Model>,
+    ) {
+        let by = fact.source.kind().as_str();
+        for ended in &self.all_refunded.ended {
+            let (kind, how) = match ended.state {
+                entity::refund::State::Refunded => (tell::Kind::RefundSucceeded, "succeeded"),
+                _ => (tell::Kind::RefundFailed, "failed"),
+            };
+            let news = tell::News {
+                refund: Some(ended),
+                ..tell::News::new(kind, format!("refund_{how}:{}", ended.id), fact.at, by)
+            };
+            told.push(tell::told(&mut self.order, news, chance));
+        }
+        if self.all_refunded.elsewhere > 0 {
+            let detail = json!({"amount": self.all_refunded.elsewhere});
+            // A second time it is more than before.
+            let r#move = format!("refunded_externally:{}", self.order.refunded_elsewhere);
+            let news = tell::News {
+                detail: Some(detail.clone()),
+                ..tell::News::new(tell::Kind::OrderRefundedExternally, r#move, fact.at, by)
+            };
+            told.push(tell::told(&mut self.order, news, chance));
+            let matter = Matter::OrderRefundedExternally;
+            raised.push(attention::of_order(&self.order, matter, &self.order.id, fact.at, &detail, chance));
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The statement of a store's day: the payments that were booked on it. Booked is a payment when the gateway learned
-//! of it, so that a day that is over never changes. Days are the store's own (`docs/MONEY.md`, Expiry).
+//! The statement of a store's day: the payments and refunds that were booked on it. Booked is either when the gateway
+//! learned of it, so that a day that is over never changes. Days are the store's own (`docs/MONEY.md`, Expiry).
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -9,9 +9,10 @@ use jiff::tz::TimeZone;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, QueryFilter, QueryOrder, QuerySelect};
 use ulid::Ulid;
 
+use super::tell::{Content, Kind};
 use crate::entity::{event, order, store, submission};
 
-/// Payments read at a time. No snapshot is held between two reads: it would keep the write-ahead log from shrinking.
+/// Bookings read at a time. No snapshot is held between two reads: it would keep the write-ahead log from shrinking.
 pub const PAGE: u64 = 500;
 /// How much later than the event itself its id may be.
 const SLACK_MS: i64 = 60 * 60 * 1000;
@@ -26,13 +27,42 @@ pub struct Day {
     span: Range<i64>,
 }
 
-/// A payment booked on the day.
+/// What was booked on the day.
 pub struct Line {
+    pub booking: Booking,
     /// RFC 3339 in the store's time zone.
     pub booked_at: String,
     pub order: order::Model,
     /// The number under which the upstream knows it.
     pub sent_number: String,
+}
+
+/// What was booked: the order's payment, or something of it that went back, in minor units.
+pub enum Booking {
+    Payment,
+    Refund {
+        refund_no: String,
+        amount: i64,
+    },
+    /// No refund of ours.
+    RefundElsewhere {
+        amount: i64,
+    },
+}
+
+impl Booking {
+    const KINDS: [Kind; 3] = [Kind::OrderPaid, Kind::RefundSucceeded, Kind::OrderRefundedExternally];
+
+    fn of(event: &event::Model) -> Option<Self> {
+        if event.kind == Kind::OrderPaid.as_str() {
+            return Some(Self::Payment);
+        }
+        let content: Content = serde_json::from_str(&event.content).ok()?;
+        match content.refund {
+            Some(refund) => Some(Self::Refund { refund_no: refund.refund_no, amount: refund.amount }),
+            None => Some(Self::RefundElsewhere { amount: content.detail?["amount"].as_i64()? }),
+        }
+    }
 }
 
 impl Day {
@@ -61,7 +91,7 @@ impl Day {
             .filter(event::Column::Id.lt(id_at(self.span.end + SLACK_MS)))
             .filter(event::Column::CreatedAt.gte(self.span.start))
             .filter(event::Column::CreatedAt.lt(self.span.end))
-            .filter(event::Column::Kind.eq("order.paid"));
+            .filter(event::Column::Kind.is_in(Booking::KINDS.map(Kind::as_str)));
         if let Some(after) = after {
             events = events.filter(event::Column::Id.gt(after));
         }
@@ -78,12 +108,13 @@ impl Day {
         let submissions = submission::Entity::by_ids(submissions).all(read).await?;
         let sent: HashMap<&str, &str> =
             submissions.iter().map(|row| (row.id.as_str(), row.sent_number())).collect();
-        let mut orders: HashMap<String, order::Model> =
-            orders.into_iter().map(|order| (order.id.clone(), order)).collect();
+        let orders: HashMap<&str, &order::Model> =
+            orders.iter().map(|order| (order.id.as_str(), order)).collect();
         let lines = events.iter().filter_map(|event| {
-            let order = orders.remove(&event.subject_id)?;
+            let order = (*orders.get(event.subject_id.as_str())?).clone();
+            let booking = Booking::of(event)?;
             let sent_number = (*sent.get(order.submission_id.as_str()).unwrap_or(&"")).to_owned();
-            Some(Line { booked_at: self.written(event.created_at), order, sent_number })
+            Some(Line { booking, booked_at: self.written(event.created_at), order, sent_number })
         });
         Ok((lines.collect(), next))
     }

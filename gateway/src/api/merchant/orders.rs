@@ -123,7 +123,7 @@ impl OrdersApi {
 
     /// Get an order
     ///
-    /// By any of its numbers: the merchant's own, ScanForPay's, or the one that ScanForPay was given (`sentNumber`);
+    /// By any of its numbers: the merchant's own, ScanForPay's, a refund's, or the one that ScanForPay was given (`sentNumber`);
     /// where one number could be several, in that order. As it stands in the gateway's books; the signed query asks
     /// ScanForPay.
     #[oai(path = "/v1/orders/:number", method = "get", operation_id = "getOrder")]
@@ -174,7 +174,7 @@ fn currency_of(code: &str) -> Result<Currency, Error> {
     Currency::parse(code).ok_or_else(|| wrong("currency", "must be an ISO 4217 code such as HKD"))
 }
 
-fn time(parameter: &'static str, text: Option<&str>) -> Result<Option<i64>, Error> {
+pub(super) fn time(parameter: &'static str, text: Option<&str>) -> Result<Option<i64>, Error> {
     let parsed = text.map(|text| {
         let time = Timestamp::parse(text).map(|time| time.unix_ms);
         time.ok_or_else(|| wrong(parameter, "must be an RFC 3339 time such as 2026-09-21T14:13:20Z"))

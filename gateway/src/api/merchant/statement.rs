@@ -21,12 +21,12 @@ use crate::app::App;
 use crate::directory::access::{Caller, Scope};
 use crate::entity::store;
 use crate::error::Error;
-use crate::orders::statement::{Day, Line};
+use crate::orders::statement::{Booking, Day, Line};
 
 const CSV: &str = "text/csv";
 
 /// What each column holds is in the contract, at the operation.
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "type",
     "bookedAt",
     "payTime",
@@ -42,6 +42,7 @@ const COLUMNS: [&str; 15] = [
     "status",
     "late",
     "title",
+    "refundNo",
 ];
 
 /// A statement on its way.
@@ -87,14 +88,14 @@ pub struct StatementApi;
 impl StatementApi {
     /// Get a store's statement of a day
     ///
-    /// The payments that were booked on the day, oldest first, as CSV. A payment is booked when the gateway learns of
-    /// it, so a day that is over does not change; what is refunded of a payment is as of now. Days are in the store's
-    /// time zone.
+    /// The payments and refunds that were booked on the day, oldest first, as CSV. Either is booked when the gateway
+    /// learns of it, so a day that is over does not change; what is refunded of an order in all is as of now. Days are
+    /// in the store's time zone.
     ///
-    /// Columns: `type` (`payment`), `bookedAt` and `payTime` (RFC 3339), `storeNo`, the order's three numbers
+    /// Columns: `type` (`payment`, `refund`, or `external_refund` for what was refunded outside of the gateway), `bookedAt` and `payTime` (RFC 3339), `storeNo`, the order's three numbers
     /// (`number` is the merchant's own, `sentNumber` the one ScanForPay was given, `orderNo` ScanForPay's), `product`,
     /// `wallet`, `currency` (ISO 4217), `amount` and `refunded` (integers in the smallest unit), `status`, `late`,
-    /// `title`. A text that a spreadsheet would take for a formula has an apostrophe before it.
+    /// `title`, `refundNo` (the number of whoever asked for the refund). A text that a spreadsheet would take for a formula has an apostrophe before it.
     #[oai(path = "/v1/statement", method = "get", operation_id = "getStatement")]
     async fn statement(
         &self,
@@ -156,10 +157,15 @@ fn page(is_first: bool, store_no: &str, lines: &[Line]) -> anyhow::Result<Vec<u8
     if is_first {
         writer.write_record(COLUMNS)?;
     }
-    for Line { booked_at, order, sent_number } in lines {
+    for Line { booking, booked_at, order, sent_number } in lines {
+        let (kind, amount, refund_no) = match booking {
+            Booking::Payment => ("payment", order.paid, ""),
+            Booking::Refund { refund_no, amount } => ("refund", *amount, refund_no.as_str()),
+            Booking::RefundElsewhere { amount } => ("external_refund", *amount, ""),
+        };
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let cells = [
-            "payment".to_owned(),
+            kind.to_owned(),
             booked_at.clone(),
             text(&order.pay_time),
             store_no.to_owned(),
@@ -169,11 +175,12 @@ fn page(is_first: bool, store_no: &str, lines: &[Line]) -> anyhow::Result<Vec<u8
             order.product.clone(),
             text(if order.paid_wallet.is_some() { &order.paid_wallet } else { &order.wallet }),
             order.currency.clone(),
-            order.paid.to_string(),
+            amount.to_string(),
             order.refunded.to_string(),
             order.status.clone(),
             order.late.to_string(),
             text(&order.title),
+            refund_no.to_owned(),
         ];
         writer.write_record(cells.map(defused))?;
     }

@@ -45,6 +45,22 @@ pub enum What {
     Rejected,
     /// The same purchase was paid with another order, too.
     PaidTwice,
+    /// A refund was asked for, and its amount reserved.
+    RefundAsked,
+    /// A refund waits for a second operator's word.
+    RefundProposed,
+    /// That word was no.
+    RefundDeclined,
+    /// The same refund was sent to ScanForPay once more.
+    RefundRepeated,
+    /// ScanForPay's answer to a refund, or that there was none to rely on.
+    RefundAnswer,
+    /// An answer to a refund was due and did not come.
+    RefundOverdue,
+    /// An operator has looked how a refund ended.
+    RefundWord,
+    /// Nobody could say for a day how a refund ended; an operator has to look.
+    RefundGivenUp,
     /// The merchant's system was told, or it was tried.
     Attempt,
     /// What later versions tell of.
@@ -64,6 +80,14 @@ impl What {
             (Kind::Released, Self::Released),
             (Kind::Rejected, Self::Rejected),
             (Kind::PaidTwice, Self::PaidTwice),
+            (Kind::RefundAsked, Self::RefundAsked),
+            (Kind::RefundProposed, Self::RefundProposed),
+            (Kind::RefundDeclined, Self::RefundDeclined),
+            (Kind::RefundRepeated, Self::RefundRepeated),
+            (Kind::RefundAnswer, Self::RefundAnswer),
+            (Kind::RefundOverdue, Self::RefundOverdue),
+            (Kind::RefundWord, Self::RefundWord),
+            (Kind::RefundGivenUp, Self::RefundGivenUp),
         ];
         kinds.into_iter().find(|(known, _)| known.as_str() == kind).map_or(Self::Other, |(_, what)| what)
     }
@@ -181,6 +205,12 @@ impl TimelineEntry {
     fn of_journal(entry: journal::Model, is_platform: bool) -> Self {
         let mut note: Value = serde_json::from_str(&entry.note).unwrap_or_default();
         let has_raw = entry.raw.is_some() && (is_platform || is_the_merchants(&entry));
+        for by in ["by", "decidedBy"] {
+            // Who of the gateway's staff it was is in their own log.
+            if note[by].as_str().is_some_and(|name| name.starts_with("operator:")) {
+                note[by] = "operator".into();
+            }
+        }
         if !is_platform && let Some(held) = note["held"].as_array() {
             // What differed may be a number of the platform's own.
             note["held"] = held.iter().map(|difference| difference["field"].clone()).collect();

@@ -40,6 +40,11 @@ impl LoggedIn {
         Actor::Operator { id: self.operator.id.clone(), address: self.address }
     }
 
+    /// Whether what belongs to this platform is in scope.
+    pub fn sees(&self, platform_id: &str) -> bool {
+        self.operator.platform.as_ref().is_none_or(|bound| bound.id == platform_id)
+    }
+
     /// For what concerns more than one platform.
     pub fn must_see_all(&self) -> Result<(), Error> {
         if self.operator.platform.is_none() { Ok(()) } else { Err(Error::BoundToPlatform) }
