@@ -85,6 +85,7 @@ pub async fn run(args: &DemoArgs, stop: CancellationToken) -> anyhow::Result<()>
         "{} is missing, and with it the keys to what the store holds; put it back, or remove the whole folder to begin anew",
         path.display()
     );
+    running.app.directory.tell_barred();
     // Before they are in the store: keys that nobody knows would open nothing.
     file.write(&path)?;
     make(&running.app, &file, &sandbox_url).await?;

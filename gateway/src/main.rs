@@ -171,6 +171,7 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
         listen = %server.listen, ops_listen = %server.ops_listen, store = app::store_name(&running.app.config.store.url),
         "serving"
     );
+    running.app.directory.tell_barred();
     if running.app.directory.is_empty() {
         tracing::warn!("there are no merchants yet; make some with `scangate apply FILE`");
     }

@@ -35,7 +35,6 @@ pub async fn start(
 ) -> anyhow::Result<Running> {
     let own = vec![public.local_addr()?, ops.local_addr()?];
     let Opened { app, worker, writers } = App::open(config, clock, own).await?;
-    app.directory.tell_barred();
     let control = Control::bind(app.store.path.as_deref())?;
     let settings = Settings::from(&app.config.server);
     let listeners = vec![
