@@ -26,12 +26,14 @@ use crate::doctor::turns::Turns;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
 use crate::limits::Limits;
+use crate::orders::Flights;
 use crate::orders::query::Questions;
-use crate::orders::{self, Flights};
+use crate::orders::reconcile::Wake;
 use crate::outgoing::Outgoing;
 use crate::redis::Redis;
 use crate::retention::{self, Walk};
 use crate::store::{Access, Opening, Store};
+use crate::troubles::Troubles;
 use crate::upstream::Upstream;
 
 /// Between two rounds of housekeeping.
@@ -58,6 +60,9 @@ pub struct App {
     pub deliveries: Deliveries,
     pub flights: Arc<Flights>,
     pub questions: Questions,
+    /// For whoever learns that an order is to be looked after soon.
+    pub wake: Wake,
+    pub troubles: Troubles,
     pub seen: SeenIds,
     /// Requests with an Idempotency-Key that are being answered.
     pub running: Running,
@@ -111,6 +116,8 @@ impl App {
             disk: Disk::new(store.path.clone(), config.store.min_free_disk, config.store.stop_free_disk),
             flights: Arc::default(),
             questions: Questions::default(),
+            wake: Wake::default(),
+            troubles: Troubles::default(),
             seen: SeenIds::default(),
             running: Running::default(),
             failures: Failures::default(),
@@ -162,9 +169,6 @@ impl App {
     pub async fn keep_house(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(ROUND)).await.is_some() {
             self.disk.look();
-            if let Err(error) = orders::reconcile::sweep(&self).await {
-                tracing::warn!(%error, "overdue orders could not be looked for");
-            }
             if let Err(error) = api_keys::manage::write_uses(&self).await {
                 tracing::warn!(%error, "the last uses of API keys could not be written");
             }

@@ -30,4 +30,5 @@ pub mod retention;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod troubles;
 pub mod upstream;

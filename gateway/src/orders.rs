@@ -24,6 +24,7 @@ pub mod place;
 pub mod query;
 pub mod reconcile;
 mod repeat;
+pub mod schedule;
 pub mod settle;
 pub mod statement;
 pub mod tell;
@@ -130,11 +131,16 @@ async fn settle_seen(
             merchant.as_ref().and_then(|merchant| merchant.last_used_key()).map(|key| key.id.clone());
         let sign_key_id = last_used.unwrap_or_else(|| current.order.sign_key_id.clone());
         let telling = settle::Telling { lease: lease.clone(), sign_key_id };
-        settle::settle(current, &fact, &telling, &deciding.chance)
+        let unnoticed = deciding.troubles.is_unnoticed(&current.order.store_id);
+        let pace = schedule::Pace::new(&deciding.config.reconcile, unnoticed);
+        settle::settle(current, &fact, &telling, &pace, &deciding.chance)
     };
     let settled = room.change(target, decide).await?;
     if let Some(start) = start {
         start.go(settled.promised.clone());
+    }
+    if let Some(look_at) = settled.order.look_at {
+        app.wake.by(look_at);
     }
     if settled.held {
         tracing::error!(order = %settled.order.id, source = source.kind().as_str(), "a fact is held: it differs from what was asked");

@@ -12,6 +12,7 @@ mod m0005_merchant;
 mod m0006_moving;
 mod m0007_keeping;
 mod m0008_life;
+mod m0012_reconcile;
 
 pub struct Migrator;
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_moving::Migration),
             Box::new(m0007_keeping::Migration),
             Box::new(m0008_life::Migration),
+            Box::new(m0012_reconcile::Migration),
         ]
     }
 }

@@ -24,6 +24,8 @@ pub enum Source {
     Answer,
     Notice,
     Query,
+    /// Our own clock.
+    Expiry,
 }
 
 impl Source {
@@ -32,6 +34,7 @@ impl Source {
             Self::Answer => Kind::Answer,
             Self::Notice => Kind::Notice,
             Self::Query => Kind::Query,
+            Self::Expiry => Kind::Expired,
         }
     }
 }
@@ -52,6 +55,8 @@ pub enum Told {
     NoSuchOrder,
     /// We waited long enough for an answer to create.
     Overdue,
+    /// The time to pay is over, and the upstream has just said that nothing was paid.
+    Expired,
 }
 
 impl Fact {

@@ -21,6 +21,8 @@ pub enum Kind {
     Query,
     /// The answer was due and never came.
     Overdue,
+    /// Its time to pay was over, and a last query knew of no payment.
+    Expired,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
             Self::Notice => "notice",
             Self::Query => "query",
             Self::Overdue => "overdue",
+            Self::Expired => "expired",
         }
     }
 }

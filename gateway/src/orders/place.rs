@@ -16,6 +16,7 @@ use crate::callback::{self, Tokens};
 use crate::directory::{Merchant, Store};
 use crate::entity::{order, submission};
 use crate::ledger::{LedgerError, NewOrder, Placement, Room};
+use crate::troubles::{Whose, credentials};
 use crate::upstream::{self, CreateMeaning, Heard};
 
 /// A verified create.
@@ -148,6 +149,7 @@ fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
         reference: None,
         paid_twice: false,
         refunded_elsewhere: 0,
+        notice_due_at: None,
     };
     let note = json!({"submission": 1, "store": store.store_no, "key": create.key_id});
     let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Placed, &note);
@@ -214,6 +216,7 @@ pub(super) async fn submit(
     let heard =
         app.upstream.call(&store.account, key, product.path, &body, app.config.upstream.timeout).await;
     let took = Some(app.clock.now_ms() - asked_at);
+    credentials::heard(app, || Whose::from(order), &store.id, &heard);
 
     let theirs = theirs(create, submission);
     let (told, placed, raw) = understand(heard, &theirs);

@@ -7,12 +7,13 @@ use shared::order::OrderStatus;
 use super::buyer;
 use super::fact::{self, Fact, Source};
 use super::journal::{self, Kind};
+use super::schedule::Pace;
 use super::tell;
 use crate::attention::{self, Matter};
 use crate::chance::Chance;
 use crate::entity::submission::State;
 use crate::entity::{order, quarantine, submission};
-use crate::ledger::{Changes, Current, Told};
+use crate::ledger::{Calmed, Changes, Current, Told};
 use crate::upstream::Said;
 
 /// Before this long after a submission, 'no such order' proves nothing: the call may still be under way.
@@ -38,7 +39,13 @@ pub struct Telling {
 }
 
 /// Apply `fact`, which was addressed to the current submission.
-pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Chance) -> (Changes, Settled) {
+pub fn settle(
+    current: &Current<'_>,
+    fact: &Fact,
+    telling: &Telling,
+    pace: &Pace,
+    chance: &Chance,
+) -> (Changes, Settled) {
     let unchanged = |held| Settled { order: current.order.clone(), held, promised: Vec::new() };
     let Some(submission) = current.submission else {
         return (Changes::default(), unchanged(false)); // the ledger found no such submission: nothing to do
@@ -53,7 +60,8 @@ pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Ch
     }
     let mut after = After { order: current.order.clone(), submission: submission.clone(), paid_again: false };
     after.take(fact);
-    after.conclude(current, fact, telling, chance)
+    after.look_next(current.order, fact, pace);
+    after.conclude(current, fact, (telling, pace), chance)
 }
 
 /// Where a fact does not agree with what was asked: field, asked, told.
@@ -63,7 +71,9 @@ fn differences(submission: &submission::Model, fact: &Fact) -> Vec<(&'static str
         // Neither an answer to create nor one that only has a code need repeat what was asked; what they do repeat
         // must agree.
         fact::Told::Opened(said) | fact::Told::Refused(said) | fact::Told::Closed(said) => (said, false),
-        fact::Told::Nothing { .. } | fact::Told::NoSuchOrder | fact::Told::Overdue => return Vec::new(),
+        fact::Told::Nothing { .. } | fact::Told::NoSuchOrder | fact::Told::Overdue | fact::Told::Expired => {
+            return Vec::new();
+        }
     };
     // A state beside a code that is not success is no state to go by.
     let code = if whole { json!(1) } else { json!(said.code) };
@@ -148,6 +158,7 @@ impl After {
             fact::Told::Refused(said) => self.refused(said),
             fact::Told::Nothing { code, .. } => self.unknown(*code),
             fact::Told::Overdue => self.unknown(None),
+            fact::Told::Expired => self.expired(fact.at),
             fact::Told::Closed(said) => self.closed(said),
             fact::Told::NoSuchOrder => self.missed(fact.at),
             fact::Told::State(said) => self.state(said),
@@ -207,6 +218,13 @@ impl After {
         self.advance(State::Failed);
         self.note_order_no(said);
         if self.is_latest() {
+            self.become_(OrderStatus::Closed);
+        }
+    }
+
+    /// We stop expecting money. The submission stays open: the upstream has not said that it ended.
+    fn expired(&mut self, at: i64) {
+        if self.is_latest() && self.order.status() == OrderStatus::Awaiting && self.order.expires_at <= at {
             self.become_(OrderStatus::Closed);
         }
     }
@@ -303,11 +321,11 @@ impl After {
         mut self,
         current: &Current<'_>,
         fact: &Fact,
-        telling: &Telling,
+        (telling, pace): (&Telling, &Pace),
         chance: &Chance,
     ) -> (Changes, Settled) {
         let changed = self.order != *current.order || Some(&self.submission) != current.submission;
-        if fact.source == Source::Query && !changed {
+        if matches!(fact.source, Source::Query | Source::Expiry) && !changed {
             // Shops poll: an answer that brings nothing new is not worth a write.
             return (Changes::default(), Settled { order: self.order, held: false, promised: Vec::new() });
         }
@@ -319,9 +337,7 @@ impl After {
         let mut entry = journal_entry(current.order, &self.submission, fact, &note);
         entry.digest = fact.digest();
 
-        if from != to {
-            self.order.look_at = None;
-        }
+        let calmed = calmed(current.order, to, fact, pace);
         let (told, raised) = self.tell(from, fact, telling, chance);
         let promised = told.iter().filter_map(tell::promised).collect();
         if self.order != *current.order {
@@ -333,9 +349,27 @@ impl After {
             journal: vec![entry],
             told,
             raised,
+            calmed,
             ..Changes::default()
         };
         (changes, Settled { order: self.order, held: false, promised })
+    }
+
+    /// When the order is looked after next, and whether a notice of its payment is still to come.
+    fn look_next(&mut self, before: &order::Model, fact: &Fact, pace: &Pace) {
+        if self.order.status() != before.status() {
+            self.order.looks = 0;
+            self.order.look_at = pace.first(&self.order, fact.at);
+        }
+        let is_paid_now = self.order.status().has_money() && !before.status().has_money();
+        // What the shop placed itself is notified to the shop.
+        let is_notified_here = self.submission.imported_at.is_none();
+        if fact.source == Source::Query && is_paid_now && is_notified_here {
+            self.order.notice_due_at = Some(fact.at + pace.notice_grace);
+        }
+        if fact.source == Source::Notice && self.submission.state == State::Paid {
+            self.order.notice_due_at = None;
+        }
     }
 
     /// What the move is told as, and what of it waits for a person.
@@ -390,6 +424,28 @@ impl After {
     }
 }
 
+/// What waits for a person no longer, now that `order` has become `to`.
+fn calmed(order: &order::Model, to: OrderStatus, fact: &Fact, pace: &Pace) -> Vec<Calmed> {
+    let from = order.status();
+    let calmed = |matter: Matter, subject_id: &str| Calmed {
+        kind: matter.as_str(),
+        subject_id: subject_id.to_owned(),
+        at: fact.at,
+        by: fact.source.kind().as_str().to_owned(),
+        reason: None,
+    };
+    let mut all = Vec::new();
+    let is_given_up = order.look_at.is_none() && matches!(from, OrderStatus::Unknown | OrderStatus::Awaiting);
+    if is_given_up && from != to {
+        all.push(calmed(Matter::OrderUnknown, &order.id));
+    }
+    let is_paid_now = to.has_money() && !from.has_money();
+    if pace.unnoticed && is_paid_now && fact.source == Source::Notice {
+        all.push(calmed(Matter::StoreNoticesMissing, &order.store_id));
+    }
+    all
+}
+
 fn journal_entry(
     order: &order::Model,
     submission: &submission::Model,
@@ -412,7 +468,7 @@ fn journal_entry(
             note["code"] = json!(code);
         }
         fact::Told::NoSuchOrder => note["code"] = json!(30),
-        fact::Told::Overdue => {}
+        fact::Told::Overdue | fact::Told::Expired => {}
     }
     if let Some(took) = fact.took_ms {
         note["took_ms"] = json!(took);
