@@ -30,12 +30,14 @@ use crate::ledger::{self, Lane, Ledger, Writers};
 use crate::limits::Limits;
 use crate::metrics::{Metrics, Parts};
 use crate::orders::query::Questions;
+use crate::orders::reconcile::Wake;
 use crate::orders::{self, Flights};
 use crate::outgoing::Outgoing;
 use crate::product::Product;
 use crate::redis::Redis;
 use crate::retention::{self, Walk};
 use crate::store::{Access, Opening, Store};
+use crate::troubles::Troubles;
 use crate::upstream::Upstream;
 
 /// Between two rounds of housekeeping.
@@ -65,6 +67,9 @@ pub struct App {
     /// Places for refunds that are followed at a time.
     pub following: Arc<Semaphore>,
     pub questions: Questions,
+    /// For whoever learns that an order is to be looked after soon.
+    pub wake: Wake,
+    pub troubles: Troubles,
     pub seen: SeenIds,
     /// Requests with an Idempotency-Key that are being answered.
     pub running: Running,
@@ -125,6 +130,8 @@ impl App {
             flights: Arc::default(),
             following: Arc::new(Semaphore::new(orders::refund::follow::FOLLOWED)),
             questions: Questions::default(),
+            wake: Wake::default(),
+            troubles: Troubles::default(),
             seen: SeenIds::default(),
             running: Running::default(),
             failures: Failures::default(),
@@ -179,9 +186,6 @@ impl App {
     pub async fn keep_house(self: Arc<Self>, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(ROUND)).await.is_some() {
             self.disk.look();
-            if let Err(error) = orders::reconcile::sweep(&self).await {
-                tracing::warn!(%error, "overdue orders could not be looked for");
-            }
             if let Err(error) = orders::twice::sweep(&self).await {
                 tracing::warn!(error = %format!("{error:#}"), "purchases that are paid twice could not be looked for");
             }

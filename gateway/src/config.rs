@@ -36,6 +36,7 @@ pub struct Config {
     pub upstream: Upstream,
     pub signed: Signed,
     pub orders: Orders,
+    pub reconcile: Reconcile,
     pub limits: Limits,
     pub redis: Redis,
     pub deliveries: Deliveries,
@@ -160,6 +161,22 @@ pub struct Orders {
     pub repeat_refunds: bool,
     #[serde(with = "values::amounts")]
     pub refund_second_operator_above: Vec<Amount>,
+}
+
+/// How orders are looked after when nobody asks.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reconcile {
+    /// Orders asked about at one time.
+    pub concurrency: usize,
+    #[serde(with = "humantime_serde")]
+    pub unknown_for: Duration,
+    #[serde(with = "humantime_serde")]
+    pub watch_for: Duration,
+    #[serde(with = "humantime_serde")]
+    pub notice_grace: Duration,
+    #[serde(with = "humantime_serde")]
+    pub probe_interval: Duration,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

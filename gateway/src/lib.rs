@@ -32,5 +32,6 @@ pub mod retention;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod troubles;
 pub mod upstream;
 pub mod waiting;

@@ -31,6 +31,7 @@ pub mod query;
 pub mod reconcile;
 pub mod refund;
 mod repeat;
+pub mod schedule;
 pub mod settle;
 pub mod statement;
 pub mod tell;
@@ -148,7 +149,9 @@ async fn settle_seen(
             merchant.stores.values().any(|store| store.id == current.order.store_id && store.refunds_late)
         });
         let telling = settle::Telling { lease: lease.clone(), sign_key_id, refunds_late };
-        settle::settle(current, &fact, &telling, &deciding.chance)
+        let unnoticed = deciding.troubles.is_unnoticed(&current.order.store_id);
+        let pace = schedule::Pace::new(&deciding.config.reconcile, unnoticed);
+        settle::settle(current, &fact, &telling, &pace, &deciding.chance)
     };
     let settled = room.change(target, decide).await?;
     if let Some(start) = start {
@@ -157,6 +160,9 @@ async fn settle_seen(
     twice::look_soon(app, &settled.order);
     if let Some(refund) = settled.begun.clone() {
         refund::follow::begin_now(app, refund);
+    }
+    if let Some(look_at) = settled.order.look_at {
+        app.wake.by(look_at);
     }
     if settled.held {
         tracing::error!(order = %settled.order.id, source = source.kind().as_str(), "a fact is held: it differs from what was asked");

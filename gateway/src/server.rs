@@ -15,6 +15,7 @@ use crate::control::Control;
 use crate::directory::versions;
 use crate::ledger::Writers;
 use crate::lifecycle::{self, Settings};
+use crate::orders::reconcile;
 
 pub struct Running {
     pub app: Arc<App>,
@@ -43,6 +44,7 @@ pub async fn start(
     ];
     let mut beside = vec![
         tokio::spawn(worker.run(stop.clone())),
+        tokio::spawn(reconcile::Worker::new(app.clone()).run(stop.clone())),
         tokio::spawn(app.clone().keep_house(stop.clone())),
         tokio::spawn(versions::follow(app.clone(), stop.clone())),
     ];

@@ -13,6 +13,7 @@ mod m0006_moving;
 mod m0007_keeping;
 mod m0008_life;
 mod m0011_refunds;
+mod m0012_reconcile;
 mod m0013_facts;
 
 pub struct Migrator;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_keeping::Migration),
             Box::new(m0008_life::Migration),
             Box::new(m0011_refunds::Migration),
+            Box::new(m0012_reconcile::Migration),
             Box::new(m0013_facts::Migration),
         ]
     }

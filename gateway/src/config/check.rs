@@ -34,6 +34,7 @@ pub fn check(config: &Config, serving: bool, problems: &mut Vec<Problem>) {
     checker.secrets();
     checker.upstream();
     checker.signed_and_orders();
+    checker.reconcile();
     checker.limits_and_redis();
     checker.deliveries();
     checker.retention();
@@ -166,6 +167,15 @@ impl Checker<'_> {
         self.lasts("upstream.query_timeout", upstream.query_timeout, MILLISECOND, 10 * MINUTE);
         self.lasts("upstream.answer_grace", upstream.answer_grace, MILLISECOND, 10 * MINUTE);
         self.weighs("upstream.max_response", upstream.max_response as u64, KIB, 16 * MIB);
+    }
+
+    fn reconcile(&mut self) {
+        let reconcile = &self.config.reconcile;
+        self.within("reconcile.concurrency", reconcile.concurrency, 1, 10_000);
+        self.lasts("reconcile.unknown_for", reconcile.unknown_for, HOUR, 30 * DAY);
+        self.lasts("reconcile.watch_for", reconcile.watch_for, HOUR, 30 * DAY);
+        self.lasts("reconcile.notice_grace", reconcile.notice_grace, SECOND, DAY);
+        self.lasts("reconcile.probe_interval", reconcile.probe_interval, SECOND, DAY);
     }
 
     fn signed_and_orders(&mut self) {

@@ -135,6 +135,8 @@ pub async fn prepare(app: &App, caller: &Caller, issued: &Issued, at: &str) -> R
         numbers_of: None,
         limit_count: None,
         limit_window_ms: None,
+        notice_hash: None,
+        notice_made_at: None,
     };
     let key = sign_keys::row(app, Owner::Account(&row.id), 1, &issued.sign_key);
     Ok(NewAccount { row, key })

@@ -161,7 +161,7 @@ pub fn count(platform_id: &str) -> RowStatement {
 }
 
 /// Insert a row if all conditions hold and no unique rule says that it is there.
-pub(super) fn insert_if<E>(row: &E::Model, conditions: impl IntoIterator<Item = Expr>) -> InsertStatement
+pub fn insert_if<E>(row: &E::Model, conditions: impl IntoIterator<Item = Expr>) -> InsertStatement
 where
     E: EntityTrait,
     E::Model: ModelTrait<Entity = E>,

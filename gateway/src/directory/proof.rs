@@ -9,6 +9,7 @@ use crate::entity::store;
 use crate::error::Error;
 use crate::limits::Priority;
 use crate::orders::content::BodyText;
+use crate::troubles::{Whose, credentials};
 use crate::upstream::{self, Heard, QUERY_PATH};
 
 /// What the upstream said of an account.
@@ -39,10 +40,14 @@ impl fmt::Display for Proof {
     }
 }
 
-/// Ask the upstream with the key of the store's account.
+/// Ask the upstream with the key of the store's account. Where that is taken, a trouble with it is over.
 pub async fn prove(app: &App, store: &store::Model) -> Result<Proof, Error> {
     let account = app.directory.account(&store.account_id).ok_or(Error::NotFound)?;
-    ask(app, &account, Some(&store.upstream_store_no)).await
+    let proof = ask(app, &account, Some(&store.upstream_store_no)).await?;
+    if proof == Proof::KeyProven {
+        credentials::ended(app, &Whose::from(store), "check").await;
+    }
+    Ok(proof)
 }
 
 /// Ask with the key of `account`, which need not be written yet.

@@ -229,6 +229,8 @@ impl<'a> Workshop<'a> {
             numbers_of: None,
             limit_count: None,
             limit_window_ms: None,
+            notice_hash: None,
+            notice_made_at: None,
         };
         let id = row.id.clone();
         rows.push(insert_rows::<account::Entity>(&[row]));

@@ -19,6 +19,8 @@ pub struct Model {
     pub numbers_of: Option<String>,
     pub limit_count: Option<i64>,
     pub limit_window_ms: Option<i64>,
+    pub notice_hash: Option<Vec<u8>>,
+    pub notice_made_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -46,6 +46,7 @@ pub struct Model {
     pub reference: Option<String>,
     pub paid_twice: bool,
     pub refunded_elsewhere: i64,
+    pub notice_due_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

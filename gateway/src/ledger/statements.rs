@@ -86,10 +86,11 @@ pub(super) static ATTEMPTS_STANDING: Prepared = LazyLock::new(|| {
 const STOOD: [order::Column; 3] = [order::Column::Id, order::Column::Status, order::Column::SubmissionId];
 
 /// What a fact can change of an order.
-const SETTLED: [order::Column; 19] = {
+const SETTLED: [order::Column; 20] = {
     use order::Column::{
-        AnswerExtra, Buyer, BuyerId, Code, Events, Late, LookAt, Looks, Paid, PaidTwice, PaidWallet, PayTime,
-        PayUrl, RefundReserved, Refunded, RefundedElsewhere, Status, UpdatedAt, UpstreamOrderNo,
+        AnswerExtra, Buyer, BuyerId, Code, Events, Late, LookAt, Looks, NoticeDueAt, Paid, PaidTwice,
+        PaidWallet, PayTime, PayUrl, RefundReserved, Refunded, RefundedElsewhere, Status, UpdatedAt,
+        UpstreamOrderNo,
     };
     [
         Status,
@@ -110,6 +111,7 @@ const SETTLED: [order::Column; 19] = {
         Looks,
         PaidTwice,
         RefundedElsewhere,
+        NoticeDueAt,
         UpdatedAt,
     ]
 };

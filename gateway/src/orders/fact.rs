@@ -98,6 +98,8 @@ pub enum Source {
     Answer,
     Notice,
     Query,
+    /// Our own clock.
+    Expiry,
 }
 
 impl Source {
@@ -106,6 +108,7 @@ impl Source {
             Self::Answer => Kind::Answer,
             Self::Notice => Kind::Notice,
             Self::Query => Kind::Query,
+            Self::Expiry => Kind::Expired,
         }
     }
 }
@@ -126,6 +129,8 @@ pub enum Told {
     NoSuchOrder,
     /// We waited long enough for an answer to create.
     Overdue,
+    /// The time to pay is over, and the upstream has just said that nothing was paid.
+    Expired,
 }
 
 impl Fact {
@@ -143,7 +148,7 @@ impl Fact {
                 Some(3) => Some(Claim::Refunded),
                 _ => None,
             },
-            Told::Nothing { .. } | Told::Overdue => None,
+            Told::Nothing { .. } | Told::Overdue | Told::Expired => None,
         }
     }
 

@@ -184,11 +184,12 @@ fn rows(app: &App, merchant: &Merchant, store: &Store, earlier: &Earlier) -> New
         created_at: earlier.created_at,
         updated_at: now,
         expires_at: earlier.created_at + app.pay_window_ms(earlier.product),
-        look_at: None,
+        look_at: (!earlier.is_paid).then_some(now),
         looks: 0,
         reference: merchant.reference_of(&earlier.number),
         paid_twice: false,
         refunded_elsewhere: 0,
+        notice_due_at: None,
     };
     let note = json!({"imported": true, "to": order.status, "store": store.store_no});
     let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Imported, &note);

@@ -42,6 +42,8 @@ pub enum Kind {
     RefundWord,
     /// Nobody could say for a day how a refund ended: a person has to look.
     RefundGivenUp,
+    /// Its time to pay was over, and a last query knew of no payment.
+    Expired,
 }
 
 impl Kind {
@@ -65,6 +67,7 @@ impl Kind {
             Self::RefundOverdue => "refund_overdue",
             Self::RefundWord => "refund_word",
             Self::RefundGivenUp => "refund_given_up",
+            Self::Expired => "expired",
         }
     }
 }

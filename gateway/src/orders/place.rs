@@ -18,6 +18,7 @@ use crate::directory::{Merchant, Store};
 use crate::entity::{order, submission};
 use crate::ledger::{LedgerError, NewOrder, Placement, Room};
 use crate::product::{Carries, Product};
+use crate::troubles::{Whose, credentials};
 use crate::upstream::{self, CreateMeaning, Heard, Said};
 
 /// A verified create.
@@ -179,6 +180,7 @@ fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
         reference: create.reference(),
         paid_twice: false,
         refunded_elsewhere: 0,
+        notice_due_at: None,
     };
     let note = json!({"submission": 1, "store": store.store_no, "key": create.key_id});
     let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Placed, &note);
@@ -253,6 +255,7 @@ pub(super) async fn submit(
     let heard =
         app.upstream.call(&store.account, key, product.path, &body, app.config.upstream.timeout).await;
     let took = Some(app.clock.now_ms() - asked_at);
+    credentials::heard(app, || Whose::from(order), &store.id, &heard);
 
     let theirs = theirs(create, submission);
     let Understood { told, raw, reply } = understand(&create.content, heard, &theirs);

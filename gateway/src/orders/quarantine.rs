@@ -212,7 +212,7 @@ fn says(told: &Told) -> String {
         Told::Closed(said) => format!("the order is closed (code {})", said.code),
         Told::State(said) | Told::Opened(said) | Told::Refused(said) => state(said),
         Told::Nothing { why, .. } => why.clone(),
-        Told::Overdue => "nothing".to_owned(),
+        Told::Overdue | Told::Expired => "nothing".to_owned(),
     }
 }
 

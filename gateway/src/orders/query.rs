@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::directory::Merchant;
 use crate::entity::{order, submission};
 use crate::limits::{Priority, Refusal};
+use crate::troubles::{Whose, credentials};
 use crate::upstream::{self, Heard, QUERY_PATH};
 
 /// Submissions of one order that are asked about at a time.
@@ -246,6 +247,7 @@ pub(super) async fn hear(
     let asked_at = app.clock.now_ms();
     let timeout = app.config.upstream.query_timeout;
     let heard = app.upstream.ask(&account, QUERY_PATH, &body.finish(), timeout).await;
+    credentials::heard(app, || Whose::from(order), &order.store_id, &heard);
     let (told, raw) = match heard {
         Heard::Said(said) if said.code == 1 => {
             let raw = said.raw.clone();

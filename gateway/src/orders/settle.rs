@@ -9,13 +9,14 @@ use super::ending::Ending;
 use super::fact::{self, Fact, Source};
 use super::journal::{self, Kind};
 use super::refund::books::{self, All};
-use super::refund::settle::calmed;
+use super::refund::settle as refund_settle;
+use super::schedule::Pace;
 use super::{barcode, refund, tell};
 use crate::attention::{self, Matter};
 use crate::chance::Chance;
 use crate::entity::submission::State;
 use crate::entity::{self, order, quarantine, submission};
-use crate::ledger::{Changes, Current, Told};
+use crate::ledger::{Calmed, Changes, Current, Told};
 use crate::product;
 use crate::upstream::Said;
 
@@ -52,7 +53,13 @@ pub struct Telling {
 }
 
 /// Apply `fact`, which was addressed to the current submission.
-pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Chance) -> (Changes, Settled) {
+pub fn settle(
+    current: &Current<'_>,
+    fact: &Fact,
+    telling: &Telling,
+    pace: &Pace,
+    chance: &Chance,
+) -> (Changes, Settled) {
     let unchanged = |held| Settled::of(current.order.clone(), held);
     let Some(submission) = current.submission else {
         return (Changes::default(), unchanged(false)); // the ledger found no such submission: nothing to do
@@ -73,7 +80,8 @@ pub fn settle(current: &Current<'_>, fact: &Fact, telling: &Telling, chance: &Ch
         all_refunded: All::default(),
     };
     after.take(fact);
-    after.conclude(current, fact, telling, chance)
+    after.look_next(current.order, fact, pace);
+    after.conclude(current, fact, (telling, pace), chance)
 }
 
 /// Where a fact does not agree with what was asked: field, asked, told.
@@ -83,7 +91,9 @@ fn differences(submission: &submission::Model, fact: &Fact) -> Vec<(&'static str
         // Neither an answer to create nor one that only has a code need repeat what was asked; what they do repeat
         // must agree.
         fact::Told::Opened(said) | fact::Told::Refused(said) | fact::Told::Closed(said) => (said, false),
-        fact::Told::Nothing { .. } | fact::Told::NoSuchOrder | fact::Told::Overdue => return Vec::new(),
+        fact::Told::Nothing { .. } | fact::Told::NoSuchOrder | fact::Told::Overdue | fact::Told::Expired => {
+            return Vec::new();
+        }
     };
     // A state beside a code that is not success is no state to go by.
     let code = if whole { json!(1) } else { json!(said.code) };
@@ -171,6 +181,7 @@ impl After<'_> {
             fact::Told::Refused(said) => self.refused(said),
             fact::Told::Nothing { code, .. } => self.unknown(*code),
             fact::Told::Overdue => self.unknown(None),
+            fact::Told::Expired => self.expired(fact.at),
             fact::Told::Closed(said) => self.closed(said),
             fact::Told::NoSuchOrder => self.missed(fact.at),
             fact::Told::State(said) => {
@@ -242,6 +253,13 @@ impl After<'_> {
         self.advance(State::Failed);
         self.note_order_no(said);
         if self.is_latest() {
+            self.become_(OrderStatus::Closed);
+        }
+    }
+
+    /// We stop expecting money. The submission stays open: the upstream has not said that it ended.
+    fn expired(&mut self, at: i64) {
+        if self.is_latest() && self.order.status() == OrderStatus::Awaiting && self.order.expires_at <= at {
             self.become_(OrderStatus::Closed);
         }
     }
@@ -339,12 +357,12 @@ impl After<'_> {
         mut self,
         current: &Current<'_>,
         fact: &Fact,
-        telling: &Telling,
+        (telling, pace): (&Telling, &Pace),
         chance: &Chance,
     ) -> (Changes, Settled) {
         let changed = self.order != *current.order || Some(&self.submission) != current.submission;
         let ending = Ending::of(current, fact, chance);
-        if fact.source == Source::Query && !changed && ending.rows.is_empty() {
+        if matches!(fact.source, Source::Query | Source::Expiry) && !changed && ending.rows.is_empty() {
             // Shops poll: an answer that brings nothing new is not worth a write.
             return (Changes::default(), Settled::of(self.order, false));
         }
@@ -362,12 +380,10 @@ impl After<'_> {
         let mut entry = journal_entry(current.order, &self.submission, fact, &note);
         entry.digest = fact.digest();
 
-        if from != to {
-            self.order.look_at = None;
-        }
+        let mut calmed = calmed(current.order, to, fact, pace);
         let (told, raised) = self.tell(from, fact, telling, chance);
-        let calmed =
-            self.all_refunded.ended.iter().map(|ended| calmed(ended, fact.at, ended.state)).collect();
+        let ended = self.all_refunded.ended.iter();
+        calmed.extend(ended.map(|ended| refund_settle::calmed(ended, fact.at, ended.state)));
         let (begun, begins) = self.refund_late(from, fact, telling, chance).unzip();
         let promised = told.iter().filter_map(tell::promised).collect();
         if self.order != *current.order {
@@ -407,6 +423,23 @@ impl After<'_> {
         let kind = Kind::RefundAsked;
         let entry = journal::entry(chance.id(), &self.order.id, &self.submission.id, fact.at, kind, &note);
         Some((refund, entry))
+    }
+
+    /// When the order is looked after next, and whether a notice of its payment is still to come.
+    fn look_next(&mut self, before: &order::Model, fact: &Fact, pace: &Pace) {
+        if self.order.status() != before.status() {
+            self.order.looks = 0;
+            self.order.look_at = pace.first(&self.order, fact.at);
+        }
+        let is_paid_now = self.order.status().has_money() && !before.status().has_money();
+        // What the shop placed itself is notified to the shop.
+        let is_notified_here = self.submission.imported_at.is_none();
+        if fact.source == Source::Query && is_paid_now && is_notified_here {
+            self.order.notice_due_at = Some(fact.at + pace.notice_grace);
+        }
+        if fact.source == Source::Notice && self.submission.state == State::Paid {
+            self.order.notice_due_at = None;
+        }
     }
 
     /// What the move is told as, and what of it waits for a person.
@@ -496,6 +529,28 @@ impl After<'_> {
     }
 }
 
+/// What waits for a person no longer, now that `order` has become `to`.
+fn calmed(order: &order::Model, to: OrderStatus, fact: &Fact, pace: &Pace) -> Vec<Calmed> {
+    let from = order.status();
+    let calmed = |matter: Matter, subject_id: &str| Calmed {
+        kind: matter.as_str(),
+        subject_id: subject_id.to_owned(),
+        at: fact.at,
+        by: fact.source.kind().as_str().to_owned(),
+        reason: None,
+    };
+    let mut all = Vec::new();
+    let is_given_up = order.look_at.is_none() && matches!(from, OrderStatus::Unknown | OrderStatus::Awaiting);
+    if is_given_up && from != to {
+        all.push(calmed(Matter::OrderUnknown, &order.id));
+    }
+    let is_paid_now = to.has_money() && !from.has_money();
+    if pace.unnoticed && is_paid_now && fact.source == Source::Notice {
+        all.push(calmed(Matter::StoreNoticesMissing, &order.store_id));
+    }
+    all
+}
+
 fn journal_entry(
     order: &order::Model,
     submission: &submission::Model,
@@ -518,7 +573,7 @@ fn journal_entry(
             note["code"] = json!(code);
         }
         fact::Told::NoSuchOrder => note["code"] = json!(30),
-        fact::Told::Overdue => {}
+        fact::Told::Overdue | fact::Told::Expired => {}
     }
     if let Some(took) = fact.took_ms {
         note["took_ms"] = json!(took);

@@ -104,6 +104,7 @@ impl Rig {
             reference: None,
             paid_twice: false,
             refunded_elsewhere: 0,
+            notice_due_at: None,
         };
         let submission = submission::Model {
             id: submission_id.clone(),
