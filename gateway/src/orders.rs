@@ -12,10 +12,10 @@ use crate::entity::{order, submission};
 use crate::ledger::{Current, Lane, LedgerError, Room, Seen, Target};
 use crate::upstream::Said;
 
+mod answer;
 pub mod barcode;
 mod blot;
 pub mod buyer;
-mod carried;
 pub mod content;
 mod ending;
 pub mod events;

@@ -181,7 +181,7 @@ pub static ALL: [&Product; 5] = [&QRCODE, &ONLINE, &TRANSACTION_QR, &BARCODE, &J
 
 /// Every field that any product or operation of the protocol knows. A merchant's own field may not become one
 /// of these by trimming or folding.
-pub const KNOWN_FIELDS: [&str; 20] = [
+pub const KNOWN_FIELDS: [&str; 22] = [
     "storeNo",
     "partnerOrderNo",
     "orderNo",
@@ -202,6 +202,8 @@ pub const KNOWN_FIELDS: [&str; 20] = [
     "code",
     "msg",
     "payUrl",
+    "qrCode",
+    "codeUrl",
 ];
 
 /// The product of this stored name.

@@ -283,6 +283,11 @@ async fn keep_to_the_limits(
         body["partnerOrderNo"] = format!("{name}{tried}").into();
         tried += 1;
         case.change(&mut body);
+        // The longest number is the same for every product: each has to make it its own.
+        if let Some(number) = body["partnerOrderNo"].as_str().filter(|number| number.chars().count() > 30) {
+            body["partnerOrderNo"] =
+                number.chars().skip(1).chain(name.chars().nth(5)).collect::<String>().into();
+        }
         assert_eq!(contract.keeps(&schema, &body), case.within, "the schema on {case:?}");
         let answer = call(stage, contract, &name.replace("Place", "place"), &body).await;
         let msg = answer["msg"].as_str().expect("the schema has it");

@@ -8,18 +8,17 @@ use sha2::{Digest, Sha256};
 use shared::code::Code;
 use shared::order::OrderStatus;
 
+use super::answer::{self, Reply, Understood};
 use super::content::{Content, FieldError};
-use super::fact::{Source, Told};
+use super::fact::Source;
 use super::journal::{self, Kind};
-use super::{Placed, barcode, carried, fact_now, passed_on, query, repeat, room, settle_seen, told_on};
+use super::{Placed, barcode, fact_now, query, repeat, room, settle_seen};
 use crate::app::App;
 use crate::callback::{self, Tokens};
 use crate::directory::{Merchant, Store};
 use crate::entity::{order, submission};
 use crate::ledger::{LedgerError, NewOrder, Placement, Room};
-use crate::product::{Carries, Product};
 use crate::troubles::{Whose, credentials};
-use crate::upstream::{self, CreateMeaning, Heard, Said};
 
 /// A verified create.
 #[derive(Clone)]
@@ -258,7 +257,7 @@ pub(super) async fn submit(
     credentials::heard(app, || Whose::from(order), &store.id, &heard);
 
     let theirs = theirs(create, submission);
-    let Understood { told, raw, reply } = understand(&create.content, heard, &theirs);
+    let Understood { told, raw, reply } = answer::understand(&create.content, heard, &theirs);
     if matches!(reply, Reply::Placed(Placed::Doubt) | Reply::Unsaid) {
         tracing::warn!(order = %order.id, "the upstream's answer to a create cannot be relied on");
     }
@@ -286,74 +285,6 @@ pub(super) async fn submit(
         }
         Reply::Placed(placed) => placed,
     }
-}
-
-/// What an answer to create says: as a fact, and as the merchant is told once that is settled.
-struct Understood {
-    told: Told,
-    raw: Option<String>,
-    reply: Reply,
-}
-
-enum Reply {
-    Placed(Placed),
-    /// How the order then stands, with these fields of the answer.
-    Standing(Vec<(String, String)>),
-    /// It was opened, and the payer may have paid: nothing in the answer can be relied on for that.
-    Unsaid,
-}
-
-fn understand(content: &Content, heard: Heard, theirs: &[(&str, &str)]) -> Understood {
-    let mut said = match heard {
-        Heard::Nothing { why, raw, .. } => {
-            let told = Told::Nothing { why, code: None };
-            return Understood { told, raw, reply: Reply::Placed(Placed::Doubt) };
-        }
-        Heard::Said(said) => said,
-    };
-    let raw = Some(said.raw.clone());
-    let (told, reply) = match upstream::meaning_of_create(said.code) {
-        CreateMeaning::Opened => {
-            carried::carried(content.product, &mut said, content.barcode.as_ref());
-            opened(content.product, said, theirs)
-        }
-        CreateMeaning::Refused => {
-            let placed = refusal(said.code, &said.msg, theirs);
-            (Told::Refused(said), Reply::Placed(placed))
-        }
-        CreateMeaning::Unknown => {
-            let why = format!("code {}", said.code);
-            (Told::Nothing { why, code: Some(said.code) }, Reply::Placed(Placed::Doubt))
-        }
-    };
-    Understood { told, raw, reply }
-}
-
-/// What code 1 says. A payment that it tells of is a fact like any other, and has to name all that facts are checked
-/// by; one that does not is no proof, and is asked about at once.
-fn opened(product: &Product, said: Box<Said>, theirs: &[(&str, &str)]) -> (Told, Reply) {
-    let extra = passed_on(&said, theirs);
-    match (product.carries, &said.pay_url) {
-        (Carries::Outcome, _) if carried::is_final(&said) => (Told::State(said), Reply::Standing(extra)),
-        (Carries::Outcome, _) if carried::is_waiting(&said) => (Told::Opened(said), Reply::Standing(extra)),
-        (Carries::Outcome, _) => (Told::Opened(said), Reply::Unsaid),
-        (Carries::Way { .. }, Some(pay_url)) => {
-            let placed = Placed::Opened { pay_url: pay_url.clone(), order_no: said.order_no.clone(), extra };
-            (Told::Opened(said), Reply::Placed(placed))
-        }
-        (Carries::Way { .. }, None) => (Told::Opened(said), Reply::Placed(Placed::Doubt)),
-    }
-}
-
-/// The upstream's refusal, as the merchant is told. Where it refused *our* signature or credentials, the
-/// merchant must not take it for a word on its own.
-pub(super) fn refusal(code: i32, msg: &str, theirs: &[(&str, &str)]) -> Placed {
-    let ours = [Code::NOT_AUTHORISED, Code::NOT_JSON, Code::NO_NUMBER, Code::BAD_SIGNATURE];
-    if ours.contains(&Code(code)) {
-        let msg = format!("ScanForPay refused this store's account (code {code}); ask the platform");
-        return Placed::Refused { code: Code::NOT_AUTHORISED.0, msg };
-    }
-    Placed::Refused { code, msg: told_on(msg, theirs) }
 }
 
 /// Our numbers and the store's upstream ones, each with what the merchant knows in its place.

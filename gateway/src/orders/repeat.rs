@@ -8,8 +8,9 @@ use serde_json::json;
 use shared::code::Code;
 use shared::order::OrderStatus;
 
+use super::answer::refusal;
 use super::journal::{self, Kind};
-use super::place::{Create, expires_at, new_submission, refusal, submit};
+use super::place::{Create, expires_at, new_submission, submit};
 use super::query::{Asked, ask};
 use super::{Placed, reread, room, submission_of};
 use crate::app::App;

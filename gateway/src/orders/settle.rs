@@ -267,6 +267,7 @@ impl After<'_> {
     /// 'No such order' proves that the call never arrived only twice, the second time long enough after it.
     fn missed(&mut self, at: i64) {
         let doubtful = matches!(self.submission.state, State::Sent | State::Unknown);
+        // What the table does not know waits as long as anything does.
         let product = product::named(&self.submission.product).unwrap_or(&product::BARCODE);
         let waited = u128::try_from(at - self.submission.created_at)
             .is_ok_and(|waited| waited >= product.arrival_wait.as_millis());

@@ -149,7 +149,7 @@ on_both!(
             let told = room.change(target, move |current| {
                 let mut after = current.order.clone();
                 let told = if kind == Kind::OrderPaid {
-                    let telling = Telling { lease: None, sign_key_id: key.clone() };
+                    let telling = Telling { lease: None, sign_key_id: key.clone(), refunds_late: false };
                     "paid".clone_into(&mut after.status);
                     after.paid = after.amount;
                     tell::paid(&mut after, now, "query", &telling, &chance)
