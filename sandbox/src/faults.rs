@@ -2,15 +2,16 @@
 //! through the control, or by an order's amount ([`catalogue`]).
 
 pub mod catalogue;
+mod gate;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::sync::watch;
 
+pub use self::gate::Gate;
 use crate::orders::RefundState;
 
 /// How many may wait; more are refused.
@@ -190,32 +191,6 @@ pub enum Times {
     UntilCleared,
 }
 
-/// Holds answers back until it is opened; then it stays open. Clones are the same gate.
-#[derive(Debug, Clone)]
-pub struct Gate(Arc<watch::Sender<bool>>);
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Gate {
-    /// A closed gate.
-    pub fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
-    }
-
-    pub fn open(&self) {
-        self.0.send_replace(true);
-    }
-
-    pub(crate) async fn passed(&self) {
-        let mut open = self.0.subscribe();
-        open.wait_for(|open| *open).await.expect("the sender is borrowed for as long as this waits");
-    }
-}
-
 /// No more faults can wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany;
@@ -259,8 +234,7 @@ impl Faults {
     fn know_gate(&self, fault: &Fault) {
         let Fault::DelayAnswer(gate) = fault else { return };
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        // Gates that are open, and closed ones that nobody waits at or could open, are of no more use.
-        gates.retain(|gate| !*gate.0.borrow() && Arc::strong_count(&gate.0) > 1);
+        gates.retain(|gate| !gate.is_of_no_more_use());
         gates.push(gate.clone());
     }
 

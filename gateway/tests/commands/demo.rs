@@ -55,6 +55,7 @@ async fn a_first_start_makes_everything_and_a_second_finds_it_again() {
     demo.pay_newest().await;
     assert_eq!(demo.out.line(&number).await, format!("shop: order {number} paid 21.00 HKD with Alipay"));
     assert_eq!(demo.out.count(&number), 1, "the shop was told once");
+    demo.order("waiting", &[]).await;
     let before = demo.file.clone();
     demo.stop().await;
     assert!(!folder.join("scangate.db-wal").exists(), "a store that was closed is one file");
@@ -67,7 +68,9 @@ async fn a_first_start_makes_everything_and_a_second_finds_it_again() {
     every_url_answers(&demo).await;
     let out = demo.client(&["query", "--number", &number]).await.succeeds();
     assert_eq!(printed(&out, "status"), "1 (paid)");
-    // The sandbox is elsewhere now, and the account has gone with it.
+    // The sandbox has kept what waits to be paid. It is elsewhere now, and the account has gone with it.
+    demo.pay_newest().await;
+    demo.out.line("shop: order waiting paid").await;
     demo.order("second", &[]).await;
     demo.pay_newest().await;
     demo.out.line("shop: order second paid").await;
