@@ -340,7 +340,8 @@ impl After<'_> {
             self.order.look_at = None;
         }
         let (told, raised) = self.tell(from, fact, telling, chance);
-        let calmed = self.all_refunded.ended.iter().map(|ended| calmed(ended, fact.at, ended.state)).collect();
+        let calmed =
+            self.all_refunded.ended.iter().map(|ended| calmed(ended, fact.at, ended.state)).collect();
         let (begun, begins) = self.refund_late(from, fact, telling, chance).unzip();
         let promised = told.iter().filter_map(tell::promised).collect();
         if self.order != *current.order {
@@ -368,15 +369,15 @@ impl After<'_> {
         telling: &Telling,
         chance: &Chance,
     ) -> Option<(entity::refund::Model, entity::journal::Model)> {
-        let is_late_payment = !from.has_money() && self.order.status() == OrderStatus::Paid && self.order.late;
+        let is_late_payment =
+            !from.has_money() && self.order.status() == OrderStatus::Paid && self.order.late;
         if !(is_late_payment && telling.refunds_late) {
             return None;
         }
-        let refund = refund::of_late_payment(chance.id(), &mut self.order, fact.at);
+        let refund = refund::of_late_payment(&chance.id(), &mut self.order, fact.at);
         let note = json!({"refundNo": refund.refund_no, "amount": refund.amount, "by": refund.asked_by});
         let kind = Kind::RefundAsked;
-        let entry =
-            journal::entry(chance.id(), &self.order.id, &self.submission.id, fact.at, kind, &note);
+        let entry = journal::entry(chance.id(), &self.order.id, &self.submission.id, fact.at, kind, &note);
         Some((refund, entry))
     }
 

@@ -40,9 +40,14 @@ pub struct Line {
 /// What was booked: the order's payment, or something of it that went back, in minor units.
 pub enum Booking {
     Payment,
-    Refund { refund_no: String, amount: i64 },
+    Refund {
+        refund_no: String,
+        amount: i64,
+    },
     /// No refund of ours.
-    RefundElsewhere { amount: i64 },
+    RefundElsewhere {
+        amount: i64,
+    },
 }
 
 impl Booking {

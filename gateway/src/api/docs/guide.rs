@@ -46,6 +46,7 @@ const PARTS: [Part; 4] = [
             chapter!("signing", "signing.md"),
             chapter!("orders", "orders.md"),
             chapter!("notices", "notices.md"),
+            chapter!("refunds", "refunds.md"),
             chapter!("errors", "errors.md"),
             chapter!("limits", "limits.md"),
             chapter!("live", "live.md"),

@@ -14,9 +14,9 @@ use poem_openapi::types::{Example, ToJSON, Type};
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
+use super::merchant_of;
 use super::orders::{found, time};
 use super::refund::{Refund, State, failed, refusal};
-use super::merchant_of;
 use crate::api::rest::{Answer, Body, ChangeError, Found, Group, Once, Page, PageQuery, point};
 use crate::api::signed::in_time;
 use crate::app::App;

@@ -10,9 +10,9 @@ use poem_openapi::param::{Path, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
+use super::Group;
 use super::auth::LoggedIn;
 use super::refund_shapes::{Approval, Reason, RefundEntry, RefundToMake, Resolution};
-use super::Group;
 use crate::api::merchant::refund::refusal;
 use crate::api::rest::{Body, ChangeError, Found, Page, PageQuery};
 use crate::api::signed::in_time;
@@ -192,7 +192,8 @@ async fn note(
 }
 
 fn told(decided: Decided) -> Result<Found<RefundEntry>, Error> {
-    let conflict = |code, detail: &str| Err(Error::Conflict { code, detail: detail.to_owned(), pointer: None });
+    let conflict =
+        |code, detail: &str| Err(Error::Conflict { code, detail: detail.to_owned(), pointer: None });
     match decided {
         Decided::Done(refunding) => shown(refunding),
         Decided::NotWaiting => conflict("refund_not_waiting", "this refund does not wait for that decision"),

@@ -103,11 +103,12 @@ fn success(standing: &Standing) -> String {
 pub fn failure(code: Option<i64>) -> (Code, String) {
     let code = code.and_then(|code| i32::try_from(code).ok()).map(Code);
     match code {
-        Some(Code::NOT_AUTHORISED | Code::NOT_JSON | Code::NO_NUMBER | Code::BAD_SIGNATURE) => (
-            Code::NOT_AUTHORISED,
-            "ScanForPay refused this store's account; ask the platform".to_owned(),
-        ),
-        None | Some(Code::SUCCESS) => (Code::SUCCESS, "the refund has failed; nothing was given back".to_owned()),
+        Some(Code::NOT_AUTHORISED | Code::NOT_JSON | Code::NO_NUMBER | Code::BAD_SIGNATURE) => {
+            (Code::NOT_AUTHORISED, "ScanForPay refused this store's account; ask the platform".to_owned())
+        }
+        None | Some(Code::SUCCESS) => {
+            (Code::SUCCESS, "the refund has failed; nothing was given back".to_owned())
+        }
         Some(code) => {
             let meaning = code.meaning().unwrap_or("refused");
             (code, format!("ScanForPay refused the refund: {meaning}"))

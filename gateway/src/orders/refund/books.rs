@@ -83,12 +83,7 @@ pub fn foresee(order: &order::Model, refunds: &[refund::Model], ask: &Ask) -> Fo
 }
 
 /// What is in the way of a new refund of `amount`.
-pub fn refused(
-    order: &order::Model,
-    refunds: &[refund::Model],
-    amount: i64,
-    force: bool,
-) -> Option<Refused> {
+pub fn refused(order: &order::Model, refunds: &[refund::Model], amount: i64, force: bool) -> Option<Refused> {
     let twin = refunds.iter().find(|refund| refund.state.is_open() && refund.amount == amount);
     match (twin, left(order)) {
         _ if !order.status().has_money() => Some(Refused::NotPaid),
@@ -120,11 +115,8 @@ fn end(refund: &mut refund::Model, state: State) {
 
 fn give_back(order: &mut order::Model, amount: i64) {
     order.refunded += amount;
-    let next = if order.refunded == order.paid {
-        OrderStatus::Refunded
-    } else {
-        OrderStatus::PartiallyRefunded
-    };
+    let next =
+        if order.refunded == order.paid { OrderStatus::Refunded } else { OrderStatus::PartiallyRefunded };
     if order.status().may_become(next) {
         next.as_str().clone_into(&mut order.status);
     }

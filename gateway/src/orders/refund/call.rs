@@ -84,7 +84,8 @@ fn after(app: &Arc<App>, settled: &Settled) {
     if refund.state.is_open() {
         tracing::warn!(order = %order.id, refund = %refund.id, state = ?refund.state, "how a refund ends is not known yet");
     }
-    let differs = refund.state == State::Failed && refund.code.is_some_and(|code| BOOKS_DIFFER.contains(&code));
+    let differs =
+        refund.state == State::Failed && refund.code.is_some_and(|code| BOOKS_DIFFER.contains(&code));
     if settled.held || differs {
         query::ask_later(app, order);
     }

@@ -105,8 +105,7 @@ async fn first_call(app: &Arc<App>, refund: &refund::Model) -> Result<(), Ledger
 /// Take what is due: one write that sets when it is due next, which only one node can make.
 async fn claim(app: &Arc<App>, seen: &refund::Model) -> Result<Step, LedgerError> {
     let room = app.ledger.room_when_free(Lane::Bulk, &seen.order_id).await?;
-    let (seen, now, chance, key) =
-        (seen.clone(), app.clock.now_ms(), app.chance.clone(), app.chance.id());
+    let (seen, now, chance, key) = (seen.clone(), app.clock.now_ms(), app.chance.clone(), app.chance.id());
     let target = target(&seen.order_id, Some(&seen.submission_id), &key);
     room.change(target, move |current| {
         let as_seen = |refund: &&refund::Model| refund.look_at == seen.look_at && refund.state.is_open();
@@ -152,13 +151,7 @@ fn found<'a>(current: &Current<'a>, id: &str) -> Option<&'a refund::Model> {
 }
 
 /// The refund as it is to be, and what the journal says of it.
-fn written(
-    refund: &refund::Model,
-    key: &str,
-    now: i64,
-    kind: Kind,
-    note: &serde_json::Value,
-) -> Changes {
+fn written(refund: &refund::Model, key: &str, now: i64, kind: Kind, note: &serde_json::Value) -> Changes {
     let entry = journal::entry(key.to_owned(), &refund.order_id, &refund.submission_id, now, kind, note);
     Changes { refunds: vec![refund.clone()], journal: vec![entry], ..Changes::default() }
 }

@@ -232,9 +232,14 @@ impl After {
         };
         self.changes.told.push(tell::told(&mut self.order, news, chance));
         let matter = Matter::FactQuarantined;
-        self.changes
-            .raised
-            .push(attention::of_order(&self.order, matter, &fact.id, fact.at, &detail, chance));
+        self.changes.raised.push(attention::of_order(
+            &self.order,
+            matter,
+            &fact.id,
+            fact.at,
+            &detail,
+            chance,
+        ));
         self.changes.quarantine = Some(quarantine::Model {
             id: fact.id.clone(),
             order_id: self.order.id.clone(),
