@@ -26,6 +26,13 @@ CREATE = {
     "returnUrl": (200, False),
 }
 QUERY = {"storeNo": (15, True), "partnerOrderNo": (32, False), "orderNo": (32, False)}
+REFUND = {
+    "partnerOrderNo": (32, True),
+    "refundNo": (32, True),
+    "orderAmount": (None, True),
+    "operatorId": (20, False),
+    "terminalNo": (20, False),
+}
 WALLETS = ("Wechat", "Alipay", "AlipayHK")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -75,6 +82,14 @@ def create_breaches(body):
         found.append(f"wallet {body.get('wallet')!r}")
     if body.get("orderAmount") == 0:
         found.append("orderAmount is 0")
+    return found
+
+
+def refund_breaches(body):
+    found = breaches(body, REFUND)
+    if body.get("orderAmount") == 0:
+        found.append("orderAmount is nothing")
+    found.extend(f"{name} is no member of a refund" for name in body if name not in REFUND)
     return found
 
 

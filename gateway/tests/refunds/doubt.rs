@@ -132,11 +132,11 @@ on_both!(a_partial_refund_in_doubt_is_never_repeated_unless_configured, async |s
     stage.fault(Operation::Refund, LOST);
     assert_eq!(stage.refund("p1", "r1", 700).await.body["status"], 0);
     let mut looks = 0;
-    // 33 steps: eight that grow, a day of hours, and the last.
+    // Eight waits that grow, and a day of hours.
     for _ in 0..40 {
         looks += stage.follow_after(Duration::from_hours(1)).await;
     }
-    assert_eq!(looks, 33);
+    assert_eq!(looks, 32);
     let refund = stage.refund_row("p1", "r1").await;
     assert_eq!((refund.state, refund.look_at, refund.calls), (State::Unknown, None, 1));
     assert_eq!(stage.waiting().await, [("refund.unknown".to_owned(), refund.id)], "a person has to look");
