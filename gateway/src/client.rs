@@ -1,4 +1,4 @@
-//! `scangate client`: signed orders and queries from the command line, and why a signature fails, for merchants' developers. It speaks the
+//! `scangate client`: signed orders, queries and refunds from the command line, and why a signature fails, for merchants' developers. It speaks the
 //! protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares the table of products.
 
 mod diagnose;
@@ -34,6 +34,8 @@ pub enum ClientCommand {
     Order(OrderArgs),
     /// Ask for an order's state
     Query(QueryArgs),
+    /// Give back what was paid, or a part of it; the same refund number again tells how it stands
+    Refund(RefundArgs),
     /// Say why a request's signature does not verify; nothing is sent
     Diagnose(DiagnoseArgs),
 }
@@ -94,6 +96,27 @@ pub struct QueryArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct RefundArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// The shop's own order number
+    #[arg(long, value_name = "N")]
+    number: String,
+    /// The shop's refund number, at most 32 characters; made up unless given
+    #[arg(long, value_name = "R")]
+    refund_no: Option<String>,
+    /// The amount to give back in the currency's smallest unit: 700 is 7.00 HKD, and 700 JPY
+    #[arg(long, allow_negative_numbers = true)]
+    amount: i64,
+    /// The cashier
+    #[arg(long, value_name = "O")]
+    operator_id: Option<String>,
+    /// The till
+    #[arg(long, value_name = "T")]
+    terminal_no: Option<String>,
+}
+
+#[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct Which {
     /// The shop's own order number
@@ -128,11 +151,19 @@ impl Moment {
         HEXLOWER.encode(&self.chance)
     }
 
-    /// An order number that sorts by time and fits 32 characters.
     fn order_number(&self) -> String {
+        self.number('p')
+    }
+
+    fn refund_number(&self) -> String {
+        self.number('r')
+    }
+
+    /// A number that sorts by time and fits 32 characters.
+    fn number(&self, kind: char) -> String {
         let layout = format_description!("[year][month][day][hour][minute][second]");
         let time = self.now.format(layout).expect("the layout asks for what every time has");
-        format!("p{time}{}", HEXLOWER.encode(&self.chance[..4]))
+        format!("{kind}{time}{}", HEXLOWER.encode(&self.chance[..4]))
     }
 }
 
@@ -141,7 +172,7 @@ struct Call {
     target: Target,
     subject: Subject,
     body: String,
-    /// The command that asks for this order's state, without the key.
+    /// The command that tells what became of it, without the key.
     ask: String,
     raw: bool,
 }
@@ -153,6 +184,7 @@ pub async fn run(command: ClientCommand) -> anyhow::Result<ExitCode> {
     let prepared = match command {
         ClientCommand::Order(args) => order(args, &moment),
         ClientCommand::Query(args) => query(&args),
+        ClientCommand::Refund(args) => refund(args, &moment),
         ClientCommand::Diagnose(args) => {
             return match args.prepare() {
                 Ok(question) if diagnose::answer(&question, &mut io::stdout())? => Ok(ExitCode::SUCCESS),
@@ -213,7 +245,7 @@ async fn make(
     for line in answer.warnings() {
         eprintln!("{line}");
     }
-    if answer.leaves_an_order() && matches!(call.subject, Subject::Order { .. }) {
+    if answer.leaves_an_order() && !call.ask.is_empty() {
         writeln!(out, "\nits state:  {}", call.ask)?;
     }
     Ok(answer.accepted())
@@ -224,6 +256,13 @@ fn explain(failure: Failure, call: &Call) -> anyhow::Error {
         Failure::NoAnswer(error) if matches!(call.subject, Subject::Order { .. }) => {
             anyhow!(
                 "{error:#}\nThe order may be placed all the same. Ask before you send it again:\n  {}",
+                call.ask
+            )
+        }
+        Failure::NoAnswer(error) if matches!(call.subject, Subject::Refund { .. }) => {
+            anyhow!(
+                "{error:#}\nThe money may be given back all the same. The same number again tells, and refunds nothing \
+                 twice:\n  {}",
                 call.ask
             )
         }
@@ -290,6 +329,38 @@ fn query(args: &QueryArgs) -> Result<Call, Usage> {
         .collect();
     let body = serde_json::to_string(&body).expect("strings serialise");
     Ok(Call { target, subject: Subject::Query, body, ask: String::new(), raw: args.target.raw })
+}
+
+fn refund(args: RefundArgs, moment: &Moment) -> Result<Call, Usage> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Body<'a> {
+        partner_order_no: &'a str,
+        refund_no: &'a str,
+        order_amount: i64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        operator_id: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        terminal_no: Option<&'a str>,
+    }
+    let target = args.target.resolve()?;
+    let refund_no = args.refund_no.unwrap_or_else(|| moment.refund_number());
+    let body = Body {
+        partner_order_no: &args.number,
+        refund_no: &refund_no,
+        order_amount: args.amount,
+        operator_id: args.operator_id.as_deref(),
+        terminal_no: args.terminal_no.as_deref(),
+    };
+    let body = serde_json::to_string(&body).expect("strings and an integer serialise");
+    let ask = format!(
+        "scangate client refund {} --number {} --refund-no {} --amount {}",
+        args.target.spelled(),
+        target::quoted(&args.number),
+        target::quoted(&refund_no),
+        args.amount
+    );
+    Ok(Call { target, subject: Subject::Refund { refund_no }, body, ask, raw: args.target.raw })
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ fn every_operation_says_what_it_takes_and_what_else_can_come() {
     let posts = contract.posts();
     assert_eq!(
         posts.iter().map(|post| post.id.as_str()).collect::<Vec<_>>(),
-        ["placeQrcode", "placeOnline", "placeTransactionQr", "placeBarcode", "placeJspay", "payQuery"],
+        ["placeQrcode", "placeOnline", "placeTransactionQr", "placeBarcode", "placeJspay", "payQuery", "refund"],
         "an operation that is new here needs no new test below, they walk over all; only this list"
     );
     for post in &posts {
@@ -93,6 +93,10 @@ on_both!(
         for prefix in [format!("/{PLATFORM}"), String::new()] {
             for post in contract.posts() {
                 let sample = contract.sample(post.request);
+                if post.id == "refund" && prefix.contains(PLATFORM) {
+                    let number = sample["request"]["body"]["partnerOrderNo"].as_str().expect("a number");
+                    stage.pay(&stage.submission_no(number).await);
+                }
                 assert_eq!(
                     sample["request"]["header"]["partnerNo"], PARTNER_NO,
                     "the samples are the demo merchant's"
@@ -220,6 +224,22 @@ on_both!(
         for name in properties.keys() {
             assert!(paid.get(name).is_some(), "a paid order tells its {name}: {paid}");
         }
+        let give_back = async |refund_no: &str, amount: i64| {
+            let body = json!({ "partnerOrderNo": "p1", "refundNo": refund_no, "orderAmount": amount });
+            call(stage, &contract, "refund", &body).await
+        };
+        let refunded = give_back("r1", 700).await;
+        let properties = contract.properties(&json!({ "$ref": "#/components/schemas/RefundState" }));
+        for name in properties.keys() {
+            assert!(refunded.get(name).is_some(), "a refund tells its {name}: {refunded}");
+        }
+        assert_eq!(give_back("r1", 701).await["code"], 31);
+        assert_eq!(give_back("r2", 1401).await["code"], 35);
+        stage.fault(Operation::Refund, Fault::Code { code: 34, took_effect: false });
+        assert_eq!(give_back("r3", 1).await["status"], 2);
+        stage.fault(Operation::Refund, Fault::HangUp { took_effect: true });
+        assert_eq!(give_back("r4", 1).await["status"], 0);
+        assert_eq!(give_back("r5", 1).await["code"], 32);
         stage.open("p3").await;
         stage.upstream().fail(&stage.submission_no("p3").await).expect("it may fail");
         assert_eq!(ask(&json!({ "partnerOrderNo": "p3" })).await["status"], 2);

@@ -16,6 +16,7 @@ use crate::product::Product;
 pub(super) enum Subject {
     Order { number: String, product: &'static Product },
     Query,
+    Refund { refund_no: String },
 }
 
 impl Subject {
@@ -23,6 +24,7 @@ impl Subject {
         match self {
             Self::Order { product, .. } => product.path,
             Self::Query => "/api/common/payQuery",
+            Self::Refund { .. } => "/api/common/refund",
         }
     }
 }
@@ -100,7 +102,12 @@ fn fields(body: &Object<'_>) -> Vec<(String, String)> {
             let value = printable(&member.string().unwrap_or_else(|| member.value.into()));
             let meaning = match (key.as_str(), member.integer()) {
                 ("code", Ok(code)) => code_meaning(code).map(str::to_owned),
-                ("status", Ok(status)) => status_meaning(status).map(str::to_owned),
+                // Of an order; in a refund's answer another thing is said by it.
+                ("status", Ok(status)) => {
+                    let meaning =
+                        if is_refund(body) { refund_meaning(status) } else { status_meaning(status) };
+                    meaning.map(str::to_owned)
+                }
                 ("orderAmount", Ok(amount)) => currency.map(|code| format!("{} {code}", code.format(amount))),
                 _ => None,
             };
@@ -112,6 +119,20 @@ fn fields(body: &Object<'_>) -> Vec<(String, String)> {
 
 fn code_meaning(code: i64) -> Option<&'static str> {
     i32::try_from(code).ok().and_then(|code| Code(code).meaning())
+}
+
+/// Only a refund's answer has its number.
+fn is_refund(body: &Object<'_>) -> bool {
+    member(body, "refundNo").is_some()
+}
+
+fn refund_meaning(status: i64) -> Option<&'static str> {
+    match status {
+        0 => Some("in progress"),
+        1 => Some("refunded"),
+        2 => Some("failed"),
+        _ => None,
+    }
 }
 
 fn status_meaning(status: i64) -> Option<&'static str> {
@@ -133,6 +154,11 @@ pub(super) fn show(
     let mut rows: Vec<(&str, &str)> = Vec::new();
     if let Subject::Order { number, .. } = subject {
         rows.push(("number", number));
+    }
+    if let Subject::Refund { refund_no } = subject
+        && !answer.fields.iter().any(|(key, _)| key == "refundNo")
+    {
+        rows.push(("refundNo", refund_no));
     }
     rows.extend(answer.fields.iter().map(|(key, value)| (key.as_str(), value.as_str())));
     rows.push(("signature", if answer.verified { "verified" } else { "NOT VERIFIED" }));

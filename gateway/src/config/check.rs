@@ -193,7 +193,7 @@ impl Checker<'_> {
         self.lasts("orders.query_min_interval", orders.query_min_interval, Duration::ZERO, HOUR);
         self.lasts("orders.return_query_timeout", orders.return_query_timeout, MILLISECOND, MINUTE);
         self.lasts("orders.return_query_interval", orders.return_query_interval, Duration::ZERO, HOUR);
-        self.lasts("orders.refund_wait", orders.refund_wait, Duration::ZERO, MINUTE);
+        self.lasts("orders.refund_wait", orders.refund_wait, Duration::from_secs(1), MINUTE);
     }
 
     fn limits_and_redis(&mut self) {

@@ -292,7 +292,7 @@ fn keep_back(order: &mut order::Model, refund: &refund::Model, now: i64) {
 
 /// The refund of a payment that came late, kept back with the payment itself. It is begun right after that was
 /// written, or by whoever finds it not begun.
-pub fn of_late_payment(id: String, order: &mut order::Model, now: i64) -> refund::Model {
+pub fn of_late_payment(id: &str, order: &mut order::Model, now: i64) -> refund::Model {
     let ask = Ask {
         refund_no: LATE_PAYMENT.to_owned(),
         amount: order.paid,
@@ -303,7 +303,7 @@ pub fn of_late_payment(id: String, order: &mut order::Model, now: i64) -> refund
         force: false,
         alone_up_to: None,
     };
-    let refund = refund::Model { look_at: Some(now), ..new(&id, order, &ask, now) };
+    let refund = refund::Model { look_at: Some(now), ..new(id, order, &ask, now) };
     keep_back(order, &refund, now);
     refund
 }

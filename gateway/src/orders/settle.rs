@@ -419,7 +419,7 @@ impl After<'_> {
         if !(is_late_payment && telling.refunds_late) {
             return None;
         }
-        let refund = refund::of_late_payment(chance.id(), &mut self.order, fact.at);
+        let refund = refund::of_late_payment(&chance.id(), &mut self.order, fact.at);
         let note = json!({"refundNo": refund.refund_no, "amount": refund.amount, "by": refund.asked_by});
         let kind = Kind::RefundAsked;
         let entry = journal::entry(chance.id(), &self.order.id, &self.submission.id, fact.at, kind, &note);

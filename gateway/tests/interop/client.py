@@ -72,6 +72,10 @@ class Client:
     def query(self, body, **sealing):
         return self.post("/api/common/payQuery", self.document({"storeNo": self.store_no} | body, **sealing))
 
+    def refund(self, number, refund_no, amount, **changes):
+        body = without_none({"partnerOrderNo": number, "refundNo": refund_no, "orderAmount": amount} | changes)
+        return self.post("/api/common/refund", self.document(body))
+
 
 def without_none(members):
     return {key: value for key, value in members.items() if value is not None}

@@ -32,6 +32,13 @@ CREATE = {
 }
 TIME_TO_PAY = re.compile(r"[1-9]\d*[mhd]|1c")
 QUERY = {"storeNo": (15, True), "partnerOrderNo": (32, False), "orderNo": (32, False)}
+REFUND = {
+    "partnerOrderNo": (32, True),
+    "refundNo": (32, True),
+    "orderAmount": (None, True),
+    "operatorId": (20, False),
+    "terminalNo": (20, False),
+}
 WALLETS = ("Wechat", "Alipay", "AlipayHK")
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -87,6 +94,14 @@ def create_breaches(path, body):
         found.append("orderAmount is 0")
     if "it_b_pay" in body and not TIME_TO_PAY.fullmatch(str(body["it_b_pay"])):
         found.append(f"it_b_pay {body['it_b_pay']!r}")
+    return found
+
+
+def refund_breaches(body):
+    found = breaches(body, REFUND)
+    if body.get("orderAmount") == 0:
+        found.append("orderAmount is nothing")
+    found.extend(f"{name} is no member of a refund" for name in body if name not in REFUND)
     return found
 
 

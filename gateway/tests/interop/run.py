@@ -17,6 +17,7 @@ sys.dont_write_bytecode = True
 import ordering  # noqa: E402
 import paying  # noqa: E402
 import products  # noqa: E402
+import refunding  # noqa: E402
 import self_check  # noqa: E402
 from checks import check  # noqa: E402
 from stage import Stage  # noqa: E402
@@ -82,7 +83,8 @@ def through_the_gateway(stage, binary, word):
     except Exception:
         print(f"FAILED  the gateway starts\n{traceback.format_exc()}")
         return 0, 1
-    passed, failed = run(stage, checks_of(ordering) + checks_of(products) + checks_of(paying), word)
+    checks = [check for part in (ordering, products, paying, refunding) for check in checks_of(part)]
+    passed, failed = run(stage, checks, word)
     at_the_end = run(stage, AT_THE_END, "")
     if failed or at_the_end[1]:
         print(f"-- the gateway's last words --\n{stage.gateway.tail()}")

@@ -53,6 +53,10 @@ class Seen:
         return self.path in rules.PRODUCTS
 
     @property
+    def refunds(self):
+        return self.path == "/api/common/refund"
+
+    @property
     def number(self):
         return self.body.get("partnerOrderNo")
 
@@ -65,6 +69,7 @@ class Order:
         self.wallet, self.currency = body.get("wallet", "Alipay"), body.get("currency", "HKD")
         self.pay_url = f"{url}/pay/{order_no}"
         self.status, self.pay_time = 0, None
+        self.given_back = {}
 
     def answer(self):
         """The body of a query's answer and of a notice."""
@@ -105,7 +110,7 @@ class Upstream(web.Waiter):
             self.style = style
 
     def set_fault(self, fault, code=None, number=None):
-        """For the next create, or for the next query about a number."""
+        """For the next create, or for the next query or refund about a number."""
         assert fault is None or fault in FAULTS, fault
         with self.changed:
             self.fault = (fault, code, number) if fault else None
@@ -133,7 +138,15 @@ class Upstream(web.Waiter):
     def queries(self, number):
         """The queries about an order of this number; a partner may ask about others whenever it likes."""
         with self.changed:
-            return [seen for seen in self.seen if not seen.creates and number in (seen.number, seen.body.get("orderNo"))]
+            return [
+                seen
+                for seen in self.seen
+                if not (seen.creates or seen.refunds) and number in (seen.number, seen.body.get("orderNo"))
+            ]
+
+    def refunds(self, number):
+        with self.changed:
+            return [seen for seen in self.seen if seen.refunds and seen.number == number]
 
     def order_behind(self, pay_url):
         with self.changed:
@@ -163,7 +176,7 @@ class Upstream(web.Waiter):
     def _route(self, method, path, headers, raw):
         if path.startswith("/control/"):
             return self._control(path, raw)
-        if method != "POST" or path not in (*rules.PRODUCTS, "/api/common/payQuery"):
+        if method != "POST" or path not in (*rules.PRODUCTS, "/api/common/payQuery", "/api/common/refund"):
             return 404, "text/html", b"<h1>404</h1>"
         if headers.get("Content-Type", "").split(";")[0].strip() != "application/json":
             self._breach(path, "the content type is not application/json")
@@ -174,7 +187,7 @@ class Upstream(web.Waiter):
             return 502, "text/html", b"<html><h1>502 Bad Gateway</h1></html>"
         if fault and fault[0] == "code":
             return self._answer({"code": fault[1], "msg": "on demand"})
-        answer = refusal or (self._create(path, request.body) if request.creates else self._query(request.body))
+        answer = refusal or self._carry_out(request)
         if fault and fault[0] == "hang-up":
             raise web.HangUp
         if fault and fault[0] == "not-json":
@@ -208,8 +221,12 @@ class Upstream(web.Waiter):
             self._breach(path, "the signature does not verify")
             return {"code": 8, "msg": "bad signature"}, seen
         found = rules.header_breaches(read.header)
-        found += rules.create_breaches(path, read.body) if seen.creates else rules.query_breaches(read.body)
-        if read.body.get("storeNo") not in self.store_nos:
+        if seen.creates:
+            found += rules.create_breaches(path, read.body)
+        else:
+            check = rules.refund_breaches if seen.refunds else rules.query_breaches
+            found += check(read.body)
+        if not seen.refunds and read.body.get("storeNo") not in self.store_nos:
             found.append(f"storeNo {read.body.get('storeNo')!r} is not the partner's")
         for breach in found + rules.doubts(read.header):
             self._breach(path, breach)
@@ -251,6 +268,35 @@ class Upstream(web.Waiter):
                 if wanted == (order.order_no if body.get("orderNo") else order.number):
                     return order.answer()
         return {"code": 30, "msg": "订单不存在"}
+
+    def _carry_out(self, request):
+        if request.refunds:
+            return self._refund(request.body)
+        return self._create(request.body) if request.creates else self._query(request.body)
+
+    def _refund(self, body):
+        with self.changed:
+            order, number, amount = self.orders.get(body["partnerOrderNo"]), body["refundNo"], body["orderAmount"]
+            if order is None:
+                return {"code": 30, "msg": "订单不存在"}
+            if order.given_back.get(number, amount) != amount:
+                return {"code": 31, "msg": "another amount"}
+            if number not in order.given_back:
+                if order.status not in (1, 3):
+                    return {"code": 32, "msg": "not paid"}
+                if sum(order.given_back.values()) + amount > order.amount:
+                    return {"code": 35, "msg": "too much"}
+                order.given_back[number] = amount
+                if sum(order.given_back.values()) == order.amount:
+                    order.status = 3
+            return {
+                "code": 1,
+                "msg": "success",
+                "orderAmount": amount,
+                "status": 1,
+                "currency": order.body["currency"],
+                "refundNo": number,
+            }
 
     def _answer(self, body, key=None):
         return 200, "application/json; charset=utf-8", self._sealed(body, None, key)

@@ -43,12 +43,16 @@ fn body(operation_id: &str) -> Value {
             "currency": "HKD", "amount": 2100 })
         }
         "releaseFact" | "rejectFact" => json!({ "reason": "a test" }),
+        "refundOrder" => json!({ "refundNo": "walk-refund-18", "amount": 1 }),
         "diagnoseSignature" => json!({ "document": "no envelope" }),
         "eraseBuyer"
         | "listFacts"
         | "getFact"
         | "listOrderEvents"
         | "listOrders"
+        | "listOrderRefunds"
+        | "listRefunds"
+        | "getRefund"
         | "getOrder"
         | "getOrderTimeline"
         | "getTimelineRaw"
@@ -81,7 +85,7 @@ fn body(operation_id: &str) -> Value {
 fn query(pattern: &str) -> &'static str {
     if pattern == "/v1/statement" {
         "?merchant={merchantId}&day=2026-09-21&store=100010000000002"
-    } else if pattern.starts_with("/v1/orders") || pattern.starts_with("/v1/signature") {
+    } else if ["/v1/orders", "/v1/refunds", "/v1/signature"].iter().any(|path| pattern.starts_with(path)) {
         "?merchant={merchantId}"
     } else {
         ""
@@ -101,6 +105,12 @@ impl Ours {
         stage.open(&number).await;
         let order = stage.row(&number).await;
         let entry = stage.journal(&order.id).await.remove(0).id;
+        stage.pay(&order.submission_id);
+        stage.notify(&order.submission_id).await;
+        let refund_no = "walk-refund-17".to_owned();
+        let path = format!("/v1/orders/{number}/refunds?merchant={merchant}");
+        let refund = stage.post(&path, json!({ "refundNo": refund_no, "amount": 2 })).await;
+        assert_eq!(refund.status, 201, "{}", refund.text());
         stage.deafen();
         stage.notify_twisted(&order.submission_id, Twist::WrongAmount).await;
         let fact = stage.held().await.remove(0).id;
@@ -112,6 +122,7 @@ impl Ours {
             ("number", number),
             ("entryId", entry),
             ("factId", fact),
+            ("refundNo", refund_no),
         ];
         Self { ids: BTreeMap::from(ids) }
     }

@@ -49,6 +49,7 @@ const PARTS: [Part; 4] = [
             chapter!("products", "products.md"),
             chapter!("notices", "notices.md"),
             chapter!("events", "events.md"),
+            chapter!("refunds", "refunds.md"),
             chapter!("errors", "errors.md"),
             chapter!("sandbox", "sandbox.md"),
             chapter!("limits", "limits.md"),

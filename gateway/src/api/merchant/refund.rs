@@ -11,7 +11,7 @@ use crate::orders::refund::{Refused, Standing, books};
 
 /// Where a refund stands.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
-#[oai(rename = "RefundState", rename_all = "snake_case")]
+#[oai(rename = "RefundStatus", rename_all = "snake_case")]
 pub enum State {
     /// An operator asks for it; a second one has to agree.
     Proposed,

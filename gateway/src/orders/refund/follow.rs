@@ -131,19 +131,19 @@ fn due(
         return (settle::settle(current, &fact, chance).0, Step::Nothing);
     }
     let mut refund = refund.clone();
-    let looks = usize::try_from(refund.looks).unwrap_or(usize::MAX);
     refund.updated_at = refund.updated_at.max(now);
-    refund.look_at = schedule::next(looks, now);
+    refund.looks += 1;
+    refund.look_at = schedule::next(usize::try_from(refund.looks).unwrap_or(usize::MAX), now);
     if refund.look_at.is_some() {
-        refund.looks += 1;
         return (Changes { refunds: vec![refund], ..Changes::default() }, Step::Look);
     }
-    let note = json!({"refundNo": refund.refund_no, "amount": refund.amount, "looks": looks});
+    // The last look may still tell, and ends the matter then.
+    let note = json!({"refundNo": refund.refund_no, "amount": refund.amount, "looks": refund.looks});
     let matter = Matter::RefundUnknown;
     let raised = attention::of_order(current.order, matter, &refund.id, now, &note, chance);
     let mut changes = written(&refund, key, now, Kind::RefundGivenUp, &note);
     changes.raised.push(raised);
-    (changes, Step::Nothing)
+    (changes, Step::Look)
 }
 
 fn found<'a>(current: &Current<'a>, id: &str) -> Option<&'a refund::Model> {

@@ -153,10 +153,10 @@ pub async fn decline(
         let refund = refund::Model { state: State::Declined, ..refund.clone() };
         (decided(&refund, &by, Some(&reason), &key, now, Kind::RefundDeclined), true)
     });
-    Ok(match declined.await? {
-        true => Decided::Done(stands(app, &seen.id).await),
-        false => Decided::NotWaiting,
-    })
+    if !declined.await? {
+        return Ok(Decided::NotWaiting);
+    }
+    Ok(Decided::Done(stands(app, &seen.id).await))
 }
 
 /// How a refund in doubt ended, by the word of an operator who has looked at the upstream's own books.
