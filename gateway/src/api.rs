@@ -31,6 +31,7 @@ use merchant::statement::StatementApi;
 use merchant::timeline::TimelineApi;
 use platform::accounts::AccountsApi;
 use platform::api_keys::ApiKeysApi;
+use platform::attention::AttentionApi;
 use platform::audit::AuditApi;
 use platform::export::ExportApi;
 use platform::imports::ImportsApi;
@@ -41,7 +42,8 @@ use platform::stores::StoresApi;
 use token::TokenApi;
 
 /// Routes beside those of the contract and of the documentation: pattern and methods.
-const PUBLIC: [(&str, &[Method]); 4] = [
+const PUBLIC: [(&str, &[Method]); 5] = [
+    ("/callback/account/{token}", &[Method::POST]),
     ("/callback/notify/{token}", &[Method::POST]),
     ("/callback/return/{token}", &[Method::GET, Method::POST]),
     ("/health/live", &[Method::GET]),
@@ -72,13 +74,15 @@ type Apis = (
     StoresApi,
     AccountsApi,
     ApiKeysApi,
-    AuditApi,
+    // Poem takes sixteen at most, and each may be several.
+    (AuditApi, AttentionApi),
 );
 
 /// What merchants, payers' browsers and the upstream reach.
 pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
     let document = document();
     let table = Route::new()
+        .at("/callback/account/:token", post(callback::account))
         .at("/callback/notify/:token", post(callback::notify))
         .at("/callback/return/:token", get(callback::come_back).post(callback::come_back))
         .at("/health/live", get(health::live))
@@ -134,7 +138,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         StoresApi,
         AccountsApi,
         ApiKeysApi,
-        AuditApi,
+        (AuditApi, AttentionApi),
     );
     OpenApiService::new(apis, "ScanGate", env!("CARGO_PKG_VERSION"))
         .summary("WeChat Pay, Alipay and AlipayHK by QR code, for many merchants")

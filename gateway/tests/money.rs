@@ -11,9 +11,11 @@ mod money {
     mod notices;
     mod payments;
     mod queries;
+    mod reconcile;
     mod strangers;
     mod suspension;
     mod told;
+    mod troubles;
 }
 
 use harness::Stage;

@@ -1,6 +1,7 @@
 //! `/ops/v1`, on the operators' listener only: logging in and out, operators and platforms. It has a document of its
 //! own, since nobody but operators can reach it.
 
+mod attention;
 mod auth;
 mod shapes;
 
@@ -13,6 +14,7 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use self::attention::AttentionApi;
 use self::auth::LoggedIn;
 use self::shapes::{
     ActEntry, Done, Login, MadePlatform, Me, OperatorEntry, OperatorToAdd, PlatformChange, PlatformEntry,
@@ -31,7 +33,7 @@ use crate::error::Error;
 
 const INTRODUCTION: &str = "For the operators of a gateway, on a listener that only they can reach. Log in with \
     `POST /ops/v1/login`; send the token with every other call. Lists are pages of at most 100, \
-    newest first: follow `Link: <…>; rel=\"next\"`.";
+    newest first unless they say otherwise: follow `Link: <…>; rel=\"next\"`.";
 
 #[derive(Tags)]
 enum Group {
@@ -41,6 +43,8 @@ enum Group {
     Operators,
     /// The SaaS companies whose merchants this gateway serves.
     Platforms,
+    /// What waits for a person.
+    Attention,
 }
 
 pub struct OpsApi;
@@ -253,8 +257,8 @@ impl OpsApi {
     }
 }
 
-pub fn service() -> OpenApiService<OpsApi, ()> {
-    OpenApiService::new(OpsApi, "ScanGate for operators", env!("CARGO_PKG_VERSION"))
+pub fn service() -> OpenApiService<(OpsApi, AttentionApi), ()> {
+    OpenApiService::new((OpsApi, AttentionApi), "ScanGate for operators", env!("CARGO_PKG_VERSION"))
         .description(INTRODUCTION)
         .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))
 }

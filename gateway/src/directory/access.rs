@@ -99,10 +99,12 @@ pub enum Scope {
     ReplaysWrite,
     #[oai(rename = "audit:read")]
     AuditRead,
+    #[oai(rename = "attention:read")]
+    AttentionRead,
 }
 
 impl Scope {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AccountsRead,
         Self::AccountsWrite,
         Self::MerchantsRead,
@@ -117,6 +119,7 @@ impl Scope {
         Self::EventsRead,
         Self::ReplaysWrite,
         Self::AuditRead,
+        Self::AttentionRead,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -135,6 +138,7 @@ impl Scope {
             Self::EventsRead => "events:read",
             Self::ReplaysWrite => "replays:write",
             Self::AuditRead => "audit:read",
+            Self::AttentionRead => "attention:read",
         }
     }
 
@@ -142,9 +146,10 @@ impl Scope {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 
-    /// Whether a merchant's own credential may have it. Accounts, merchants and stores are its platform's.
+    /// Whether a merchant's own credential may have it. Accounts, merchants, stores and what waits are its platform's.
     pub fn is_for_merchants(self) -> bool {
-        !matches!(self, Self::AccountsRead | Self::AccountsWrite | Self::MerchantsWrite | Self::StoresWrite)
+        use Scope::{AccountsRead, AccountsWrite, AttentionRead, MerchantsWrite, StoresWrite};
+        !matches!(self, AccountsRead | AccountsWrite | MerchantsWrite | StoresWrite | AttentionRead)
     }
 
     fn bit(self) -> u32 {

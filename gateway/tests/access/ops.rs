@@ -109,6 +109,7 @@ fn body(path: &str, method: &Method) -> Value {
     match (method.as_str(), path) {
         ("POST", "/ops/v1/operators") => json!({ "name": "new", "password": PASSWORD, "role": "viewer" }),
         ("POST", "/ops/v1/platforms") => json!({ "slug": "new" }),
+        ("POST", "/ops/v1/attention/{id}/end") => json!({ "reason": "seen to" }),
         ("PATCH", _) => json!({ "limit": { "count": 1, "window": "1s" } }),
         _ => Value::Null,
     }
@@ -173,7 +174,7 @@ on_both!(no_route_takes_a_token_that_is_no_good_and_all_are_answered_alike, asyn
         Some(stage.world.keys.test.clone()),
     ];
     let mut answers = Vec::new();
-    assert_eq!(guarded().len(), 9);
+    assert_eq!(guarded().len(), 11);
     for (path, method) in guarded() {
         for token in &bad {
             let reply = ops.call(method.clone(), &path, token.as_deref(), body(&path, &method)).await;
@@ -200,7 +201,10 @@ on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| 
             let reply = ops.call(method.clone(), &path, Some(&token), body(&path, &method)).await;
             match path.as_str() {
                 "/ops/v1/me" => assert_eq!(reply.status, 200, "{name} {method} {path}"),
-                "/ops/v1/platforms" if method == Method::GET => assert_eq!(reply.status, 200),
+                "/ops/v1/platforms" | "/ops/v1/attention" if method == Method::GET => {
+                    assert_eq!(reply.status, 200);
+                }
+                "/ops/v1/attention/{id}/end" if name == "clerk" => assert_eq!(reply.status, 404),
                 _ => assert_eq!(code(&reply), (403, "role_missing".to_owned()), "{name} {method} {path}"),
             }
         }
@@ -413,4 +417,33 @@ on_both!(each_listener_has_its_own_routes_and_neither_the_others, async |stage: 
         401,
         "an operator's token is none for tenants"
     );
+});
+
+on_both!(what_waits_is_seen_and_ended_within_ones_scope, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    let ops = Ops::of(stage).await;
+    someone(stage, "clerk", Role::Operator, Some(PLATFORM)).await;
+    someone(stage, "other", Role::Admin, Some(OTHER_PLATFORM)).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    let matter = stage.give_up("p1").await;
+    let (clerk, other, anna) = (ops.login("clerk").await, ops.login("other").await, ops.login("anna").await);
+    let seen = ops.get("/ops/v1/attention", &clerk).await.json();
+    let first = &seen["data"][0];
+    assert_eq!((&first["id"], &first["kind"]), (&json!(matter), &json!("order.unknown")), "{seen}");
+    assert_eq!((&first["subject"]["kind"], &first["subject"]["number"]), (&json!("order"), &json!("p1")));
+    assert!(first["cause"].is_string() && first["nextStep"].is_string(), "{first}");
+    assert_eq!(ops.get("/ops/v1/attention", &other).await.json()["data"], json!([]));
+
+    let path = format!("/ops/v1/attention/{matter}/end");
+    let reason = json!({ "reason": "ScanForPay says it was never paid" });
+    assert_eq!(ops.post(&path, &other, reason.clone()).await.status, 404);
+    assert_eq!(ops.post(&path, &clerk, json!({ "reason": "" })).await.status, 422);
+    assert_eq!(ops.post(&path, &clerk, reason.clone()).await.status, 200);
+    assert_eq!(ops.post(&path, &clerk, reason).await.status, 404, "it waits no longer");
+    assert_eq!(ops.get("/ops/v1/attention", &anna).await.json()["data"], json!([]));
+    let log = ops.get("/ops/v1/audit", &anna).await.json();
+    let acts = log["data"].as_array().expect("a list").iter();
+    let acts: Vec<_> = acts.filter(|act| act["action"] == "attention.ended").collect();
+    assert_eq!((acts.len(), &acts[0]["subjectId"]), (1, &json!(matter)));
+    assert_eq!(acts[0]["after"]["reason"], "ScanForPay says it was never paid");
 });
