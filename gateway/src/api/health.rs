@@ -46,6 +46,8 @@ pub async fn detail(app: Data<&Arc<App>>) -> poem::Result<Json<serde_json::Value
         .map_err(broken)?;
     let overdue = order::Entity::find()
         .filter(order::Column::Status.eq(OrderStatus::Submitting.as_str()))
+        // Those without it were answered; it is by this that the others are found among all orders.
+        .filter(order::Column::LookAt.is_not_null())
         .filter(order::Column::AnswerDueAt.lt(app.clock.now_ms()));
     let held = quarantine::Entity::find().filter(quarantine::Column::State.eq("held"));
     Ok(Json(json!({
