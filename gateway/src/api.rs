@@ -34,6 +34,7 @@ use merchant::statement::StatementApi;
 use merchant::timeline::TimelineApi;
 use platform::accounts::AccountsApi;
 use platform::api_keys::ApiKeysApi;
+use platform::attention::AttentionApi;
 use platform::audit::AuditApi;
 use platform::export::ExportApi;
 use platform::imports::ImportsApi;
@@ -45,7 +46,8 @@ use platform::stores::StoresApi;
 use token::TokenApi;
 
 /// Routes beside those of the contract and of the documentation: pattern, methods, and the name they are counted by.
-const PUBLIC: [(&str, &[Method], &str); 4] = [
+const PUBLIC: [(&str, &[Method], &str); 5] = [
+    ("/callback/account/{token}", &[Method::POST], "account_notice"),
     ("/callback/notify/{token}", &[Method::POST], "notice"),
     ("/callback/return/{token}", &[Method::GET, Method::POST], "return"),
     ("/health/live", &[Method::GET], "health"),
@@ -81,12 +83,13 @@ type Apis = (
 );
 
 /// Who changed what, and what does not add up. A tuple takes sixteen.
-type WatchApis = (AuditApi, QuarantineApi);
+type WatchApis = (AuditApi, QuarantineApi, AttentionApi);
 
 /// What merchants, payers' browsers and the upstream reach.
 pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
     let document = document();
     let table = Route::new()
+        .at("/callback/account/:token", post(callback::account))
         .at("/callback/notify/:token", post(callback::notify))
         .at("/callback/return/:token", get(callback::come_back).post(callback::come_back))
         .at("/health/live", get(health::live))
@@ -143,7 +146,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         StoresApi,
         AccountsApi,
         ApiKeysApi,
-        (AuditApi, QuarantineApi),
+        (AuditApi, QuarantineApi, AttentionApi),
     );
     OpenApiService::new(apis, "ScanGate", env!("CARGO_PKG_VERSION"))
         .summary("WeChat Pay, Alipay and AlipayHK by QR code, for many merchants")

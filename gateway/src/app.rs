@@ -163,6 +163,11 @@ impl App {
         format!("{}/callback/notify/{token}", self.config.server.public_base())
     }
 
+    /// Where notices of an account's orders of before the move are taken.
+    pub fn account_notice_url(&self, token: &str) -> String {
+        format!("{}/callback/account/{token}", self.config.server.public_base())
+    }
+
     pub fn return_url(&self, token: &str) -> String {
         format!("{}/callback/return/{token}", self.config.server.public_base())
     }

@@ -1,5 +1,7 @@
 //! What waits for a person: raised once by whoever sees it, ended by a person or by what comes to pass.
 
+pub mod list;
+
 use serde_json::Value;
 
 use crate::chance::Chance;
@@ -50,6 +52,69 @@ impl Matter {
             Self::StoreNoticesMissing => "store.notices_missing",
         }
     }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|matter| matter.as_str() == text)
+    }
+
+    /// What it is about.
+    pub fn subject(self) -> &'static str {
+        match self {
+            Self::FactQuarantined => "fact",
+            Self::OrderPaidTwice | Self::OrderRefundedExternally | Self::OrderUnknown => "order",
+            Self::RefundUnknown | Self::RefundProposed => "refund",
+            Self::StoreCredentialsFailing | Self::StoreNoticesMissing => "store",
+        }
+    }
+
+    /// What is the likely cause, and what to do next: for people.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::FactQuarantined => (
+                "ScanForPay said something else than what was asked for: another amount, currency, number or partner.",
+                "Compare what was asked with what came, then release the fact or reject it.",
+            ),
+            Self::OrderPaidTwice => (
+                "The payer paid again, through another page or another order of the same purchase.",
+                "Ask the merchant, and refund one of the payments.",
+            ),
+            Self::OrderRefundedExternally => (
+                "Somebody refunded in ScanForPay's own back office, or before the shop moved in.",
+                "Ask the merchant who did it; refund nothing more before that is known.",
+            ),
+            Self::OrderUnknown => (
+                "ScanForPay gave no answer about the order for as long as it was asked.",
+                "Look the order up at ScanForPay by its order number, and query it again once ScanForPay answers.",
+            ),
+            Self::RefundUnknown => (
+                "ScanForPay took the refund and did not say what became of it.",
+                "Look the refund up at ScanForPay by its refund number; its amount stays reserved until that is known.",
+            ),
+            Self::RefundProposed => (
+                "The amount is above what one operator may refund alone.",
+                "A second operator looks at the order and agrees or declines.",
+            ),
+            Self::StoreCredentialsFailing => (
+                "The sign key was changed at ScanForPay, or ScanForPay closed the account.",
+                "Compare partner number and key with ScanForPay's, rotate the account's key here, then check the store.",
+            ),
+            Self::StoreNoticesMissing => (
+                "ScanForPay cannot reach this gateway's public address, or does not send notices for this store.",
+                "See from outside whether the public address answers, then ask ScanForPay. Orders are asked about more often meanwhile.",
+            ),
+        }
+    }
+
+    /// Where ending it by hand would leave something undone: what ends it instead.
+    pub fn ended_otherwise(self) -> Option<&'static str> {
+        match self {
+            Self::FactQuarantined => Some("it ends when the fact is released or rejected"),
+            Self::RefundProposed => {
+                Some("it ends when a second operator agrees to the refund or declines it")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A matter of `order`'s.
@@ -75,5 +140,20 @@ pub fn of_order(
         ended_at: None,
         ended_by: None,
         reason: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_matter_is_read_as_it_is_written_and_says_what_to_do() {
+        for matter in Matter::ALL {
+            assert_eq!(Matter::parse(matter.as_str()), Some(matter));
+            let (cause, next_step) = matter.words();
+            assert!(cause.ends_with('.') && next_step.ends_with('.'), "{matter:?}");
+        }
+        assert_eq!(Matter::parse("order.mislaid"), None);
     }
 }

@@ -1,12 +1,12 @@
-//! The tokens in the URLs that the upstream calls back: the submission's id and a secret behind it. Found by the
-//! id, proven by the secret, of which only a hash is kept.
+//! The tokens in the URLs that the upstream calls back: the id of a submission, or of an account, and a secret behind
+//! it. Found by the id, proven by the secret, of which only a hash is kept.
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::chance;
 
-/// Length of a submission's id (a ULID) and of a secret: both 26 characters.
+/// Length of an id (a ULID) and of a secret: both 26 characters.
 const PART: usize = 26;
 
 /// One submission's tokens. The payer's browser sees the return token, so it must not tell the other.
@@ -18,9 +18,13 @@ pub struct Tokens {
 
 impl Tokens {
     pub fn new(submission_id: &str) -> Self {
-        let token = || format!("{submission_id}{}", chance::secret_text());
-        Self { notify: token(), r#return: token() }
+        Self { notify: token(submission_id), r#return: token(submission_id) }
     }
+}
+
+/// A new token of what has this id.
+pub fn token(id: &str) -> String {
+    format!("{id}{}", chance::secret_text())
 }
 
 /// What is kept of a token.
@@ -30,7 +34,8 @@ pub fn hash(token: &str) -> Vec<u8> {
 
 /// A token as it came in.
 pub struct Token {
-    pub submission_id: String,
+    /// Of what it stands for.
+    pub id: String,
     hash: Vec<u8>,
 }
 
@@ -39,7 +44,7 @@ impl Token {
     pub fn parse(text: &str) -> Option<Self> {
         let fits =
             text.len() == 2 * PART && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        fits.then(|| Self { submission_id: text[..PART].to_owned(), hash: hash(text) })
+        fits.then(|| Self { id: text[..PART].to_owned(), hash: hash(text) })
     }
 
     pub fn matches(&self, kept: &[u8]) -> bool {
@@ -57,7 +62,7 @@ mod tests {
     fn a_token_proves_its_own_submission_and_purpose_only() {
         let tokens = Tokens::new(ID);
         let token = Token::parse(&tokens.notify).expect("ours");
-        assert_eq!(token.submission_id, ID);
+        assert_eq!(token.id, ID);
         assert!(token.matches(&hash(&tokens.notify)));
         assert!(!token.matches(&hash(&tokens.r#return)));
         assert!(!token.matches(&hash(&Tokens::new(ID).notify)));

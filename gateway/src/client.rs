@@ -1,5 +1,5 @@
-//! `scangate client`: signed orders, queries and refunds from the command line, and why a signature fails, for merchants' developers. It speaks the
-//! protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares the table of products.
+//! `scangate client`: signed orders, queries and refunds from the command line, and why a signature fails, for
+//! merchants' developers. It speaks the protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares the table of products.
 
 mod diagnose;
 mod exchange;
@@ -16,6 +16,7 @@ use clap::{Args, Subcommand};
 use data_encoding::HEXLOWER;
 use rand::TryRng;
 use rand::rngs::SysRng;
+use serde::Serialize;
 use shared::envelope::{Side, request_header, seal};
 use time::OffsetDateTime;
 use time::macros::{format_description, offset};

@@ -47,7 +47,15 @@ fn every_operation_says_what_it_takes_and_what_else_can_come() {
     let posts = contract.posts();
     assert_eq!(
         posts.iter().map(|post| post.id.as_str()).collect::<Vec<_>>(),
-        ["placeQrcode", "placeOnline", "placeTransactionQr", "placeBarcode", "placeJspay", "payQuery", "refund"],
+        [
+            "placeQrcode",
+            "placeOnline",
+            "placeTransactionQr",
+            "placeBarcode",
+            "placeJspay",
+            "payQuery",
+            "refund"
+        ],
         "an operation that is new here needs no new test below, they walk over all; only this list"
     );
     for post in &posts {

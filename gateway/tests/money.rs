@@ -14,9 +14,11 @@ mod money {
     mod products;
     mod quarantine;
     mod queries;
+    mod reconcile;
     mod strangers;
     mod suspension;
     mod told;
+    mod troubles;
     mod twice;
 }
 

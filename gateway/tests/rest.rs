@@ -4,6 +4,7 @@ mod harness;
 
 mod rest {
     mod accounts;
+    mod attention;
     mod audit;
     mod erasure;
     mod keys;

@@ -37,24 +37,45 @@ pub async fn notify(
         Some(token) => notice::take(app.0, &token, &document).await,
         None => Heard::UnknownToken,
     };
+    Ok(answer(app.0, request, heard))
+}
+
+/// `POST /callback/account/{token}`: the same for orders of before the move, whichever of the account's they are.
+#[handler]
+pub async fn account(
+    app: Data<&Arc<App>>,
+    token: Path<String>,
+    request: &Request,
+    body: Body,
+) -> poem::Result<Response> {
+    let document = body.into_bytes().await?;
+    let heard = match Token::parse(&token.0) {
+        Some(token) => notice::take_for_account(app.0, &token, &document).await,
+        None => Heard::UnknownToken,
+    };
+    Ok(answer(app.0, request, heard))
+}
+
+fn answer(app: &App, request: &Request, heard: Heard) -> Response {
     app.metrics.notice(heard.word());
     let later = "try again later";
     let (status, text) = match heard {
         Heard::Kept => (StatusCode::OK, "success"),
-        Heard::UnknownToken => match stranger(app.0, request) {
+        Heard::UnknownOrder => (StatusCode::NOT_FOUND, "no such order here; it may be imported yet"),
+        Heard::UnknownToken => match stranger(app, request) {
             Ok(()) => (StatusCode::NOT_FOUND, "unknown"),
-            Err(refusal) => return Ok(refused(refusal, later.into_response())),
+            Err(refusal) => return refused(refusal, later.into_response()),
         },
         Heard::NotGenuine => (StatusCode::BAD_REQUEST, "not genuine"),
         Heard::Busy => (StatusCode::SERVICE_UNAVAILABLE, later),
-        Heard::Over(refusal) => return Ok(refused(refusal, later.into_response())),
+        Heard::Over(refusal) => return refused(refusal, later.into_response()),
     };
     let response =
         Response::builder().status(status).header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
-    Ok(match heard {
+    match heard {
         Heard::Busy => response.header(header::RETRY_AFTER, "1").body(text),
         _ => response.body(text),
-    })
+    }
 }
 
 /// A token that is none of ours counts as a failed authentication.
@@ -92,8 +113,7 @@ pub async fn come_back(app: Data<&Arc<App>>, token: Path<String>, request: &Requ
 /// The order that a return token stands for.
 async fn returning(app: &App, token: &str) -> Option<order::Model> {
     let token = Token::parse(token)?;
-    let submission =
-        submission::Entity::find_by_id(token.submission_id.as_str()).one(&app.store.read).await.ok()??;
+    let submission = submission::Entity::find_by_id(token.id.as_str()).one(&app.store.read).await.ok()??;
     if !token.matches(&submission.return_hash) {
         return None;
     }

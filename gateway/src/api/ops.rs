@@ -1,6 +1,7 @@
 //! `/ops/v1`, on the operators' listener only: logging in and out, operators and platforms. It has a document of its
 //! own, since nobody but operators can reach it.
 
+mod attention;
 mod auth;
 mod quarantine;
 mod refund_shapes;
@@ -16,6 +17,7 @@ use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use self::attention::AttentionApi;
 use self::auth::LoggedIn;
 use self::quarantine::QuarantineOps;
 use self::shapes::{
@@ -35,7 +37,7 @@ use crate::error::Error;
 
 const INTRODUCTION: &str = "For the operators of a gateway, on a listener that only they can reach. Log in with \
     `POST /ops/v1/login`; send the token with every other call. Lists are pages of at most 100, \
-    newest first: follow `Link: <…>; rel=\"next\"`.";
+    newest first unless they say otherwise: follow `Link: <…>; rel=\"next\"`.";
 
 #[derive(Tags)]
 enum Group {
@@ -50,6 +52,8 @@ enum Group {
     Facts,
     /// Money given back.
     Refunds,
+    /// What waits for a person.
+    Attention,
 }
 
 pub struct OpsApi;
@@ -318,10 +322,10 @@ impl OpsApi {
 }
 
 /// All that the operators' document is made of.
-type Apis = (OpsApi, QuarantineOps, refunds::RefundsApi);
+type Apis = (OpsApi, QuarantineOps, refunds::RefundsApi, AttentionApi);
 
 pub fn service() -> OpenApiService<Apis, ()> {
-    let apis = (OpsApi, QuarantineOps, refunds::RefundsApi);
+    let apis = (OpsApi, QuarantineOps, refunds::RefundsApi, AttentionApi);
     OpenApiService::new(apis, "ScanGate for operators", env!("CARGO_PKG_VERSION"))
         .description(INTRODUCTION)
         .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod api_keys;
+pub mod attention;
 pub mod audit;
 pub mod export;
 pub mod imports;

@@ -43,6 +43,8 @@ pub enum Group {
     ApiKeys,
     /// Who changed what.
     Audit,
+    /// What waits for a person.
+    Attention,
     /// A merchant's orders, how they came to stand as they do, and its statements.
     Orders,
     /// Money given back.

@@ -29,6 +29,7 @@ fn prepare(line: &str) -> Result<Call, String> {
     match parse(line).expect("the command line is right") {
         ClientCommand::Order(args) => order(args, &moment()),
         ClientCommand::Query(args) => query(&args),
+        ClientCommand::Refund(args) => refund(args, &moment()),
         ClientCommand::Diagnose(_) => panic!("a diagnosis is no call"),
     }
     .map_err(|usage| usage.to_string())

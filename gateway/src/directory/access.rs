@@ -103,10 +103,12 @@ pub enum Scope {
     FactsRead,
     #[oai(rename = "facts:write")]
     FactsWrite,
+    #[oai(rename = "attention:read")]
+    AttentionRead,
 }
 
 impl Scope {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::AccountsRead,
         Self::AccountsWrite,
         Self::MerchantsRead,
@@ -123,6 +125,7 @@ impl Scope {
         Self::AuditRead,
         Self::FactsRead,
         Self::FactsWrite,
+        Self::AttentionRead,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -143,6 +146,7 @@ impl Scope {
             Self::AuditRead => "audit:read",
             Self::FactsRead => "facts:read",
             Self::FactsWrite => "facts:write",
+            Self::AttentionRead => "attention:read",
         }
     }
 
@@ -151,7 +155,7 @@ impl Scope {
     }
 
     /// Whether a merchant's own credential may have it. Accounts, merchants and stores are its platform's, and so is
-    /// what ScanForPay said that differs.
+    /// what ScanForPay said that differs, and what waits for a person.
     pub fn is_for_merchants(self) -> bool {
         !matches!(
             self,
@@ -161,6 +165,7 @@ impl Scope {
                 | Self::StoresWrite
                 | Self::FactsRead
                 | Self::FactsWrite
+                | Self::AttentionRead
         )
     }
 

@@ -13,6 +13,7 @@ use super::change::{Plan, Refresh};
 use super::merchants::{self, platform_of};
 use super::sign_keys::{self, Owner};
 use crate::app::App;
+use crate::callback;
 use crate::entity::{account, sign_key};
 use crate::error::Error;
 
@@ -100,6 +101,39 @@ pub async fn change(
     Ok((Some(plan), after))
 }
 
+/// Make the account's own address for notices, in the place of the one before. Returns its token, which nobody is shown
+/// again, and the account as it will be.
+pub async fn make_notice_url(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+) -> Result<(Plan, String, account::Model), Error> {
+    let before = find(app, caller, id).await?;
+    let token = callback::token(id);
+    let after = account::Model {
+        notice_hash: Some(callback::hash(&token)),
+        notice_made_at: Some(app.clock.now_ms()),
+        version: before.version + 1,
+        ..before.clone()
+    };
+    let subject = Subject { kind: "account", id, merchant_id: None };
+    let states = States { before: Some(state(&before)), after: Some(state(&after)) };
+    let mut plan = Plan::new(audit::entry(app, caller, "account.notice_url_made", subject, states));
+    let this_version = Expr::col(account::Column::Id)
+        .eq(before.id.as_str())
+        .and(Expr::col(account::Column::Version).eq(before.version));
+    plan.while_there_is(one_where(&before, this_version.clone()));
+    let update = Query::update()
+        .table(account::Entity)
+        .value(account::Column::NoticeHash, after.notice_hash.clone())
+        .value(account::Column::NoticeMadeAt, after.notice_made_at)
+        .value(account::Column::Version, after.version)
+        .and_where(this_version)
+        .to_owned();
+    plan.update(update);
+    Ok((plan, token, after))
+}
+
 /// The audit entry of an account that is made.
 pub fn entry(
     app: &App,
@@ -169,7 +203,7 @@ pub fn base_url(app: &App, mode: Mode, wanted: Option<&str>, at: &str) -> Result
 fn state(row: &account::Model) -> Value {
     json!({
         "name": row.name, "baseUrl": row.base_url, "partnerNo": row.partner_no, "mode": row.mode.as_str(),
-        "numbersOf": row.numbers_of,
+        "numbersOf": row.numbers_of, "noticeUrlMadeAt": row.notice_made_at,
     })
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -53,22 +53,24 @@ impl Wake {
 
 pub struct Worker {
     app: Arc<App>,
-    looks: JoinSet<Looked>,
+    looks: JoinSet<Outcome>,
+    /// The accounts of the looks under way, by task.
+    accounts: HashMap<task::Id, String>,
     /// Looks under way, by account.
     under_way: HashMap<String, usize>,
     /// Accounts whose budget is used up, and until when they are let alone.
     resting: HashMap<String, i64>,
 }
 
-/// What a look leaves behind.
-struct Looked {
-    account_id: String,
-    outcome: Outcome,
-}
-
 impl Worker {
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, looks: JoinSet::new(), under_way: HashMap::new(), resting: HashMap::new() }
+        Self {
+            app,
+            looks: JoinSet::new(),
+            accounts: HashMap::new(),
+            under_way: HashMap::new(),
+            resting: HashMap::new(),
+        }
     }
 
     /// Look after orders until told to stop; then finish what is under way.
@@ -81,7 +83,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(looked) = self.looks.join_next() => {
+                Some(looked) = self.looks.join_next_with_id() => {
                     let was_full = !has_room || self.full_accounts().len() > self.resting.len();
                     self.ended(looked);
                     if was_full { round_at = self.now(); }
@@ -97,15 +99,15 @@ impl Worker {
                 }
             }
             round_at = match self.round().await {
-                Ok((_, true)) => self.now(),
-                Ok((_, false)) => self.next_round().await,
+                Ok(true) => self.now(),
+                Ok(false) => self.next_round().await,
                 Err(error) => {
                     tracing::warn!(error = %format!("{error:#}"), "due orders could not be looked for");
                     self.now() + PAUSE_MS
                 }
             };
         }
-        while let Some(looked) = self.looks.join_next().await {
+        while let Some(looked) = self.looks.join_next_with_id().await {
             self.ended(looked);
         }
     }
@@ -119,7 +121,7 @@ impl Worker {
             if self.looks.is_empty() {
                 return Ok(made);
             }
-            while let Some(looked) = self.looks.join_next().await {
+            while let Some(looked) = self.looks.join_next_with_id().await {
                 made += usize::from(self.ended(looked));
             }
         }
@@ -138,74 +140,69 @@ impl Worker {
     }
 
     /// Whether the order was looked at; else it is due again.
-    fn ended(&mut self, looked: Result<Looked, tokio::task::JoinError>) -> bool {
-        let Ok(Looked { account_id, outcome }) = looked else {
-            tracing::error!("a look at an order ended by itself; the next one is planned");
-            return false;
-        };
-        match self.under_way.get_mut(&account_id) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(self.under_way.remove(&account_id)),
-        }
-        match outcome {
-            Outcome::Looked => true,
-            Outcome::Over(wait) => {
-                let until = self.now() + Ord::max(wait, LEAST_REST_MS);
-                self.resting.insert(account_id, until);
-                false
+    fn ended(&mut self, looked: Result<(task::Id, Outcome), task::JoinError>) -> bool {
+        let (id, outcome) = match looked {
+            Ok((id, outcome)) => (id, Some(outcome)),
+            Err(error) => {
+                tracing::error!(%error, "a look at an order ended by itself; the next one is planned");
+                (error.id(), None)
             }
+        };
+        let Some(account_id) = self.accounts.remove(&id) else { return false };
+        self.let_go(&account_id);
+        if let Some(Outcome::Over(wait)) = outcome {
+            let until = self.now() + Ord::max(wait, LEAST_REST_MS);
+            self.resting.insert(account_id, until);
+        }
+        matches!(outcome, Some(Outcome::Looked))
+    }
+
+    /// One look fewer is under way for the account.
+    fn let_go(&mut self, account_id: &str) {
+        match self.under_way.get_mut(account_id) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => drop(self.under_way.remove(account_id)),
         }
     }
 
-    /// Claim what is due, as far as there is room, and start to look at it. How many, and whether there may be more.
-    async fn round(&mut self) -> anyhow::Result<(usize, bool)> {
+    /// Claim what is due, as far as there is room, and start to look at it. Whether there may be more.
+    async fn round(&mut self) -> anyhow::Result<bool> {
         let now = self.now();
         self.resting.retain(|_, until| now < *until);
         let room = self.app.config.reconcile.concurrency - self.looks.len();
         if room == 0 || self.resting.len() >= RESTING {
-            return Ok((0, false));
+            return Ok(false);
         }
-        let due = self.due(now, room).await?;
+        let (due, per_account) = (self.due(now, room).await?, self.per_account());
         let is_more = due.len() == room;
         let mut ours = Vec::new();
         for (order, account_id) in due {
             let count = self.under_way.entry(account_id.clone()).or_default();
-            if *count < (self.app.config.reconcile.concurrency / 2).max(1) {
+            if *count < per_account {
                 *count += 1;
                 ours.push((order, account_id));
             }
         }
         let claims = ours.iter().map(|(order, _)| claim(&self.app, order, now));
         let claims = futures_util::future::join_all(claims).await;
-        let mut started = 0;
         let mut failure = None;
         for ((_, account_id), claimed) in ours.into_iter().zip(claims) {
             let app = Arc::clone(&self.app);
             match claimed {
                 Ok(Some(claimed)) => {
-                    started += 1;
-                    self.looks.spawn(async move {
-                        let outcome = look(&app, claimed).await;
-                        Looked { account_id, outcome }
-                    });
+                    let id = self.looks.spawn(async move { look(&app, claimed).await }).id();
+                    self.accounts.insert(id, account_id);
                 }
-                Ok(None) => self.forget(&account_id), // another gateway was quicker, or something came meanwhile
+                Ok(None) => self.let_go(&account_id), // another gateway was quicker, or something came meanwhile
                 Err(error) => {
-                    self.forget(&account_id);
+                    self.let_go(&account_id);
                     failure = Some(error);
                 }
             }
         }
         match failure {
             Some(error) => Err(error.into()),
-            None => Ok((started, is_more)),
-        }
-    }
-
-    fn forget(&mut self, account_id: &str) {
-        match self.under_way.get_mut(account_id) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(self.under_way.remove(account_id)),
+            None => Ok(is_more),
         }
     }
 

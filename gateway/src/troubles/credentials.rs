@@ -14,7 +14,7 @@ use crate::attention::Matter;
 use crate::directory::change::insert_if;
 use crate::directory::proof::{self, Proof};
 use crate::entity::event::Audience;
-use crate::entity::{attention, event};
+use crate::entity::{attention, event, store};
 use crate::ledger::{Lane, LedgerError, RowStatement, insert_rows};
 use crate::orders::tell;
 use crate::upstream::{self, Heard};
@@ -46,25 +46,23 @@ fn verdict(heard: &Heard) -> Option<Verdict> {
 
 /// Take note of how ScanForPay has answered a call for a store. Nobody waits for what follows from it.
 pub fn heard(app: &Arc<App>, whose: impl FnOnce() -> Whose, store_id: &str, heard: &Heard) {
-    match verdict(heard) {
-        Some(Verdict::Taken) => {
-            if app.troubles.forgive(store_id) {
-                let (task_app, whose) = (Arc::clone(app), whose());
-                app.tasks.spawn(async move { ended(&task_app, &whose, "call").await });
-            }
-        }
-        Some(Verdict::Refused(code)) => {
-            if app.troubles.refuse(store_id) && !app.troubles.is_failing(store_id) {
-                let (task_app, whose) = (Arc::clone(app), whose());
-                app.tasks.spawn(async move {
-                    if let Err(error) = raise(&task_app, &whose, code).await {
-                        tracing::error!(store = whose.store_id, %error, "a store's failing credentials could not be noted");
-                    }
-                });
-            }
-        }
-        None => {}
+    let Some(verdict) = verdict(heard) else { return };
+    let is_news = match verdict {
+        Verdict::Taken => app.troubles.forgive(store_id),
+        Verdict::Refused(_) => app.troubles.refuse(store_id) && !app.troubles.is_failing(store_id),
+    };
+    if !is_news {
+        return;
     }
+    let (app, tasks, whose) = (Arc::clone(app), app.tasks.clone(), whose());
+    tasks.spawn(async move {
+        match verdict {
+            Verdict::Taken => ended(&app, &whose, "call").await,
+            Verdict::Refused(code) => raise(&app, &whose, code).await.unwrap_or_else(|error| {
+                tracing::error!(store = whose.store_id, %error, "a store's failing credentials could not be noted");
+            }),
+        }
+    });
 }
 
 impl super::Troubles {
@@ -96,7 +94,8 @@ async fn raise(app: &App, whose: &Whose, code: i32) -> Result<(), LedgerError> {
     );
     let event = told(app, &row, "raised", 1, &detail);
     // Another gateway may have been quicker: then there is neither row nor event.
-    let statements = vec![insert_rows::<attention::Entity>(&[row.clone()]), insert_event(&event, &row.id)];
+    let statements =
+        vec![insert_rows::<attention::Entity>(std::slice::from_ref(&row)), insert_event(&event, &row.id)];
     app.ledger.room_when_free(Lane::Bulk, &whose.store_id).await?.rows(statements).await?;
     app.troubles.failing.write().unwrap_or_else(PoisonError::into_inner).insert(whose.store_id.clone());
     Ok(())
@@ -111,12 +110,7 @@ pub async fn ended(app: &App, whose: &Whose, by: &str) {
 
 async fn end(app: &App, whose: &Whose, by: &str) -> anyhow::Result<()> {
     app.troubles.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&whose.store_id);
-    let open = attention::Entity::waiting_of(&whose.platform_id)
-        .filter(attention::Column::Kind.eq(MATTER.as_str()))
-        .filter(attention::Column::SubjectId.eq(whose.store_id.as_str()))
-        .one(&app.store.read)
-        .await?;
-    if let Some(row) = open {
+    if let Some(row) = open_of(app, whose).await? {
         let detail = json!({ "confirmed_by": by });
         let event = told(app, &row, "ended", 2, &detail);
         let room = app.ledger.room_when_free(Lane::Bulk, &whose.store_id).await?;
@@ -126,6 +120,26 @@ async fn end(app: &App, whose: &Whose, by: &str) -> anyhow::Result<()> {
     app.troubles.failing.write().unwrap_or_else(PoisonError::into_inner).remove(&whose.store_id);
     app.wake.by(app.clock.now_ms());
     Ok(())
+}
+
+async fn open_of(app: &App, whose: &Whose) -> Result<Option<attention::Model>, sea_orm::DbErr> {
+    attention::Entity::waiting_of(&whose.platform_id)
+        .filter(attention::Column::Kind.eq(MATTER.as_str()))
+        .filter(attention::Column::SubjectId.eq(whose.store_id.as_str()))
+        .one(&app.store.read)
+        .await
+}
+
+/// Since when the credentials of a store that its tenant's finder gave are refused.
+pub async fn failing_since(app: &App, store: &store::Model) -> Result<Option<i64>, sea_orm::DbErr> {
+    Ok(open_of(app, &Whose::from(store)).await?.map(|row| row.raised_at))
+}
+
+/// What is told where a person ends it: to be written with that.
+pub fn ended_by_hand(app: &App, row: &attention::Model) -> Option<RowStatement> {
+    let detail = json!({ "confirmed_by": "operator" });
+    let is_it = row.kind == MATTER.as_str();
+    is_it.then(|| insert_event(&told(app, row, "ended", 2, &detail), &row.id))
 }
 
 fn close(app: &App, id: &str, by: &str) -> UpdateStatement {
@@ -181,7 +195,7 @@ pub async fn probe(app: &Arc<App>) -> anyhow::Result<()> {
                 Ok(Proof::KeyProven) => {}
                 Ok(proof) => tracing::warn!(store = store.id, %proof, "a store's credentials are not taken"),
                 Err(error) => {
-                    tracing::warn!(store = store.id, ?error, "a store's credentials could not be probed")
+                    tracing::warn!(store = store.id, ?error, "a store's credentials could not be probed");
                 }
             }
         });

@@ -31,7 +31,7 @@ struct Missing {
     platform_id: String,
     merchant_id: String,
     store_id: String,
-    missing: i64,
+    count: i64,
 }
 
 /// Count anew: raise what has become several, end what is so no longer, and look closer where it is.
@@ -41,7 +41,7 @@ pub async fn look_after(app: &Arc<App>) -> anyhow::Result<()> {
         count(app, now).await?.into_iter().map(|missing| (missing.store_id.clone(), missing)).collect();
     let mut statements = Vec::new();
     for row in open(app, MATTER).await? {
-        match counted.remove(&row.store_id).map_or(0, |missing| missing.missing) {
+        match counted.remove(&row.store_id).map_or(0, |missing| missing.count) {
             missing if missing >= SEVERAL => {
                 if missing != row.count {
                     statements.push(recount(&row, missing, now));
@@ -50,7 +50,7 @@ pub async fn look_after(app: &Arc<App>) -> anyhow::Result<()> {
             _ => statements.push(end(&row, now)),
         }
     }
-    for missing in counted.into_values().filter(|missing| missing.missing >= SEVERAL) {
+    for missing in counted.into_values().filter(|missing| missing.count >= SEVERAL) {
         let whose = Whose {
             platform_id: missing.platform_id,
             merchant_id: missing.merchant_id,
@@ -58,14 +58,14 @@ pub async fn look_after(app: &Arc<App>) -> anyhow::Result<()> {
         };
         tracing::error!(
             store = whose.store_id,
-            missing = missing.missing,
+            missing = missing.count,
             "payments were found of which no notice came"
         );
         let detail = json!({ "within_hours": COUNTED.as_secs() / 3600 });
         statements.push(insert_rows::<attention::Entity>(&[whose.matter(
             app,
             MATTER,
-            missing.missing,
+            missing.count,
             &detail,
         )]));
     }
@@ -84,7 +84,7 @@ async fn count(app: &App, now: i64) -> Result<Vec<Missing>, sea_orm::DbErr> {
     order::Entity::find()
         .select_only()
         .columns([PlatformId, MerchantId, StoreId])
-        .column_as(count, "missing")
+        .column_as(count, "count")
         .filter(NoticeDueAt.lt(now))
         .filter(NoticeDueAt.gt(since))
         .filter(

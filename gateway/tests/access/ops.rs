@@ -120,6 +120,7 @@ fn body(path: &str, method: &Method) -> Value {
         ("POST", path) if path.ends_with("/approve") => json!({}),
         ("POST", path) if path.ends_with("/decline") => json!({ "reason": "no" }),
         ("POST", path) if path.ends_with("/resolve") => json!({ "outcome": "failed", "reason": "no" }),
+        ("POST", path) if path.ends_with("/end") => json!({ "reason": "seen to" }),
         ("PATCH", _) => json!({ "limit": { "count": 1, "window": "1s" } }),
         _ => Value::Null,
     }
@@ -184,7 +185,7 @@ on_both!(no_route_takes_a_token_that_is_no_good_and_all_are_answered_alike, asyn
         Some(stage.world.keys.test.clone()),
     ];
     let mut answers = Vec::new();
-    assert_eq!(guarded().len(), 24);
+    assert_eq!(guarded().len(), 26);
     for (path, method) in guarded() {
         for token in &bad {
             let reply = ops.call(method.clone(), &path, token.as_deref(), body(&path, &method)).await;
@@ -212,7 +213,7 @@ on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| 
             match path.as_str() {
                 "/ops/v1/me" => assert_eq!(reply.status, 200, "{name} {method} {path}"),
                 "/ops/v1/platforms/{id}" if method == Method::GET => assert_eq!(reply.status, 404),
-                "/ops/v1/platforms" | "/ops/v1/quarantine" if method == Method::GET => {
+                "/ops/v1/platforms" | "/ops/v1/quarantine" | "/ops/v1/attention" if method == Method::GET => {
                     assert_eq!(reply.status, 200, "{name} {method} {path}");
                 }
                 // For everybody to look at, for operators to decide about; and there is none of this id.
@@ -221,6 +222,7 @@ on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| 
                 {
                     assert_eq!(code(&reply), (404, "not_found".to_owned()), "{name} {method} {path}");
                 }
+                path if path.ends_with("/end") && name == "clerk" => assert_eq!(reply.status, 404),
                 // Nobody's order and refund: looked for by whoever may.
                 path if path.contains("/refunds") && (name == "clerk" || method == Method::GET) => {
                     assert_eq!(code(&reply), (404, "not_found".to_owned()), "{name} {method} {path}");
@@ -533,4 +535,33 @@ on_both!(each_listener_has_its_own_routes_and_neither_the_others, async |stage: 
         401,
         "an operator's token is none for tenants"
     );
+});
+
+on_both!(what_waits_is_seen_and_ended_within_ones_scope, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    let ops = Ops::of(stage).await;
+    someone(stage, "clerk", Role::Operator, Some(PLATFORM)).await;
+    someone(stage, "other", Role::Admin, Some(OTHER_PLATFORM)).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    let matter = stage.give_up("p1").await;
+    let (clerk, other, anna) = (ops.login("clerk").await, ops.login("other").await, ops.login("anna").await);
+    let seen = ops.get("/ops/v1/attention", &clerk).await.json();
+    let first = &seen["data"][0];
+    assert_eq!((&first["id"], &first["kind"]), (&json!(matter), &json!("order.unknown")), "{seen}");
+    assert_eq!((&first["subject"]["kind"], &first["subject"]["number"]), (&json!("order"), &json!("p1")));
+    assert!(first["cause"].is_string() && first["nextStep"].is_string(), "{first}");
+    assert_eq!(ops.get("/ops/v1/attention", &other).await.json()["data"], json!([]));
+
+    let path = format!("/ops/v1/attention/{matter}/end");
+    let reason = json!({ "reason": "ScanForPay says it was never paid" });
+    assert_eq!(ops.post(&path, &other, reason.clone()).await.status, 404);
+    assert_eq!(ops.post(&path, &clerk, json!({ "reason": "" })).await.status, 422);
+    assert_eq!(ops.post(&path, &clerk, reason.clone()).await.status, 200);
+    assert_eq!(ops.post(&path, &clerk, reason).await.status, 404, "it waits no longer");
+    assert_eq!(ops.get("/ops/v1/attention", &anna).await.json()["data"], json!([]));
+    let log = ops.get("/ops/v1/audit", &anna).await.json();
+    let acts = log["data"].as_array().expect("a list").iter();
+    let acts: Vec<_> = acts.filter(|act| act["action"] == "attention.ended").collect();
+    assert_eq!((acts.len(), &acts[0]["subjectId"]), (1, &json!(matter)));
+    assert_eq!(acts[0]["after"]["reason"], "ScanForPay says it was never paid");
 });

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use gateway::entity::attention;
+use gateway::orders::reconcile;
 use gateway::outgoing::{Limits, Outgoing, Overlong};
 use sandbox::{Fault, NoticeOutcome, Operation, Payer, Times, Twist};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::Value;
 
 use super::{Answer, Stage};
@@ -69,6 +72,22 @@ impl Stage {
     /// Queries that arrived upstream.
     pub fn queries(&self) -> u64 {
         self.upstream().counts().queries
+    }
+
+    /// An order that nobody knows of, asked about until it waits for a person: the id of that matter.
+    pub async fn give_up(&self, number: &str) -> String {
+        self.fault(Operation::Create, Fault::HangUp { took_effect: true });
+        assert_eq!(self.create(&self.order(number)).await.code, 21);
+        self.deafen();
+        while self.row(number).await.look_at.is_some() {
+            self.advance(Duration::from_hours(2));
+            reconcile::sweep(self.app()).await.expect("the store is read");
+        }
+        self.upstream().clear_faults();
+        let waiting = attention::Entity::waiting()
+            .filter(attention::Column::SubjectId.eq(self.row(number).await.id))
+            .one(&self.app().store.read);
+        waiting.await.expect("the store is read").expect("it waits").id
     }
 
     /// The notes of an order's journal entries of one kind, oldest first.

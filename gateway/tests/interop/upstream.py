@@ -272,7 +272,9 @@ class Upstream(web.Waiter):
     def _carry_out(self, request):
         if request.refunds:
             return self._refund(request.body)
-        return self._create(request.body) if request.creates else self._query(request.body)
+        if request.creates:
+            return self._create(request.path, request.body)
+        return self._query(request.body)
 
     def _refund(self, body):
         with self.changed:

@@ -93,7 +93,7 @@ pub enum Step {
     Advance(Duration),
     /// All that is due is sent; this is how the shops answer.
     Deliver(ShopAnswer),
-    /// Housekeeping looks for answers that never came.
+    /// Orders are looked after: answers that never came, doubts, and what was not paid in time.
     Sweep,
     Restart,
     /// The gateway vanishes in the middle of something and is started again.
@@ -257,7 +257,7 @@ fn during(nth: impl Strategy<Value = usize>) -> impl Strategy<Value = During> {
 pub fn step() -> impl Strategy<Value = Step> {
     let nth = || 0..100_usize;
     let fault = option::weighted(0.5, create_fault());
-    let seconds = prop_oneof![Just(1_u64), Just(16), Just(30), Just(150), Just(3_600)];
+    let seconds = prop_oneof![Just(1_u64), Just(16), Just(30), Just(150), Just(3_600), Just(90_000)];
     let answer = prop_oneof![3 => Just(ShopAnswer::Success), 1 => Just(ShopAnswer::Failure), 1 => Just(ShopAnswer::NotSuccess)];
     prop_oneof![
         10 => (who(), proptest::bool::weighted(0.25), fault).prop_map(|(who, dearer, fault)| Step::Place { who, dearer, fault }),
@@ -275,7 +275,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         4 => (who(), option::weighted(0.3, query_fault())).prop_map(|(who, fault)| Step::Query { who, fault }),
         3 => seconds.prop_map(|seconds| Step::Advance(Duration::from_secs(seconds))),
         4 => answer.prop_map(Step::Deliver),
-        1 => Just(Step::Sweep),
+        3 => Just(Step::Sweep),
         1 => Just(Step::Restart),
         2 => during(nth()).prop_map(Step::Crash),
     ]

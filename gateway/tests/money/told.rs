@@ -250,7 +250,7 @@ on_both!(
             ("closed", "closed"),
             ("closed-notice", "closed"),
             ("differing", "awaiting"),
-            ("doubt", "unknown"),
+            ("doubt", "awaiting"),
             ("failed", "failed"),
             ("failed-notice", "failed"),
             ("held", "awaiting"),

@@ -1,8 +1,11 @@
 //! Moving a running shop in: its numbers and key, and its earlier orders.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use gateway::orders::reconcile;
 use http::Method;
-use sandbox::Payer;
+use sandbox::{Payer, Twist};
 use serde_json::{Value, json};
 
 use crate::harness::merchant::signed;
@@ -213,4 +216,73 @@ on_both!(a_thousand_rows_are_imported_and_one_more_is_refused, async |stage: &mu
     assert_eq!((&made["created"], stage.rows().await.len()), (&json!(1000), 1000));
     let again = stage.post(&path(stage), rows(1000)).await.json();
     assert_eq!((&again["there"], stage.rows().await.len()), (&json!(1000), 1000));
+});
+
+async fn notice_path(stage: &Stage) -> String {
+    let path = format!("/v1/accounts/{}/notice-url", stage.account_id());
+    let made = stage.post(&path, Value::Null).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let url = made.json()["noticeUrl"]["secret"].as_str().expect("shown once").to_owned();
+    url::Url::parse(&url).expect("a URL").path().to_owned()
+}
+
+on_both!(notices_of_orders_of_before_are_taken_at_the_accounts_address, async |stage: &mut Stage| {
+    for number in ["old-1", "never-imported"] {
+        place_directly(stage, number).await;
+        stage.upstream().pay(number, Payer::default()).expect("it is paid");
+    }
+    let mut row = earlier("old-1", "unpaid");
+    row["notifyUrl"] = json!(stage.shop().notify_url());
+    let made = stage.post(&path(stage), json!({ "rows": [row] })).await.json();
+    assert_eq!(made["created"], 1, "{made}");
+    let replaced = notice_path(stage).await;
+    let account = stage.get(&format!("/v1/accounts/{}", stage.account_id())).await.json();
+    assert!(account["noticeUrlMadeAt"].is_string(), "{account}");
+    let at = notice_path(stage).await;
+    let post = async |path: &str, document: &str| stage.post_to(&stage.node().url(path), document).await;
+    let notice = |number: &str, twist: Option<&Twist>| {
+        stage.upstream().notice(number, twist).expect("it can be notified")
+    };
+
+    assert_eq!(post(&replaced, &notice("old-1", None)).await.0, 404, "it was made again");
+    assert_eq!(post(&at, &notice("old-1", Some(&Twist::WrongKey))).await.0, 400);
+    assert_eq!(post(&at, "nothing signed").await.0, 400);
+    let unknown = post(&at, &notice("never-imported", None)).await;
+    assert_eq!(unknown.0, 404, "it comes again, and may be imported by then");
+    assert_ne!(unknown.1, "success");
+    assert_eq!(stage.row("old-1").await.status, "unknown");
+
+    let paid = notice("old-1", None);
+    for _ in 0..2 {
+        assert_eq!(post(&at, &paid).await, (200, "success".to_owned()));
+    }
+    let order = stage.row("old-1").await;
+    assert_eq!((order.status.as_str(), order.paid), ("paid", 2100));
+    assert_eq!(stage.journal_kinds(&order.id).await, ["imported", "notice"]);
+    stage.post(&path(stage), json!({ "rows": [earlier("never-imported", "unpaid")] })).await;
+    assert_eq!(post(&at, &notice("never-imported", None)).await.0, 200);
+    assert_eq!(stage.row("never-imported").await.status, "paid");
+    let held = post(&at, &notice("old-1", Some(&Twist::WrongAmount))).await;
+    assert_eq!((held.0, stage.held().await.len()), (200, 1), "the same gate as for any other notice");
+    assert_eq!(stage.deliver_due().await, 1, "one of them has a notifyUrl");
+    assert_eq!(stage.shop().paid_now().len(), 1);
+});
+
+on_both!(an_unpaid_order_of_before_is_asked_about_until_it_is_known, async |stage: &mut Stage| {
+    place_directly(stage, "old-1").await;
+    stage.upstream().pay("old-1", Payer::default()).expect("it is paid");
+    let rows = [earlier("old-1", "unpaid"), earlier("nowhere", "unpaid")];
+    stage.post(&path(stage), json!({ "rows": rows })).await;
+    for _ in 0..3 {
+        stage.advance(Duration::from_secs(11));
+        reconcile::sweep(stage.app()).await.expect("the store is read");
+    }
+    assert_eq!(stage.row("old-1").await.status, "paid");
+    assert_eq!(
+        stage.row("nowhere").await.status,
+        "refused",
+        "ScanForPay has said twice that it knows of none"
+    );
+    let missing = stage.row("old-1").await.notice_due_at;
+    assert_eq!(missing, None, "its notice goes to the shop");
 });

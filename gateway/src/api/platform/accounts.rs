@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::sign_keys::{self, SignKey, SignKeys};
 use crate::api::rest::{
-    Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, Settable, Timestamp,
-    change,
+    Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, Settable, ShownSecret,
+    Timestamp, change,
 };
 use crate::app::App;
 use crate::directory::access::{Caller, Mode, Scope};
@@ -74,7 +74,17 @@ pub struct Account {
     pub mode: Mode,
     /// The merchant whose orders go to ScanForPay under its own numbers.
     pub numbers_of: Option<String>,
+    /// When its own address for notices was made, if it has one: `POST /v1/accounts/{accountId}/notice-url`.
+    pub notice_url_made_at: Option<Timestamp>,
     pub created_at: Timestamp,
+}
+
+/// An account's own address for notices.
+#[derive(Object, Debug, Clone)]
+#[oai(rename_all = "camelCase")]
+pub struct NoticeUrl {
+    /// The address; whoever has it can post there, so it is not shown again.
+    pub notice_url: ShownSecret,
 }
 
 impl New {
@@ -120,6 +130,7 @@ impl Example for Account {
             partner_no: "90001".into(),
             mode: Mode::Live,
             numbers_of: None,
+            notice_url_made_at: None,
             created_at: Timestamp::of(1_790_000_000_000),
         }
     }
@@ -134,6 +145,7 @@ impl From<&account::Model> for Account {
             partner_no: row.partner_no.clone(),
             mode: row.mode,
             numbers_of: row.numbers_of.clone(),
+            notice_url_made_at: row.notice_made_at.map(Timestamp::of),
             created_at: Timestamp::of(row.created_at),
         }
     }
@@ -257,5 +269,33 @@ impl AccountsApi {
             Ok(Planned::created(plan, location, SignKey::of(app.0, &row)?))
         };
         Ok(change(app.0, &caller, once, &body.raw, plan).await?.into())
+    }
+    /// Make an account's address for notices
+    ///
+    /// Where ScanForPay, or the shop that hands them on, may post notices of orders that were placed before the shop moved
+    /// in. They must be signed with the account's key, and the order imported. Made again, the address before is
+    /// good no more. The answer shows it once.
+    #[oai(
+        path = "/v1/accounts/:accountId/notice-url",
+        method = "post",
+        operation_id = "makeAccountNoticeUrl"
+    )]
+    async fn make_notice_url(
+        &self,
+        app: Data<&Arc<App>>,
+        #[oai(scope = "Scope::AccountsWrite")] caller: Caller,
+        #[oai(name = "Idempotency-Key")] once: Once,
+        #[oai(name = "accountId")] account_id: Path<String>,
+    ) -> Result<Created<NoticeUrl>, ChangeError> {
+        caller.may(Scope::AccountsWrite)?;
+        let plan = || async {
+            let (plan, token, row) = accounts::make_notice_url(app.0, &caller, &account_id).await?;
+            let notice_url = ShownSecret::new(&row.id, &app.account_notice_url(&token));
+            let made_at = row.notice_made_at.unwrap_or_default();
+            let repeat = NoticeUrl { notice_url: notice_url.repeated(made_at, "Make another one.") };
+            let location = format!("/v1/accounts/{}", row.id);
+            Ok(Planned::created(plan, location, NoticeUrl { notice_url }).repeated_as(repeat))
+        };
+        Ok(change(app.0, &caller, once, &[], plan).await?.into())
     }
 }

@@ -11,7 +11,7 @@ use poem_openapi::param::{Path, Query};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::api::rest::{
-    Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, change,
+    Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, Timestamp, change,
 };
 use crate::app::App;
 use crate::directory::access::{Caller, Scope};
@@ -19,6 +19,7 @@ use crate::directory::proof;
 use crate::directory::stores::{self, Patch, WantedAccount};
 use crate::entity::store;
 use crate::error::Error;
+use crate::troubles::credentials;
 pub use shapes::{Change, Check, Described, New, Store};
 
 pub struct StoresApi;
@@ -85,7 +86,13 @@ impl StoresApi {
         #[oai(name = "storeId")] store_id: Path<String>,
     ) -> Result<Found<Store>, Error> {
         caller.may(Scope::StoresRead)?;
-        Ok(Found(Store::shown_to(&caller, &stores::find(app.0, &caller, &store_id).await?)))
+        let row = stores::find(app.0, &caller, &store_id).await?;
+        let mut shown = Store::shown_to(&caller, &row);
+        if caller.tenant.merchant_id().is_none() {
+            let since = credentials::failing_since(app.0, &row).await?;
+            shown.credentials_failing_since = since.map(Timestamp::of);
+        }
+        Ok(Found(shown))
     }
 
     /// Change a store

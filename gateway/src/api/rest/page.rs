@@ -167,7 +167,7 @@ impl<T: Type> ApiResponse for Page<T> {
             deprecated: false,
             schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
         };
-        let description = "A page, newest first.";
+        let description = "A page.";
         MetaResponses {
             responses: vec![MetaResponse {
                 description,

@@ -149,7 +149,7 @@ async fn give_up(app: &App, claimed: &order::Model) {
         }
         Ok(None) => {} // something came
         Err(error) => {
-            tracing::warn!(order = %claimed.id, %error, "an order could not be given up; it is asked about again")
+            tracing::warn!(order = %claimed.id, %error, "an order could not be given up; it is asked about again");
         }
     }
 }

@@ -102,6 +102,9 @@ pub struct Store {
     pub status: Status,
     /// How many orders may be placed in it, where that is its own.
     pub limit: Option<Limit>,
+    /// Since when ScanForPay refuses its credentials; its platform is told, not the merchant, and only of a store that is
+    /// got by itself.
+    pub credentials_failing_since: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
@@ -213,6 +216,7 @@ impl Example for Store {
             late_payment: LatePayment::Tell,
             status: Status::Active,
             limit: Some(Limit { count: 20, window: "1s".into() }),
+            credentials_failing_since: None,
             created_at: Timestamp::of(1_790_000_000_000),
         }
     }
@@ -235,6 +239,7 @@ impl Store {
             late_payment: if row.late_payment == "refund" { LatePayment::Refund } else { LatePayment::Tell },
             status: if row.status == "active" { Status::Active } else { Status::Disabled },
             limit: Limit::of_columns(row.limit_count, row.limit_window_ms),
+            credentials_failing_since: None,
             created_at: Timestamp::of(row.created_at),
         }
     }
