@@ -39,6 +39,7 @@ use platform::merchants::MerchantsApi;
 use platform::onboarding::OnboardingApi;
 use platform::quarantine::QuarantineApi;
 use platform::sign_keys::SignKeysApi;
+use platform::statements::StatementsApi;
 use platform::stores::StoresApi;
 use token::TokenApi;
 
@@ -54,8 +55,11 @@ const PUBLIC: [(&str, &[Method]); 4] = [
 const OPERATORS: [&str; 2] = ["/health", "/ops/openapi.json"];
 
 /// A thousand rows take more than other bodies.
-const LARGER_BODIES: &[(&str, usize)] =
-    &[("/v1/onboarding", 2 * 1024 * 1024), ("/v1/merchants/{merchantId}/imports", 2 * 1024 * 1024)];
+const LARGER_BODIES: &[(&str, usize)] = &[
+    ("/v1/onboarding", 2 * 1024 * 1024),
+    ("/v1/merchants/{merchantId}/imports", 2 * 1024 * 1024),
+    ("/v1/statements/check", 16 * 1024 * 1024),
+];
 
 /// All that the contract is made of.
 type Apis = (
@@ -78,7 +82,7 @@ type Apis = (
 );
 
 /// Who changed what, and what does not add up. A tuple takes sixteen.
-type WatchApis = (AuditApi, QuarantineApi);
+type WatchApis = (AuditApi, QuarantineApi, StatementsApi);
 
 /// What merchants, payers' browsers and the upstream reach.
 pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
@@ -139,7 +143,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         StoresApi,
         AccountsApi,
         ApiKeysApi,
-        (AuditApi, QuarantineApi),
+        (AuditApi, QuarantineApi, StatementsApi),
     );
     OpenApiService::new(apis, "ScanGate", env!("CARGO_PKG_VERSION"))
         .summary("WeChat Pay, Alipay and AlipayHK by QR code, for many merchants")

@@ -12,7 +12,8 @@ use gateway::config::Config;
 use gateway::control::operator::OperatorCommand;
 use gateway::control::{self, Outcome};
 use gateway::directory::setup;
-use gateway::{api, backup, contract, demo, lifecycle, server, telemetry};
+use gateway::statements::command::StatementCommand;
+use gateway::{api, backup, contract, demo, lifecycle, server, statements, telemetry};
 use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
@@ -60,6 +61,9 @@ enum Command {
         #[arg(long)]
         verify: bool,
     },
+    /// Reconcile ScanForPay's statements with what is here
+    #[command(subcommand)]
+    Statement(StatementCommand),
     /// The people at the console
     #[command(subcommand)]
     Operator(OperatorCommand),
@@ -122,6 +126,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             print(&format!("written and checked: {}\n", target.display()));
         }
         Command::Restore { file: source, verify } => restore(&Config::load(file)?, &source, verify).await?,
+        Command::Statement(command) => return statements::command::run(command, file).await,
         Command::Operator(command) => {
             let given = command.read()?;
             let outcome = control::run(Config::load(file)?, given.command).await?;
@@ -182,7 +187,7 @@ async fn give(config: Config, command: control::Command) -> anyhow::Result<()> {
         Outcome::KeysDropped(_) => print(
             "nothing is sealed under the previous master key, and it is no longer in the file; backups from before need it still\n",
         ),
-        Outcome::Done | Outcome::Operators(_) => {}
+        Outcome::Done | Outcome::Operators(_) | Outcome::Asked(_) => {}
     }
     Ok(())
 }

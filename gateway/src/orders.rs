@@ -12,6 +12,7 @@ use crate::entity::{order, submission};
 use crate::ledger::{Current, Lane, LedgerError, Room, Seen, Target};
 use crate::upstream::Said;
 
+pub mod asking;
 pub mod buyer;
 pub mod content;
 mod ending;

@@ -12,3 +12,5 @@ mod program;
 mod refusals;
 #[path = "commands/settings.rs"]
 mod settings;
+#[path = "commands/statements.rs"]
+mod statements;

@@ -10,4 +10,5 @@ pub mod onboarding;
 pub mod quarantine;
 mod rows;
 pub mod sign_keys;
+pub mod statements;
 pub mod stores;

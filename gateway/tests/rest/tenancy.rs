@@ -48,6 +48,7 @@ fn body(operation_id: &str) -> Value {
         | "listFacts"
         | "getFact"
         | "listOrderEvents"
+        | "checkStatement"
         | "listOrders"
         | "getOrder"
         | "getOrderTimeline"
@@ -79,7 +80,9 @@ fn body(operation_id: &str) -> Value {
 
 /// What to put behind the path: routes of a merchant's own are told whose by a platform.
 fn query(pattern: &str) -> &'static str {
-    if pattern == "/v1/statement" {
+    if pattern == "/v1/statements/check" {
+        "?account={accountId}&day=2026-09-21"
+    } else if pattern == "/v1/statement" {
         "?merchant={merchantId}&day=2026-09-21&store=100010000000002"
     } else if pattern.starts_with("/v1/orders") || pattern.starts_with("/v1/signature") {
         "?merchant={merchantId}"
