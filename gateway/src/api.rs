@@ -42,6 +42,7 @@ use platform::merchants::MerchantsApi;
 use platform::onboarding::OnboardingApi;
 use platform::quarantine::QuarantineApi;
 use platform::sign_keys::SignKeysApi;
+use platform::statements::StatementsApi;
 use platform::stores::StoresApi;
 use token::TokenApi;
 
@@ -59,8 +60,11 @@ const OPERATORS: [(&str, &str); 3] =
     [("/health", "health"), ("/metrics", "metrics"), ("/ops/openapi.json", "docs")];
 
 /// A thousand rows take more than other bodies.
-const LARGER_BODIES: &[(&str, usize)] =
-    &[("/v1/onboarding", 2 * 1024 * 1024), ("/v1/merchants/{merchantId}/imports", 2 * 1024 * 1024)];
+const LARGER_BODIES: &[(&str, usize)] = &[
+    ("/v1/onboarding", 2 * 1024 * 1024),
+    ("/v1/merchants/{merchantId}/imports", 2 * 1024 * 1024),
+    ("/v1/statements/check", 16 * 1024 * 1024),
+];
 
 /// All that the contract is made of.
 type Apis = (
@@ -83,7 +87,7 @@ type Apis = (
 );
 
 /// Who changed what, and what does not add up. A tuple takes sixteen.
-type WatchApis = (AuditApi, QuarantineApi, AttentionApi);
+type WatchApis = (AuditApi, QuarantineApi, AttentionApi, StatementsApi);
 
 /// What merchants, payers' browsers and the upstream reach.
 pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + use<>> + use<> {
@@ -146,7 +150,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         StoresApi,
         AccountsApi,
         ApiKeysApi,
-        (AuditApi, QuarantineApi, AttentionApi),
+        (AuditApi, QuarantineApi, AttentionApi, StatementsApi),
     );
     OpenApiService::new(apis, "ScanGate", env!("CARGO_PKG_VERSION"))
         .summary("WeChat Pay, Alipay and AlipayHK by QR code, for many merchants")

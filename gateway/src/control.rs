@@ -12,6 +12,8 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+
 pub use self::command::{Command, Outcome};
 pub use self::listen::Control;
 use crate::app::{App, Opened};
@@ -41,6 +43,17 @@ pub async fn run(config: Config, command: Command) -> anyhow::Result<Outcome> {
         }
         command => alone(config, command).await,
     }
+}
+
+/// Whether a gateway serves this SQLite store.
+pub async fn is_served(store: &Path) -> anyhow::Result<bool> {
+    Ok(call::reach(store).await?.is_some())
+}
+
+/// Have the gateway that serves the store carry `command` out.
+pub async fn ask(store: &Path, command: &Command) -> anyhow::Result<Outcome> {
+    let gateway = call::reach(store).await?;
+    gateway.context("the gateway that served the store is gone; start again")?.ask(command).await
 }
 
 async fn alone(config: Config, command: Command) -> anyhow::Result<Outcome> {

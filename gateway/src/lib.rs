@@ -30,6 +30,7 @@ pub mod product;
 pub mod redis;
 pub mod retention;
 pub mod server;
+pub mod statements;
 pub mod store;
 pub mod telemetry;
 pub mod troubles;

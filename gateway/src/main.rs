@@ -12,7 +12,8 @@ use gateway::config::Config;
 use gateway::control::operator::OperatorCommand;
 use gateway::control::{self, Outcome};
 use gateway::directory::setup;
-use gateway::{alone, api, backup, contract, demo, lifecycle, server, telemetry};
+use gateway::statements::command::StatementCommand;
+use gateway::{alone, api, backup, contract, demo, lifecycle, server, statements, telemetry};
 use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
@@ -62,6 +63,9 @@ enum Command {
         #[arg(long)]
         verify: bool,
     },
+    /// Reconcile ScanForPay's statements with what is here
+    #[command(subcommand)]
+    Statement(StatementCommand),
     /// The people at the console
     #[command(subcommand)]
     Operator(OperatorCommand),
@@ -134,6 +138,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             print(&format!("written and checked: {}\n", target.display()));
         }
         Command::Restore { file: source, verify } => restore(&Config::load(file)?, &source, verify).await?,
+        Command::Statement(command) => return statements::command::run(command, file).await,
         Command::Operator(command) => {
             let given = command.read()?;
             let outcome = control::run(Config::load(file)?, given.command).await?;
@@ -195,7 +200,7 @@ async fn give(config: Config, command: control::Command) -> anyhow::Result<()> {
         Outcome::KeysDropped(_) => print(
             "nothing is sealed under the previous master key, and it is no longer in the file; backups from before need it still\n",
         ),
-        Outcome::Done | Outcome::Operators(_) => {}
+        Outcome::Done | Outcome::Operators(_) | Outcome::Asked(_) => {}
     }
     Ok(())
 }

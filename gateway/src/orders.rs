@@ -13,6 +13,7 @@ use crate::ledger::{Current, Lane, LedgerError, Room, Seen, Target};
 use crate::upstream::Said;
 
 mod answer;
+pub mod asking;
 pub mod barcode;
 mod blot;
 pub mod buyer;

@@ -14,3 +14,5 @@ mod refusals;
 mod sandbox_alone;
 #[path = "commands/settings.rs"]
 mod settings;
+#[path = "commands/statements.rs"]
+mod statements;

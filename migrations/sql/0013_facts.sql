@@ -12,9 +12,9 @@ CREATE INDEX orders_paid_twice ON orders (merchant_id, id) WHERE paid_twice;
 -- Moves of orders that have a reference, after which the orders of that reference are looked at together. Written with
 -- the move, gone when they were looked at.
 CREATE TABLE purchase_checks (
+    id           TEXT NOT NULL PRIMARY KEY,  -- of the order, and what it became
     order_id     TEXT NOT NULL,
-    status       TEXT NOT NULL,   -- what the order became
     merchant_id  TEXT NOT NULL,
-    reference    TEXT NOT NULL,
-    PRIMARY KEY (order_id, status)
+    reference    TEXT NOT NULL
 ) {strict};
+CREATE INDEX purchase_checks_order ON purchase_checks (order_id);

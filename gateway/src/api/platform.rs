@@ -11,4 +11,5 @@ pub mod onboarding;
 pub mod quarantine;
 mod rows;
 pub mod sign_keys;
+pub mod statements;
 pub mod stores;

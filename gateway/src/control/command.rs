@@ -1,5 +1,7 @@
 //! The commands that write, and what they do to the store.
 
+use std::sync::Arc;
+
 use anyhow::{Context, ensure};
 use migrations::Migrator;
 use sea_orm_migration::MigratorTrait;
@@ -10,6 +12,8 @@ use crate::directory::acts::Actor;
 use crate::directory::operators::{self, Listed, NewOperator};
 use crate::directory::setup::{self, Made, Workshop};
 use crate::directory::{master, tokens};
+use crate::orders::asking::Said;
+use crate::statements::sweep;
 
 /// Operators shown at most.
 const LISTED: u64 = 10_000;
@@ -42,6 +46,10 @@ pub enum Command {
     RotateMasterKey,
     /// Let go of master keys that seal nothing any more.
     DropPreviousKeys,
+    /// Ask ScanForPay about orders, by their ids.
+    Ask {
+        orders: Vec<String>,
+    },
 }
 
 /// What a command says to the person who gave it.
@@ -60,6 +68,7 @@ pub enum Outcome {
     MasterKey(String),
     /// How many.
     KeysDropped(usize),
+    Asked(Vec<Said>),
 }
 
 impl Command {
@@ -76,11 +85,12 @@ impl Command {
             Self::RotateTokenKey => "key rotate-token",
             Self::RotateMasterKey => "key rotate-master",
             Self::DropPreviousKeys => "key drop-previous",
+            Self::Ask { .. } => "statement check",
         }
     }
 
     /// Do it, with the store open and everybody loaded.
-    pub async fn carry_out(self, app: &App) -> anyhow::Result<Outcome> {
+    pub async fn carry_out(self, app: &Arc<App>) -> anyhow::Result<Outcome> {
         match self {
             Self::Apply { toml } => {
                 let made = Workshop::of(app).make(&setup::read(&toml)?).await?;
@@ -112,6 +122,7 @@ impl Command {
             Self::RotateTokenKey => Ok(Outcome::TokenKey(tokens::rotate(app, Some(&Actor::Command)).await?)),
             Self::RotateMasterKey => Ok(Outcome::MasterKey(master::rotate(app).await?)),
             Self::DropPreviousKeys => Ok(Outcome::KeysDropped(master::drop_previous(app).await?)),
+            Self::Ask { orders } => Ok(Outcome::Asked(sweep::ask_all(app, orders).await?)),
         }
     }
 }

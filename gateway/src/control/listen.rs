@@ -100,7 +100,7 @@ impl Drop for Control {
     }
 }
 
-pub(super) async fn answer(app: &App, mut stream: UnixStream, stop: CancellationToken) {
+pub(super) async fn answer(app: &Arc<App>, mut stream: UnixStream, stop: CancellationToken) {
     let reading = tokio::time::timeout(LINE_TIMEOUT, line::read(&mut stream));
     let line = match stop.run_until_cancelled(reading).await {
         Some(Ok(Ok(line))) => line,

@@ -6,9 +6,8 @@ use sea_orm::entity::prelude::*;
 #[sea_orm(table_name = "purchase_checks")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
     pub order_id: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub status: String,
     pub merchant_id: String,
     pub reference: String,
 }

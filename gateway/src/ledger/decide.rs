@@ -130,8 +130,8 @@ fn purchase_check(before: &order::Model, after: &order::Model) -> Option<purchas
     let is_new_money = to.has_money() && !from.has_money();
     let is_given_back = to == OrderStatus::Refunded && after.paid_twice;
     (from != to && (is_new_money || is_given_back)).then(|| purchase_check::Model {
+        id: format!("{} {}", after.id, after.status),
         order_id: after.id.clone(),
-        status: after.status.clone(),
         merchant_id: after.merchant_id.clone(),
         reference: reference.clone(),
     })

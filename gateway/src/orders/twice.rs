@@ -71,8 +71,7 @@ async fn make(app: &App, check: &purchase_check::Model) -> anyhow::Result<()> {
     }
     let made = Query::delete()
         .from_table(purchase_check::Entity)
-        .and_where(purchase_check::Column::OrderId.eq(check.order_id.as_str()))
-        .and_where(purchase_check::Column::Status.eq(check.status.as_str()))
+        .and_where(purchase_check::Column::Id.eq(check.id.as_str()))
         .to_owned();
     let room = app.ledger.room_when_free(Lane::Bulk, &check.order_id).await?;
     room.rows(vec![RowStatement::Delete(made)]).await?;

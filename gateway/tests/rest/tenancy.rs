@@ -49,6 +49,7 @@ fn body(operation_id: &str) -> Value {
         | "listFacts"
         | "getFact"
         | "listOrderEvents"
+        | "checkStatement"
         | "listOrders"
         | "listOrderRefunds"
         | "listRefunds"
@@ -85,7 +86,9 @@ fn body(operation_id: &str) -> Value {
 
 /// What to put behind the path: routes of a merchant's own are told whose by a platform.
 fn query(pattern: &str) -> &'static str {
-    if pattern == "/v1/statement" {
+    if pattern == "/v1/statements/check" {
+        "?account={accountId}&day=2026-09-21"
+    } else if pattern == "/v1/statement" {
         "?merchant={merchantId}&day=2026-09-21&store=100010000000002"
     } else if ["/v1/orders", "/v1/refunds", "/v1/signature"].iter().any(|path| pattern.starts_with(path)) {
         "?merchant={merchantId}"

@@ -188,7 +188,7 @@ fn page(is_first: bool, store_no: &str, lines: &[Line]) -> anyhow::Result<Vec<u8
 }
 
 /// A spreadsheet takes what begins so for a formula, which may call anything. Full-width forms count in some.
-fn defused(cell: String) -> String {
+pub fn defused(cell: String) -> String {
     let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if is_formula { format!("'{cell}") } else { cell }
 }
