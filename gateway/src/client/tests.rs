@@ -101,8 +101,7 @@ const OPENED: &str =
 
 #[test]
 fn a_refund_asks_again_under_its_own_number_and_says_how_it_stands() {
-    let call =
-        prepare("refund --base http://a/demo --partner-no 1 --store-no 7 --key k --number p1 --amount 700");
+    let call = prepare("refund --base http://a/demo --partner-no 1 --key k --number p1 --amount 700");
     let call = call.expect("all is given");
     assert_eq!(
         call.body,
