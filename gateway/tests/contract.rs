@@ -103,7 +103,9 @@ on_both!(
                 let sample = contract.sample(post.request);
                 if post.id == "refund" && prefix.contains(PLATFORM) {
                     let number = sample["request"]["body"]["partnerOrderNo"].as_str().expect("a number");
-                    stage.pay(&stage.submission_no(number).await);
+                    let submission = stage.submission_no(number).await;
+                    stage.pay(&submission);
+                    stage.notify(&submission).await;
                 }
                 assert_eq!(
                     sample["request"]["header"]["partnerNo"], PARTNER_NO,

@@ -99,6 +99,24 @@ async fn call_a_server(extra: &str, answer: String) -> (anyhow::Result<bool>, St
 const OPENED: &str =
     r#"{"code":1,"msg":"success","payUrl ":"http://127.0.0.1:8081/pay/5a42","orderNo":"o1"}"#;
 
+#[test]
+fn a_refund_asks_again_under_its_own_number_and_says_how_it_stands() {
+    let call = prepare("refund --base http://a/demo --partner-no 1 --key k --number p1 --amount 700");
+    let call = call.expect("all is given");
+    assert_eq!(
+        call.body,
+        r#"{"partnerOrderNo":"p1","refundNo":"r20180725180605abababab","orderAmount":700}"#
+    );
+    assert!(
+        call.ask.ends_with("--number p1 --refund-no r20180725180605abababab --amount 700"),
+        "{}",
+        call.ask
+    );
+    let body = r#"{"code":1,"msg":"success","orderAmount":700,"status":0,"currency":"HKD","refundNo":"r1"}"#;
+    let (_, out) = shown(&answer(body), &call.subject, None);
+    assert!(out.contains("0 (in progress)") && out.contains("700 (7.00 HKD)"), "{out}");
+}
+
 #[tokio::test]
 async fn an_order_goes_out_properly_signed_and_its_answer_is_shown_with_a_code_to_scan() {
     let (accepted, out, posted) = call_a_server("--number p1", answer(OPENED)).await;

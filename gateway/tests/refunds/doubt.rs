@@ -75,7 +75,7 @@ on_both!(
             soon(stage.upstream().seen_refunds(1)).await;
             stage.end_upstream("p1", "r1", RefundState::Refunded).await;
         };
-        let (answer, ()) = soon(async { tokio::join!(stage.refund("p1", "r1", 2100), end) }).await;
+        let (answer, ()) = soon(Box::pin(async { tokio::join!(stage.refund("p1", "r1", 2100), end) })).await;
         assert_eq!((answer.code, &answer.body["status"]), (1, &json!(1)), "{}", answer.body);
         assert_eq!(stage.told("p1").await, ["order.paid", "refund.succeeded"]);
     }
@@ -170,7 +170,7 @@ on_both!(a_client_that_hangs_up_discards_no_refund, async |stage: &mut Stage| {
         let asking = stage.refund("p1", "r1", 700);
         tokio::select! {
             answer = asking => panic!("the answer is held back: {answer:?}"),
-            _ = soon(stage.upstream().seen_refunds(1)) => {}
+            () = soon(stage.upstream().seen_refunds(1)) => {}
         }
     }
     gate.open();

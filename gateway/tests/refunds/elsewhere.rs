@@ -59,7 +59,8 @@ on_both!(all_is_refunded_while_our_own_answer_is_on_its_way, async |stage: &mut 
         assert_eq!(stage.books("p1").await, ("paid".to_owned(), 0, 2100), "its own answer says it better");
         gate.open();
     };
-    let (answer, ()) = soon(async { tokio::join!(stage.refund("p1", "r1", 2100), meanwhile) }).await;
+    let (answer, ()) =
+        soon(Box::pin(async { tokio::join!(stage.refund("p1", "r1", 2100), meanwhile) })).await;
     assert_eq!(answer.body["status"], 1);
     assert_eq!(stage.told("p1").await, ["order.paid", "refund.succeeded"]);
     assert_eq!(stage.books("p1").await, ("refunded".to_owned(), 2100, 0));
