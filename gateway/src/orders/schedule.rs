@@ -23,7 +23,7 @@ const UNNOTICED: [i64; 6] = [30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * M
 /// After it expired, or ended without money; once more when the watch ends.
 const AFTERWARDS: i64 = HOUR;
 /// An order is asked about at least so often before it is given up, however old it was when we began.
-const AT_LEAST: i64 = 5;
+const AT_LEAST: i64 = 3;
 /// For an answer to create that was due, where it could not be called overdue at once.
 const OVERDUE_AGAIN: i64 = 30 * SECOND;
 /// Behind a look that is the last one planned and whose outcome was lost with the process that made it.
