@@ -76,10 +76,11 @@ pub async fn run(args: &DemoArgs, stop: CancellationToken) -> anyhow::Result<()>
     let file = DemoFile::read_or_new(&path, &gateway_url, &ops_url, &sandbox_url, &shop_url)?;
     let config = config(&args.data, &gateway_url, &sandbox_url)?;
 
+    // First, so that a folder in use is told by its store. Until the others serve, their callers wait.
+    let running = server::start(config, Clock::system(), public, ops, stop).await?;
     let sandbox =
         sandbox::start(sandbox_listener, sandbox_settings(&file, &sandbox_url, &args.data), sandbox_clock())?;
     let shop = sandbox::shop::start(shop_listener, shop_settings(&file)?)?;
-    let running = server::start(config, Clock::system(), public, ops, stop).await?;
     ensure!(
         !is_new || running.app.directory.is_empty(),
         "{} is missing, and with it the keys to what the store holds; put it back, or remove the whole folder to begin anew",

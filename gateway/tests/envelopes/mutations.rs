@@ -238,7 +238,7 @@ fn elsewhere(chance: &mut StdRng) -> String {
         "/demo/api/offline/qrcode/",
         "/demo/api/common/payQuery%00",
         "/%ff%fe/api/offline/qrcode",
-        "/demo/api/jspay/create",
+        "/demo/api/jspay/nothing",
         "/demo/api/online/..%2f..%2f",
         "/demo/api/common/payQuery/x?y=%zz",
         "/-/api/offline/qrcode?x=1",
