@@ -38,7 +38,7 @@ pub async fn matters(stage: &Stage) -> Vec<attention::Model> {
 
 on_both!(
     an_abandoned_order_is_asked_about_five_times_and_closed_when_its_time_is_over,
-    [("orders.pay_window", "12h")],
+    [("orders.pay_window_qrcode", "12h")],
     async |stage: &mut Stage| {
         let start = stage.app().clock.now();
         stage.open("p1").await;
@@ -96,7 +96,7 @@ on_both!(a_payment_whose_notice_never_comes_is_told_once, async |stage: &mut Sta
 
 on_both!(
     a_payment_after_its_time_was_over_is_found_and_told_as_late,
-    [("orders.pay_window", "1h")],
+    [("orders.pay_window_qrcode", "1h")],
     async |stage: &mut Stage| {
         stage.open("p1").await;
         stage.advance(Duration::from_hours(1) + SECOND);
@@ -115,7 +115,7 @@ on_both!(
 
 on_both!(
     nothing_is_closed_without_a_last_answer,
-    [("orders.pay_window", "1h")],
+    [("orders.pay_window_qrcode", "1h")],
     async |stage: &mut Stage| {
         stage.open("p1").await;
         stage.deafen();
@@ -264,7 +264,7 @@ async fn copies(stage: &Stage, sample: &order::Model, count: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_abandoned_orders_are_asked_about_five_times_each() {
     const COUNT: usize = 10_000;
-    let stage = Stage::set_with(Backend::Sqlite, &[("orders.pay_window", "12h")]).await;
+    let stage = Stage::set_with(Backend::Sqlite, &[("orders.pay_window_qrcode", "12h")]).await;
     stage.open("sample").await;
     copies(&stage, &stage.row("sample").await, COUNT - 1).await;
     let start = stage.app().clock.now();
