@@ -109,7 +109,10 @@ on_both!(an_answer_that_differs_from_what_was_asked_is_held_and_asked_about, asy
     let differing =
         [("orderAmount", json!(2101)), ("currency", json!("USD")), ("partnerOrderNo", json!("x"))];
     for (asked, (field, value)) in differing.into_iter().enumerate() {
+        // The query that follows ends what is held: not before it was looked at here.
+        let gate = Gate::new();
         stage.fault(Operation::Create, fields(json!({ field: value })));
+        stage.fault(Operation::Query, Fault::DelayAnswer(gate.clone()));
         let answer = stage.create(&stage.order(field)).await;
         assert_eq!(answer.code, 21, "{field}");
         assert!(answer.body.get("payUrl").is_none(), "{field}");
@@ -122,6 +125,7 @@ on_both!(an_answer_that_differs_from_what_was_asked_is_held_and_asked_about, asy
             held[asked].differences
         );
         soon(stage.upstream().seen_queries(asked as u64 + 1)).await;
+        gate.open();
         // What the upstream says to that query agrees, and settles the order.
         assert_eq!(stage.query(field).await.body["status"], 0);
         assert_eq!(stage.row(field).await.status, "awaiting");
