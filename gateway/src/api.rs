@@ -29,6 +29,7 @@ use merchant::erase::EraseApi;
 use merchant::events::EventsApi;
 use merchant::orders::OrdersApi;
 use merchant::refunds::RefundsApi;
+use merchant::selfcheck::SelfCheckApi;
 use merchant::signature::SignatureApi;
 use merchant::statement::StatementApi;
 use merchant::timeline::TimelineApi;
@@ -73,7 +74,7 @@ type Apis = (
     (EraseApi, RefundsApi),
     (TimelineApi, EventsApi),
     StatementApi,
-    SignatureApi,
+    (SignatureApi, SelfCheckApi),
     TokenApi,
     MerchantsApi,
     SignKeysApi,
@@ -140,7 +141,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         (EraseApi, RefundsApi),
         (TimelineApi, EventsApi),
         StatementApi,
-        SignatureApi,
+        (SignatureApi, SelfCheckApi),
         TokenApi,
         MerchantsApi,
         SignKeysApi,

@@ -36,6 +36,7 @@ use crate::outgoing::Outgoing;
 use crate::product::Product;
 use crate::redis::Redis;
 use crate::retention::{self, Walk};
+use crate::selfcheck;
 use crate::store::{Access, Opening, Store};
 use crate::troubles::Troubles;
 use crate::upstream::Upstream;
@@ -76,6 +77,8 @@ pub struct App {
     /// Requests that did not verify, for the merchants they claimed to be of.
     pub failures: Failures,
     pub limits: Arc<Limits>,
+    /// Merchants whose endpoint is being checked.
+    pub selfchecks: selfcheck::Running,
     /// What the nodes of one installation share, where it is configured.
     pub redis: Option<Redis>,
     pub disk: Disk,
@@ -136,6 +139,7 @@ impl App {
             running: Running::default(),
             failures: Failures::default(),
             limits,
+            selfchecks: selfcheck::Running::default(),
             redis,
             metrics,
             started_at: clock.now(),

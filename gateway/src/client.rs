@@ -1,10 +1,11 @@
-//! `scangate client`: signed orders, queries and refunds from the command line, and why a signature fails, for
-//! merchants' developers. It speaks the protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares the table of products.
+//! `scangate client`: signed orders, queries and refunds from the command line, why a signature fails, and what a shop's
+//! endpoint makes of drills, for merchants' developers. It speaks the protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares the table of products.
 
 mod diagnose;
 mod exchange;
 mod qr;
 mod report;
+mod selfcheck;
 mod target;
 
 use std::io::{self, IsTerminal, Write};
@@ -24,6 +25,7 @@ use time::macros::{format_description, offset};
 use diagnose::DiagnoseArgs;
 use exchange::{Failure, Request};
 use report::{Answer, Subject};
+use selfcheck::SelfCheckArgs;
 pub(crate) use target::quoted;
 use target::{Target, TargetArgs};
 
@@ -39,6 +41,9 @@ pub enum ClientCommand {
     Refund(RefundArgs),
     /// Say why a request's signature does not verify; nothing is sent
     Diagnose(DiagnoseArgs),
+    /// Have the gateway send drills to a test merchant's endpoint, and say what its answers mean
+    #[command(name = "selfcheck")]
+    SelfCheck(SelfCheckArgs),
 }
 
 #[derive(Debug, Args)]
@@ -179,13 +184,20 @@ struct Call {
 }
 
 /// Send the command's call and show what came back. Exit code 0 for a verified answer of code 1 (or a diagnosed
-/// signature that is right), 1 for any other, 2 where the command itself has to be put right.
+/// signature that is right, or a self-check of full score), 1 for any other, 2 where the command itself has to be put
+/// right, 3 for a self-check that found something.
 pub async fn run(command: ClientCommand) -> anyhow::Result<ExitCode> {
     let moment = Moment::take()?;
     let prepared = match command {
         ClientCommand::Order(args) => order(args, &moment),
         ClientCommand::Query(args) => query(&args),
         ClientCommand::Refund(args) => refund(args, &moment),
+        ClientCommand::SelfCheck(args) => {
+            return match args.prepare() {
+                Ok(question) => selfcheck::ask(&question, &mut io::stdout()).await,
+                Err(usage) => Ok(misused(&usage)),
+            };
+        }
         ClientCommand::Diagnose(args) => {
             return match args.prepare() {
                 Ok(question) if diagnose::answer(&question, &mut io::stdout())? => Ok(ExitCode::SUCCESS),

@@ -189,6 +189,7 @@ pub struct Limits {
     pub failed_authentications: Quota,
     pub callbacks: Quota,
     pub diagnoses: Quota,
+    pub selfchecks: Quota,
     pub nodes: NonZeroU32,
 }
 

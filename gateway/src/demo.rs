@@ -133,11 +133,13 @@ fn sandbox_settings(file: &DemoFile, url: &str, data: &Path) -> sandbox::Setting
 }
 
 fn shop_settings(file: &DemoFile) -> anyhow::Result<sandbox::shop::ShopSettings> {
+    let asking = asking::Asking::of(file)?;
     Ok(sandbox::shop::ShopSettings {
         partner_no: file.merchant.partner_no.clone(),
         sign_key: file.merchant.sign_key.clone(),
         print: true,
-        ask: Some(asking::ask(file)?),
+        ask: Some(asking.ask()),
+        compare: Some(asking.compare()),
     })
 }
 

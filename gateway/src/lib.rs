@@ -29,6 +29,7 @@ pub mod outgoing;
 pub mod product;
 pub mod redis;
 pub mod retention;
+pub mod selfcheck;
 pub mod server;
 pub mod statements;
 pub mod store;

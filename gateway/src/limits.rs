@@ -10,6 +10,7 @@
 //! | address | authentications that failed | the gateway's |
 //! | callbacks | notices and payers' returns, all together | the gateway's |
 //! | diagnose | one API key's diagnoses of signatures | the gateway's |
+//! | selfcheck | one merchant's self-checks | the gateway's |
 //!
 //! In this process a request that is refused by one bucket has already drawn from those before it; Redis gives from
 //! all or from none.
@@ -153,6 +154,11 @@ impl Limits {
         self.take(&[draw(&key.diagnoses)]).await.map(drop)
     }
 
+    /// A self-check of a merchant's endpoint, whoever asks for it.
+    pub async fn selfcheck(&self, merchant: &Merchant) -> Result<(), Refusal> {
+        self.take(&[draw(&merchant.selfchecks)]).await.map(drop)
+    }
+
     /// Whether a failed authentication from `address` would be one of too many; nothing is drawn. For who answers
     /// guesses with costly work, or hands out what lets somebody in.
     pub fn authentication(&self, address: IpAddr) -> Result<(), Refusal> {
@@ -200,6 +206,10 @@ impl Limits {
 
     pub fn key_diagnoses(&self, platform: &str, id: &str) -> Arc<Bucket> {
         self.bucket(Tier::Diagnose, platform, id, self.settings.diagnoses)
+    }
+
+    pub fn merchant_selfchecks(&self, platform: &str, id: &str) -> Arc<Bucket> {
+        self.bucket(Tier::SelfCheck, platform, id, self.settings.selfchecks)
     }
 
     /// The bucket that is in use, with what was drawn from it, unless its quota is another now.

@@ -1,4 +1,4 @@
-//! Outgoing HTTP: one POST to one URL, within a time and a size, and what is known afterwards.
+//! Outgoing HTTP: one request to one URL, within a time and a size, and what is known afterwards.
 //!
 //! Two clients are made of it: one for URLs that tenants choose, which asks the address policy about every address
 //! it dials, and one for the upstream, whose base URLs are the operator's. Neither follows redirects, uses a proxy
@@ -6,6 +6,7 @@
 //! that decides whether money may have moved; their texts carry no path, token, header or body.
 
 mod connect;
+mod pieces;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::RETRY_AFTER;
-use http::{HeaderName, HeaderValue, Request, Response, Uri};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use hyper_util::client::legacy::{self, Client};
@@ -27,6 +28,7 @@ use url::Url;
 
 use self::connect::{Connector, webpki_roots};
 pub use self::connect::{Lookup, system_lookup};
+pub use self::pieces::Pieces;
 use crate::deliveries::address::{AddressPolicy, Refusal};
 
 /// An idle connection is closed after this long. Below the 5 s after which common servers close theirs, so that a
@@ -43,10 +45,13 @@ const READ_BUFFER: usize = 32 * 1024;
 /// The longest `Retry-After` that is passed on; a date takes 29 characters.
 const RETRY_AFTER_MAX: usize = 64;
 
-/// Posts requests. Clones share one pool of connections.
+/// What is sent: all at once, or piece by piece.
+type Payload = Either<Full<Bytes>, Pieces>;
+
+/// Sends requests. Clones share one pool of connections.
 #[derive(Clone)]
 pub struct Outgoing {
-    client: Client<Connector, Full<Bytes>>,
+    client: Client<Connector, Payload>,
 }
 
 /// What one request may take.
@@ -153,8 +158,39 @@ impl Outgoing {
         body: Bytes,
         limits: Limits,
     ) -> Result<Reply, SendError> {
-        let mut request =
-            Request::post(requestable(url)?).body(Full::new(body)).map_err(|_| SendError::Url)?;
+        self.send(Method::POST, url, headers, Either::Left(Full::new(body)), limits).await
+    }
+
+    /// The same, with the body sent piece by piece.
+    pub async fn post_slowly(
+        &self,
+        url: &Url,
+        headers: &[(HeaderName, HeaderValue)],
+        body: Pieces,
+        limits: Limits,
+    ) -> Result<Reply, SendError> {
+        self.send(Method::POST, url, headers, Either::Right(body), limits).await
+    }
+
+    pub async fn get(
+        &self,
+        url: &Url,
+        headers: &[(HeaderName, HeaderValue)],
+        limits: Limits,
+    ) -> Result<Reply, SendError> {
+        self.send(Method::GET, url, headers, Either::Left(Full::default()), limits).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &[(HeaderName, HeaderValue)],
+        payload: Payload,
+        limits: Limits,
+    ) -> Result<Reply, SendError> {
+        let request = Request::builder().method(method).uri(requestable(url)?);
+        let mut request = request.body(payload).map_err(|_| SendError::Url)?;
         request.headers_mut().extend(headers.iter().cloned());
         let connection = capture_connection(&mut request);
         let exchange = async {

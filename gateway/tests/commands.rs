@@ -12,6 +12,8 @@ mod program;
 mod refusals;
 #[path = "commands/sandbox.rs"]
 mod sandbox_alone;
+#[path = "commands/selfcheck.rs"]
+mod selfcheck;
 #[path = "commands/settings.rs"]
 mod settings;
 #[path = "commands/statements.rs"]

@@ -29,6 +29,27 @@ pub enum Asked {
 pub type Ask =
     Arc<dyn Fn(String) -> std::pin::Pin<Box<dyn Future<Output = Option<Asked>> + Send>> + Send + Sync>;
 
+/// An order as a notice that verified tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub partner_order_no: String,
+    pub amount: i64,
+    pub currency: String,
+}
+
+/// What the shop's own books say about a notice that verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belief {
+    /// It is of an order of the shop's, and of its amount.
+    Agrees,
+    Differs,
+    /// The books cannot be read just now.
+    Unknown,
+}
+
+/// Compares a notice with the shop's books.
+pub type Compare = Arc<dyn Fn(Claim) -> std::pin::Pin<Box<dyn Future<Output = Belief> + Send>> + Send + Sync>;
+
 /// Who the shop is.
 #[derive(Clone, Default)]
 pub struct ShopSettings {
@@ -38,6 +59,9 @@ pub struct ShopSettings {
     pub print: bool,
     /// How the return page asks about an order that no notice has told of yet.
     pub ask: Option<Ask>,
+    /// The shop's books. With them it takes no notice but of a payment that they agree with; without, every one that
+    /// verifies.
+    pub compare: Option<Compare>,
 }
 
 /// A running shop. Cheap to clone.
@@ -50,15 +74,15 @@ pub struct Shop {
 /// Start the shop on `listener`. Must be called within a tokio runtime.
 pub fn start(listener: TcpListener, settings: ShopSettings) -> anyhow::Result<Shop> {
     let serving = Serving::new(listener.local_addr()?);
-    let ask = settings.ask;
+    let (ask, compare) = (settings.ask, settings.compare);
     let till = Arc::new(Till::new(settings.partner_no, settings.sign_key, settings.print));
     let (for_notices, for_returns) = (Arc::clone(&till), Arc::clone(&till));
     let routes = Route::new()
         .at(
             "/notify",
             endpoint::make(move |request: Request| {
-                let till = Arc::clone(&for_notices);
-                async move { notify(&till, request).await }
+                let (till, compare) = (Arc::clone(&for_notices), compare.clone());
+                async move { notify(&till, compare, request).await }
             }),
         )
         .at(
@@ -72,12 +96,17 @@ pub fn start(listener: TcpListener, settings: ShopSettings) -> anyhow::Result<Sh
     Ok(Shop { till, serving })
 }
 
-async fn notify(till: &Till, request: Request) -> Response {
+async fn notify(till: &Till, compare: Option<Compare>, request: Request) -> Response {
     let (_, body) = request.into_parts();
     let Ok(raw) = serve::read_body(body).await else {
         return Response::builder().status(poem::http::StatusCode::BAD_REQUEST).finish();
     };
-    let (answer, gate) = till.receive(&raw);
+    let notice = till.read(&raw);
+    let belief = match compare {
+        Some(compare) if notice.verified => believed(&notice, compare).await,
+        _ => Belief::Agrees,
+    };
+    let (answer, gate) = till.receive(notice, belief);
     if let Some(gate) = gate {
         gate.passed().await;
     }
@@ -85,6 +114,19 @@ async fn notify(till: &Till, request: Request) -> Response {
         .status(poem::http::StatusCode::from_u16(answer.status).unwrap_or(poem::http::StatusCode::OK))
         .content_type("text/plain; charset=utf-8")
         .body(answer.body)
+}
+
+/// Only a payment is a notice that a shop waits for.
+async fn believed(notice: &Received, compare: Compare) -> Belief {
+    let Some(amount) = notice.amount.filter(|_| notice.code == Some(1) && notice.status == Some(1)) else {
+        return Belief::Differs;
+    };
+    let claim = Claim {
+        partner_order_no: notice.partner_order_no.clone(),
+        amount,
+        currency: notice.currency.clone(),
+    };
+    compare(claim).await
 }
 
 impl Shop {
@@ -105,7 +147,7 @@ impl Shop {
     }
 
     /// Answer every notice that verifies like this from now on; at first it is 200 and `success`. One that does
-    /// not verify is answered 200 and `fail`.
+    /// not verify, or that the shop's books differ from, is answered 200 and `fail`.
     pub fn answer(&self, status: u16, body: &str) {
         self.till.set_answer(status, body);
     }

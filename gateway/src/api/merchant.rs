@@ -15,6 +15,7 @@ pub mod orders;
 pub mod place;
 pub mod refund;
 pub mod refunds;
+pub mod selfcheck;
 pub mod signature;
 pub mod statement;
 pub mod timeline;

@@ -51,6 +51,9 @@ pub enum Group {
     Refunds,
     /// Why a signature does not verify.
     Signature,
+    /// Whether a shop takes notices as it should.
+    #[oai(rename = "Self-check")]
+    SelfCheck,
     /// What ScanForPay said about orders and what differs from what it was asked. For platforms.
     #[oai(rename = "Held facts")]
     Facts,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Chain, Context, anyhow};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::request::Builder;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
@@ -40,9 +41,15 @@ pub(super) enum Failure {
 }
 
 pub(super) async fn send(request: &Request) -> Result<Received, Failure> {
-    let attempt = exchange(request);
+    let outgoing = http::Request::post(request.address.as_str());
+    call(outgoing, &request.address, request.document.clone()).await
+}
+
+/// Send `document` with the method and headers of `outgoing`, whose address is `address`.
+pub(super) async fn call(outgoing: Builder, address: &Url, document: String) -> Result<Received, Failure> {
+    let attempt = exchange(outgoing, address, document);
     tokio::time::timeout(TIMEOUT, attempt).await.unwrap_or_else(|_| {
-        Err(Failure::NoAnswer(anyhow!("no answer from {} within {} s", request.address, TIMEOUT.as_secs())))
+        Err(Failure::NoAnswer(anyhow!("no answer from {address} within {} s", TIMEOUT.as_secs())))
     })
 }
 
@@ -50,7 +57,7 @@ pub(super) async fn send(request: &Request) -> Result<Received, Failure> {
     clippy::disallowed_methods,
     reason = "it calls what its user typed, from the user's own machine: there is no tenant to guard against"
 )]
-async fn exchange(request: &Request) -> Result<Received, Failure> {
+async fn exchange(outgoing: Builder, address: &Url, document: String) -> Result<Received, Failure> {
     let mut plain = HttpConnector::new();
     plain.enforce_http(false);
     plain.set_nodelay(true);
@@ -64,19 +71,19 @@ async fn exchange(request: &Request) -> Result<Received, Failure> {
         .wrap_connector(plain);
     let client: Client<_, Full<Bytes>> =
         Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(connector);
-    let outgoing = http::Request::post(request.address.as_str())
+    let outgoing = outgoing
         .header(CONTENT_TYPE, "application/json")
         .header(ACCEPT, "application/json")
         .header(USER_AGENT, concat!("scangate-client/", env!("CARGO_PKG_VERSION")))
-        .body(Full::from(request.document.clone()))
+        .body(Full::from(document))
         .context("the address cannot be called")
         .map_err(Failure::NotSent)?;
 
     let answer = client.request(outgoing).await.map_err(|error| {
         if error.is_connect() {
-            Failure::NotSent(unreachable(&error, &request.address))
+            Failure::NotSent(unreachable(&error, address))
         } else {
-            Failure::NoAnswer(lost(&error, &request.address))
+            Failure::NoAnswer(lost(&error, address))
         }
     })?;
     let status = answer.status().as_u16();

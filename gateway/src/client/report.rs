@@ -215,7 +215,7 @@ pub(super) fn excerpt(body: &[u8]) -> String {
 }
 
 /// Text from elsewhere without anything that steers a terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }

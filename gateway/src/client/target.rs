@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::Usage;
@@ -193,7 +194,7 @@ pub(super) fn base(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-pub(super) fn read_demo(folder: &Path) -> Result<Demo, Usage> {
+pub(super) fn read_demo<T: DeserializeOwned>(folder: &Path) -> Result<T, Usage> {
     let file = folder.join("demo.json");
     let text = std::fs::read_to_string(&file).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Usage(format!(
@@ -221,9 +222,13 @@ pub(super) fn key_in(file: &Path) -> Result<SignKey, Usage> {
     text.trim().parse().map_err(|e| Usage(format!("{}: {e}", file.display())))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the caller's key is no setting of a server")]
 fn environment() -> Option<String> {
-    std::env::var(KEY_VARIABLE).ok()
+    variable(KEY_VARIABLE)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the caller's key is no setting of a server")]
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 pub(super) fn key_from(environment: Option<String>) -> Result<SignKey, Usage> {

@@ -31,6 +31,7 @@ fn prepare(line: &str) -> Result<Call, String> {
         ClientCommand::Query(args) => query(&args),
         ClientCommand::Refund(args) => refund(args, &moment()),
         ClientCommand::Diagnose(_) => panic!("a diagnosis is no call"),
+        ClientCommand::SelfCheck(_) => panic!("a self-check is no signed call"),
     }
     .map_err(|usage| usage.to_string())
 }

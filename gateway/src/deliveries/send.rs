@@ -49,6 +49,16 @@ fn notification(
     key: &SignKey,
 ) -> Option<String> {
     let paid: tell::Content = serde_json::from_str(content).ok()?;
+    // The event's id: the same at every attempt, by which a receiver knows a repeat.
+    let header = envelope::response_header(&merchant.partner_no, &delivery.event_id, app.clock.now());
+    Some(envelope::seal(Side::Response, &header, &notice_body(&paid, PAID), &key.text))
+}
+
+/// A notice's `status` in ScanForPay's form, and the only one that orders' events are told with.
+const PAID: i64 = 1;
+
+/// What a notice says of an order, with this `status`.
+pub(crate) fn notice_body(paid: &tell::Content, status: i64) -> String {
     let mut body = BodyText::default();
     body.number("code", 1);
     body.text("msg", "success");
@@ -56,14 +66,12 @@ fn notification(
     body.text("partnerOrderNo", &paid.number);
     body.number("orderAmount", paid.amount);
     body.text_if("wallet", paid.wallet.as_deref());
-    body.number("status", 1);
+    body.number("status", status);
     body.text_if("payTime", paid.pay_time.as_deref());
     body.text("currency", &paid.currency);
     body.text_if("buyer", paid.buyer.as_deref());
     body.text_if("buyerId", paid.buyer_id.as_deref());
-    // The event's id: the same at every attempt, by which a receiver knows a repeat.
-    let header = envelope::response_header(&merchant.partner_no, &delivery.event_id, app.clock.now());
-    Some(envelope::seal(Side::Response, &header, &body.finish(), &key.text))
+    body.finish()
 }
 
 /// What came of an attempt.
@@ -103,9 +111,13 @@ async fn post(app: &App, url: &str, document: String) -> Outcome {
 }
 
 /// Acknowledged by status 200 and the text `success`, blanks and capitals forgiven.
+pub(crate) fn acknowledges(reply: &Reply) -> bool {
+    reply.status == 200 && String::from_utf8_lossy(&reply.body).trim().eq_ignore_ascii_case("success")
+}
+
 fn judged(reply: &Reply) -> Outcome {
     let text = String::from_utf8_lossy(&reply.body);
-    let acknowledged = reply.status == 200 && text.trim().eq_ignore_ascii_case("success");
+    let acknowledged = acknowledges(reply);
     let word = match (acknowledged, reply.status) {
         (true, _) => "delivered",
         (false, 200) => "not_acknowledged",

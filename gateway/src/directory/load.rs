@@ -174,6 +174,7 @@ fn merchant_of(
     let platform = platform.with_context(|| format!("merchant {} has no platform", row.partner_no))?;
     let own = own_quota("merchant", &row.id, row.limit_count, row.limit_window_ms);
     let bucket = limits.merchant_bucket(&platform, &row.id, own);
+    let selfchecks = limits.merchant_selfchecks(&platform.id, &row.id);
     let freshness = OwnFreshness::of(&row);
     let reference_pattern = row.reference_pattern.as_deref().and_then(|text| {
         let wrong = |error| tracing::error!(merchant = %row.id, error, "a reference pattern is not used");
@@ -192,6 +193,7 @@ fn merchant_of(
         platform_id: row.platform_id,
         platform,
         bucket,
+        selfchecks,
         partner_no: row.partner_no,
         keys,
         last_key: AtomicUsize::new(usize::MAX),

@@ -32,6 +32,8 @@ pub enum Tier {
     Callbacks,
     /// One API key's diagnoses of signatures.
     Diagnose,
+    /// One merchant's self-checks.
+    SelfCheck,
 }
 
 impl Tier {
@@ -44,6 +46,7 @@ impl Tier {
             Self::Address => "address",
             Self::Callbacks => "callbacks",
             Self::Diagnose => "diagnose",
+            Self::SelfCheck => "selfcheck",
         }
     }
 }

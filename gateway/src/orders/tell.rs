@@ -147,10 +147,9 @@ impl<'a> News<'a> {
     }
 }
 
-/// The event that tells of it. Takes the order's next sequence number.
-pub fn event(order: &mut order::Model, news: News<'_>, chance: &Chance) -> event::Model {
-    order.events += 1;
-    let content = Content {
+/// What there is to tell of an order as it stands.
+pub fn content(order: &order::Model, confirmed_by: &str) -> Content {
+    Content {
         version: VERSION,
         number: order.number.clone(),
         reference: order.reference.clone(),
@@ -165,7 +164,16 @@ pub fn event(order: &mut order::Model, news: News<'_>, chance: &Chance) -> event
         buyer: order.buyer.clone(),
         buyer_id: order.buyer_id.clone(),
         late: order.late,
-        confirmed_by: news.confirmed_by.to_owned(),
+        confirmed_by: confirmed_by.to_owned(),
+        refund: None,
+        detail: None,
+    }
+}
+
+/// The event that tells of it. Takes the order's next sequence number.
+pub fn event(order: &mut order::Model, news: News<'_>, chance: &Chance) -> event::Model {
+    order.events += 1;
+    let content = Content {
         refund: news.refund.map(|refund| RefundContent {
             refund_no: refund.refund_no.clone(),
             amount: refund.amount,
@@ -173,6 +181,7 @@ pub fn event(order: &mut order::Model, news: News<'_>, chance: &Chance) -> event
             reason: refund.reason.clone(),
         }),
         detail: news.detail,
+        ..content(order, news.confirmed_by)
     };
     event::Model {
         id: chance.id(),

@@ -27,7 +27,7 @@ fn body(operation_id: &str) -> Value {
         "createAccount" => json!({ "partnerNo": "91919", "signKey": "0123456789abcdef" }),
         "changeAccount" => json!({ "numbersOf": null }),
         "rotateAccountSignKey" => json!({ "signKey": "fedcba9876543210" }),
-        "rotateSignKey" => json!({}),
+        "rotateSignKey" | "checkEndpoint" => json!({}),
         "createStore" => json!({
             "merchantId": NOBODYS, "accountId": NOBODYS, "upstreamStoreNo": "1", "currency": "HKD", "wallets": ["Alipay"],
         }),
@@ -90,7 +90,10 @@ fn query(pattern: &str) -> &'static str {
         "?account={accountId}&day=2026-09-21"
     } else if pattern == "/v1/statement" {
         "?merchant={merchantId}&day=2026-09-21&store=100010000000002"
-    } else if ["/v1/orders", "/v1/refunds", "/v1/signature"].iter().any(|path| pattern.starts_with(path)) {
+    } else if ["/v1/orders", "/v1/refunds", "/v1/signature", "/v1/selfcheck"]
+        .iter()
+        .any(|path| pattern.starts_with(path))
+    {
         "?merchant={merchantId}"
     } else {
         ""

@@ -8,6 +8,7 @@ use shared::json::{Member, Object};
 use shared::money::Currency;
 use tokio::sync::watch;
 
+use super::Belief;
 use crate::faults::Gate;
 
 /// Notices kept; older ones are forgotten, and still counted.
@@ -89,19 +90,25 @@ impl Till {
         self.drawer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What was posted, as far as it is a notice.
+    pub(super) fn read(&self, raw: &[u8]) -> Received {
+        read(raw, &self.partner_no, &self.drawer().sign_key)
+    }
+
     /// Take a notice: what to answer, and the gate to wait at before.
-    pub(super) fn receive(&self, raw: &[u8]) -> (Answer, Option<Gate>) {
+    pub(super) fn receive(&self, notice: Received, belief: Belief) -> (Answer, Option<Gate>) {
         let mut drawer = self.drawer();
-        let notice = read(raw, &self.partner_no, &drawer.sign_key);
-        let is_news = drawer.note_payment(&notice);
+        let is_news = belief == Belief::Agrees && drawer.note_payment(&notice);
         if is_news && self.print {
             print_payment(&notice);
         }
-        let refusal = || Answer { status: 200, body: "fail".to_owned() };
+        let refusal = |status| Answer { status, body: "fail".to_owned() };
         let answer = match drawer.queued.pop_front() {
             Some(answer) => answer,
-            None if notice.verified => drawer.usual.clone(),
-            None => refusal(),
+            None if !notice.verified || belief == Belief::Differs => refusal(200),
+            // It comes again, and by then the books may be there.
+            None if belief == Belief::Unknown => refusal(503),
+            None => drawer.usual.clone(),
         };
         if drawer.received.len() == MAX_RECEIVED {
             drawer.received.pop_front();

@@ -66,6 +66,7 @@ async fn the_return_page_believes_notices_and_answers_but_no_browser() {
         partner_no: PARTNER.to_owned(),
         sign_key: KEY.to_owned(),
         ask: Some(ask),
+        compare: None,
         print: false,
     };
     let shop = shop::start(listener, settings).expect("starts");

@@ -48,6 +48,7 @@ const PARTS: [Part; 4] = [
             chapter!("orders", "orders.md"),
             chapter!("products", "products.md"),
             chapter!("notices", "notices.md"),
+            chapter!("selfcheck", "selfcheck.md"),
             chapter!("events", "events.md"),
             chapter!("refunds", "refunds.md"),
             chapter!("errors", "errors.md"),
