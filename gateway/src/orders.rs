@@ -134,7 +134,7 @@ async fn settle_seen(
     let target = Target {
         order_id: submission.order_id.clone(),
         submission_id: Some(submission.id.clone()),
-        digest: fact.digest(),
+        digest: settle::digest(submission, &fact),
         key: fact.id.clone(),
         seen: order.map(|order| Arc::new(Seen { order: order.clone(), submission: submission.clone() })),
         refunds: false,

@@ -16,7 +16,7 @@ use crate::entity::{
 pub struct Target {
     pub order_id: String,
     pub submission_id: Option<String>,
-    /// Digest of a notice's bytes: one that was kept before is a repeat.
+    /// Digest of a notice's bytes, or of what an answer that differs says: one that was kept before is a repeat.
     pub digest: Option<Vec<u8>>,
     /// Id of the first journal entry the change will write. By it one finds out, where a COMMIT's outcome was
     /// lost, whether the change stands.
@@ -44,7 +44,7 @@ pub struct Current<'a> {
     pub refunds: &'a [refund::Model],
     /// Facts about the order that are held, where anything was told of it: holding one is told.
     pub held: &'a [quarantine::Model],
-    /// A notice of the same bytes was kept before.
+    /// What has the same digest was kept before.
     pub repeated: bool,
 }
 

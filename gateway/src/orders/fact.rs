@@ -1,5 +1,6 @@
 //! A fact: anything the upstream said about an order, or that it said nothing in time.
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::journal::Kind;
@@ -156,6 +157,25 @@ impl Fact {
     pub fn digest(&self) -> Option<Vec<u8>> {
         let raw = self.raw.as_ref().filter(|_| self.source == Source::Notice)?;
         Some(Sha256::digest(raw).to_vec())
+    }
+
+    /// By which an answer to a query that differs is told from one that was held before: questions are asked again and
+    /// again, and the answer to each has an id and a time of its own.
+    pub fn digest_of_held(&self) -> Option<Vec<u8>> {
+        let (Source::Query, Told::State(said) | Told::Closed(said)) = (self.source, &self.told) else {
+            return None;
+        };
+        let said = json!([
+            Source::Query.kind().as_str(),
+            said.partner_no,
+            said.code,
+            said.status,
+            said.partner_order_no,
+            said.order_no,
+            said.amount,
+            said.currency,
+        ]);
+        Some(Sha256::digest(said.to_string()).to_vec())
     }
 }
 

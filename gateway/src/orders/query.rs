@@ -73,6 +73,7 @@ pub struct Questions(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Option<Last>>>
 
 #[derive(Debug, Clone, Copy)]
 struct Last {
+    began: Instant,
     at: Instant,
     reply: Reply,
 }
@@ -135,11 +136,28 @@ pub async fn ask(app: &Arc<App>, order: &order::Model, priority: Priority) -> As
     ask_within(app, order, app.config.orders.query_min_interval, priority).await
 }
 
+/// The same for whoever must not act on what was so before now: an answer to a question that was put earlier does not
+/// do, and where one was put a moment ago it is waited until another may be.
+pub async fn ask_anew(app: &Arc<App>, order: &order::Model, priority: Priority) -> Asked {
+    ask_unless(app, order, app.config.orders.query_min_interval, Some(Instant::now()), priority).await
+}
+
 /// The same, unless it was asked about within `interval`.
 pub async fn ask_within(
     app: &Arc<App>,
     order: &order::Model,
     interval: Duration,
+    priority: Priority,
+) -> Asked {
+    ask_unless(app, order, interval, None, priority).await
+}
+
+/// Ask, unless it was asked about within `interval`. That answer does if the question was not put before `since`.
+async fn ask_unless(
+    app: &Arc<App>,
+    order: &order::Model,
+    interval: Duration,
+    since: Option<Instant>,
     priority: Priority,
 ) -> Asked {
     let app = app.clone();
@@ -149,13 +167,20 @@ pub async fn ask_within(
     let task = app.clone().tasks.spawn(async move {
         let question = app.questions.about(&order.id, interval.max(app.config.orders.return_query_interval));
         let mut last = question.lock().await;
-        if let Some(last) = last.filter(|last| last.at.elapsed() < interval) {
-            return asked(&app, &order, last.reply).await;
+        while let Some(remembered) = last.filter(|last| last.at.elapsed() < interval) {
+            if since.is_none_or(|since| remembered.began >= since) {
+                return asked(&app, &order, remembered.reply).await;
+            }
+            // Others may have what is remembered meanwhile.
+            drop(last);
+            tokio::time::sleep_until(remembered.at + interval).await;
+            last = question.lock().await;
         }
+        let began = Instant::now();
         let reply = ask_each(&app, &order, priority).await;
         // Who was not asked may be asked as soon as the budget allows.
         if !matches!(reply, Reply::Over(_)) {
-            *last = Some(Last { at: Instant::now(), reply });
+            *last = Some(Last { began, at: Instant::now(), reply });
         }
         asked(&app, &order, reply).await
     });

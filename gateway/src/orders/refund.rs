@@ -133,12 +133,13 @@ pub async fn refund(app: &Arc<App>, order: order::Model, ask: Ask) -> Refunding 
     }
 }
 
-/// The order once money was seen: where our row does not say paid, the upstream is asked first.
+/// The order once money was seen: where our row does not say paid, the upstream is asked first. What it said a moment
+/// ago will not do: the payer may have paid since.
 async fn paid_first(app: &Arc<App>, order: order::Model) -> Result<order::Model, Refunding> {
     if order.status().has_money() {
         return Ok(order);
     }
-    match query::ask(app, &order, Priority::Refund).await {
+    match query::ask_anew(app, &order, Priority::Refund).await {
         Asked::Over(order, refusal) if !order.status().has_money() => Err(Refunding::Over(refusal)),
         Asked::NoAnswer(order) if !order.status().has_money() => Err(Refunding::Doubt),
         asked => match asked.into_order() {

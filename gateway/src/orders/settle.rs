@@ -65,7 +65,8 @@ pub fn settle(
         return (Changes::default(), unchanged(false)); // the ledger found no such submission: nothing to do
     };
     if current.repeated {
-        return (Changes::default(), unchanged(false));
+        // The answer to a query has the digest of a held one where it differs, and only there.
+        return (Changes::default(), unchanged(fact.source == Source::Query));
     }
     let differences = differences(submission, fact);
     if !differences.is_empty() {
@@ -82,6 +83,12 @@ pub fn settle(
     after.take(fact);
     after.look_next(current.order, fact, pace);
     after.conclude(current, fact, (telling, pace), chance)
+}
+
+/// By which the ledger tells that this fact was kept before.
+pub fn digest(submission: &submission::Model, fact: &Fact) -> Option<Vec<u8>> {
+    let held = || fact.digest_of_held().filter(|_| !differences(submission, fact).is_empty());
+    fact.digest().or_else(held)
 }
 
 /// Where a fact does not agree with what was asked: field, asked, told.
@@ -124,7 +131,7 @@ fn hold(
         .map(|(field, asked, told)| json!({"field": field, "asked": asked, "told": told}))
         .collect();
     let mut entry = journal_entry(order, submission, fact, &json!({"held": differences}));
-    entry.digest = fact.digest();
+    entry.digest = fact.digest().or_else(|| fact.digest_of_held());
     let mut after = order.clone();
     let detail = json!({"fact": fact.id, "source": fact.source.kind().as_str(), "differences": differences});
     let news = tell::News {

@@ -3,6 +3,7 @@
 import json
 
 import envelope
+import rules
 
 CREATE_PATH = "/api/offline/qrcode"
 
@@ -16,6 +17,12 @@ def check(function):
 def check_each_style(function):
     """The same, once for every style of writing documents."""
     function.cases = list(envelope.STYLES)
+    return function
+
+
+def check_each_product(function):
+    """The same, once for every payment product."""
+    function.cases = list(rules.PRODUCTS)
     return function
 
 

@@ -71,6 +71,7 @@ class Stage:
         self.upstream.set_style("compact")
         self.upstream.set_fault(None)
         self.upstream.set_scan("pays")
+        self.upstream.set_refunds("is made")
 
     def close(self):
         if self.gateway:
@@ -182,6 +183,9 @@ master_key_file = "{home}/master.key"
 
 [upstream]
 sandbox_base_urls = ["{upstream_url}"]
+# Some answers never come, and are waited for.
+timeout = "2s"
+query_timeout = "2s"
 
 # One merchant does here in a second what others do in a day.
 [limits]

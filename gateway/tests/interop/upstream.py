@@ -10,6 +10,8 @@ Steered over HTTP, too (JSON bodies):
     POST /control/hold   {}                                    creates wait …
     POST /control/release {}                                   … until this
     POST /control/pay    {"orderNo": "…", "notify": true, "style": "escaped"}
+    POST /control/notify {"orderNo": "…", "how": "twice", "other": "…"}     a notice that goes wrong, one of NOTICES
+    POST /control/refunds {"outcome": "goes on"}               what becomes of new refunds from now on, one of REFUNDS
     POST /control/scan   {"outcome": "declines"}               what becomes of scanned barcodes from now on, one of SCANS
     GET  /control/requests      GET /control/breaches
 """
@@ -29,8 +31,23 @@ FAULTS = (
     "not-json",  # kept, but the answer is a page
     "hang-up",  # kept, but the connection closes without an answer
     "code-after",  # kept, but answered with the given code
+    "silence",  # kept, but not answered before `release`
 )
-
+NOTICES = (
+    "late",  # not now
+    "never",
+    "twice",  # the same bytes
+    "out of order",  # and then an older one, of status 0
+    "wrong amount",
+    "wrong currency",
+    "wrong key",
+    "other order",  # names another one
+)
+REFUNDS = {
+    "is made": 1,
+    "goes on": 0,  # until `end_refund`
+    "fails": 2,
+}
 
 SCANS = {
     "pays": 1,  # answered with status 1
@@ -69,7 +86,11 @@ class Order:
         self.wallet, self.currency = body.get("wallet", "Alipay"), body.get("currency", "HKD")
         self.pay_url = f"{url}/pay/{order_no}"
         self.status, self.pay_time = 0, None
-        self.given_back = {}
+        self.given_back = {}  # refund number → amount, made or going on
+        self.refunds = {}  # refund number → status
+
+    def went_back(self):
+        return sum(amount for number, amount in self.given_back.items() if self.refunds[number] == 1)
 
     def answer(self):
         """The body of a query's answer and of a notice."""
@@ -94,6 +115,7 @@ class Upstream(web.Waiter):
         super().__init__()
         self.partner_no, self.sign_key, self.store_nos = partner_no, sign_key, set(store_nos)
         self.style, self.fault, self.held, self.scan = "compact", None, False, "pays"
+        self.refunding, self.silences = "is made", 0
         self.seen, self.orders, self.breaches, self.messages = [], {}, [], 0
         self.listener = web.Listener(self._route, port)
         self.url = self.listener.url
@@ -121,6 +143,17 @@ class Upstream(web.Waiter):
         with self.changed:
             self.scan = outcome
 
+    def set_refunds(self, outcome):
+        """What becomes of new refunds from now on."""
+        assert outcome in REFUNDS, outcome
+        with self.changed:
+            self.refunding = outcome
+
+    def end_refund(self, order, number, outcome):
+        """A refund that went on is made, or fails."""
+        with self.changed:
+            self._refunded(order, number, REFUNDS[outcome])
+
     def hold(self):
         """From now on creates are kept but not answered, until `release`."""
         with self.changed:
@@ -129,6 +162,7 @@ class Upstream(web.Waiter):
     def release(self):
         with self.changed:
             self.held = False
+            self.silences += 1
             self.changed.notify_all()
 
     def creates(self):
@@ -171,6 +205,22 @@ class Upstream(web.Waiter):
         raw = self._sealed(order.answer() | changes, style, key)
         return web.post_json(order.body["notifyUrl"], raw)
 
+    def notify_badly(self, order, how, other=None):
+        """A notice that goes wrong in this way; returns what each message was answered, none if none was sent."""
+        assert how in NOTICES, how
+        if how == "twice":
+            raw = self._sealed(order.answer(), None, None)
+            return [web.post_json(order.body["notifyUrl"], raw) for _ in range(2)]
+        if how == "out of order":
+            return [self.notify(order), self.notify(order, status=0)]
+        changes = {
+            "wrong amount": {"orderAmount": order.amount + 1},
+            "wrong currency": {"currency": "USD"},
+            "wrong key": {"key": "another key"},
+            "other order": {"partnerOrderNo": other and other.number},
+        }
+        return [self.notify(order, **changes[how])] if how in changes else []
+
     # Serving --------------------------------------------------------------------------------------------------------
 
     def _route(self, method, path, headers, raw):
@@ -188,7 +238,11 @@ class Upstream(web.Waiter):
         if fault and fault[0] == "code":
             return self._answer({"code": fault[1], "msg": "on demand"})
         answer = refusal or self._carry_out(request)
-        if fault and fault[0] == "hang-up":
+        if fault and fault[0] == "silence":
+            with self.changed:
+                before = self.silences
+                self.changed.wait_for(lambda: self.silences > before, web.DEADLINE)
+        if fault and fault[0] in ("hang-up", "silence"):
             raise web.HangUp
         if fault and fault[0] == "not-json":
             return 200, "text/html", b"<html>Service busy</html>"
@@ -281,7 +335,7 @@ class Upstream(web.Waiter):
             order, number, amount = self.orders.get(body["partnerOrderNo"]), body["refundNo"], body["orderAmount"]
             if order is None:
                 return {"code": 30, "msg": "订单不存在"}
-            if order.given_back.get(number, amount) != amount:
+            if order.given_back.get(number, amount) not in (amount, 0):
                 return {"code": 31, "msg": "another amount"}
             if number not in order.given_back:
                 if order.status not in (1, 3):
@@ -289,16 +343,23 @@ class Upstream(web.Waiter):
                 if sum(order.given_back.values()) + amount > order.amount:
                     return {"code": 35, "msg": "too much"}
                 order.given_back[number] = amount
-                if sum(order.given_back.values()) == order.amount:
-                    order.status = 3
+                self._refunded(order, number, REFUNDS[self.refunding])
             return {
                 "code": 1,
                 "msg": "success",
                 "orderAmount": amount,
-                "status": 1,
-                "currency": order.body["currency"],
+                "status": order.refunds[number],
+                "currency": order.currency,
                 "refundNo": number,
             }
+
+    @staticmethod
+    def _refunded(order, number, status):
+        order.refunds[number] = status
+        if status == 2:
+            order.given_back[number] = 0
+        if order.went_back() == order.amount:
+            order.status = 3
 
     def _answer(self, body, key=None):
         return 200, "application/json; charset=utf-8", self._sealed(body, None, key)
@@ -330,6 +391,16 @@ class Upstream(web.Waiter):
             self.set_fault(asked["fault"], asked.get("code"), asked.get("number"))
         elif word == "scan":
             self.set_scan(asked["outcome"])
+        elif word == "refunds":
+            self.set_refunds(asked["outcome"])
+        elif word == "notify":
+            order, other = (
+                next((one for one in self.orders.values() if one.order_no == asked.get(name)), None)
+                for name in ("orderNo", "other")
+            )
+            if order is None:
+                return 404, "application/json", b'{"error":"no such order"}'
+            answer |= {"answers": [one.status for one in self.notify_badly(order, asked["how"], other)]}
         elif word == "hold":
             self.hold()
         elif word == "release":

@@ -175,3 +175,42 @@ on_both!(of_two_decisions_at_once_one_counts, async |stage: &mut Stage| {
     assert_eq!(kinds.iter().filter(|kind| ["released", "rejected"].contains(&kind.as_str())).count(), 1);
     assert_eq!(stage.row("p1").await.status, "paid", "what ScanForPay said counts whoever was quicker");
 });
+
+on_both!(
+    an_answer_that_keeps_differing_is_held_once_and_another_that_differs_again,
+    [("orders.query_min_interval", "0s")],
+    async |stage: &mut Stage| {
+        let amount = |stage: &Stage, amount: i64| {
+            let differing = json!({ "orderAmount": amount });
+            stage.fault(Operation::Query, Fault::Fields(differing.as_object().expect("an object").clone()));
+        };
+        stage.open("p1").await;
+        for _ in 0..3 {
+            amount(stage, 1);
+            assert_eq!(stage.query("p1").await.code, 21, "still nothing to go by");
+        }
+        amount(stage, 2);
+        assert_eq!(stage.query("p1").await.code, 21);
+        amount(stage, 1);
+        stage.restart().await;
+        assert_eq!(stage.query("p1").await.code, 21);
+        let order = stage.row("p1").await;
+        let held = stage.held().await;
+        let told: Vec<&str> = held.iter().map(|fact| &*fact.differences).collect();
+        assert_eq!(held.len(), 2, "{told:?}");
+        let kinds: Vec<String> = stage.events(&order.id).await.into_iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, ["fact.quarantined"; 2]);
+        assert_eq!(stage.journal_kinds(&order.id).await, ["placed", "answer", "query", "query"]);
+
+        // What a person has turned away is not held anew.
+        let path = format!("/v1/quarantine/{}/reject", held[0].id);
+        assert_eq!(stage.post(&path, reason()).await.status, 200);
+        amount(stage, 1);
+        assert_eq!(stage.query("p1").await.code, 21);
+        assert_eq!(stage.held().await.len(), 2);
+
+        // One that agrees counts as ever, however often another was held.
+        stage.pay(&order.submission_id);
+        assert_eq!(stage.query("p1").await.body["status"], 1);
+    }
+);

@@ -125,3 +125,28 @@ on_both!(what_is_wrong_with_a_request_is_named_and_nothing_is_begun, async |stag
     }
     assert_eq!((stage.refunds("p1").await.len(), stage.refund_calls()), (0, 0));
 });
+
+on_both!(
+    a_refund_right_after_a_query_that_said_unpaid_asks_again,
+    [("orders.query_min_interval", "200ms")],
+    async |stage: &mut Stage| {
+        assert_eq!(stage.create(&stage.order("p1")).await.code, 1);
+        assert_eq!(stage.query("p1").await.body["status"], 0);
+        stage.pay(&stage.submission_no("p1").await);
+        let refunded = stage.refund("p1", "r1", 700).await;
+        assert_eq!((refunded.code, refunded.body["status"].as_i64()), (1, Some(1)), "{}", refunded.body);
+        assert_eq!(stage.queries(), 2);
+
+        // Those who come together are answered by few questions, and nobody by one of before.
+        assert_eq!(stage.create(&stage.order("p2")).await.code, 1);
+        assert_eq!(stage.query("p2").await.body["status"], 0);
+        let refund = |n: usize| {
+            let (stage, refund_no) = (&*stage, format!("r{n}"));
+            async move { stage.refund("p2", &refund_no, 10).await.code }
+        };
+        let codes = futures_util::future::join_all((0..20).map(refund)).await;
+        assert_eq!(codes, [32; 20]);
+        let asked = stage.queries() - 3;
+        assert!((1..20).contains(&asked), "{asked}");
+    }
+);
