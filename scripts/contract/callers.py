@@ -90,6 +90,7 @@ NAMED = {
     "accountId": lambda: ACCOUNT["id"],
     "baseUrl": lambda: ACCOUNT["baseUrl"],
     "numbersOf": lambda: MERCHANT_ID,
+    "referencePattern": lambda: r"^\d{12}(.+)$",
     "window": lambda: "15m",
     "timeZone": lambda: "Asia/Tokyo",
     "currency": lambda: "JPY",
@@ -98,7 +99,13 @@ NAMED = {
     "expiresAt": lambda: (datetime.now(timezone.utc) + timedelta(days=365)).isoformat(timespec="seconds"),
 }
 #: Scopes that a merchant's own key cannot have.
-PLATFORMS_ONLY = {"accounts:read", "accounts:write", "merchants:write", "stores:write"}
+PLATFORMS_ONLY = {
+    "accounts:read", "accounts:write", "merchants:write", "stores:write", "facts:read", "facts:write", "attention:read",
+}
+#: Below these a platform's key says whose orders are meant.
+WITHIN_A_MERCHANT = ("/v1/orders", "/v1/refunds", "/v1/selfcheck", "/v1/signature", "/v1/statement")
+#: Fields that only some products have; with another they are refused.
+OF_SOME_PRODUCTS = ("notifyUrl", "returnUrl", "goodsAmount", "goodsExtraAmount", "barcode", "timeToPay")
 OF_STORE = {"storeNo": STORE["store_no"], "currency": STORE["currency"], "wallet": STORE["wallets"][0]}
 QUERY = {
     "createdFrom": "2026-09-21T14:13:20Z",
@@ -117,7 +124,7 @@ def name_what_exists(case):
     # A cursor is what a page gave; with any other there is no page.
     (case.query or {}).pop("cursor", None)
     # A platform's key says whose orders are meant.
-    if case.operation.path.startswith(("/v1/orders", "/v1/statement", "/v1/signature")):
+    if case.operation.path.startswith(WITHIN_A_MERCHANT):
         case.query = {**(case.query or {}), "merchant": MERCHANT_ID}
         for name, value in QUERY.items():
             if name in case.query:
@@ -138,8 +145,9 @@ def name_what_exists(case):
         case.body = {"document": "{}"}  # one of three ways to say which
     elif case.operation.path == "/v1/orders" and isinstance(case.body, dict):
         case.body.update(OF_STORE, number=uuid.uuid4().hex)
-        for name in ("notifyUrl", "returnUrl", "goodsAmount", "goodsExtraAmount"):
+        for name in OF_SOME_PRODUCTS:
             case.body.pop(name, None)
+        case.body["product"] = "qrcode"
     else:
         name_in(case.body)
 

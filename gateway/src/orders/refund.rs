@@ -141,11 +141,13 @@ async fn paid_first(app: &Arc<App>, order: order::Model) -> Result<order::Model,
     }
     match query::ask_anew(app, &order, Priority::Refund).await {
         Asked::Over(order, refusal) if !order.status().has_money() => Err(Refunding::Over(refusal)),
-        Asked::NoAnswer(order) if !order.status().has_money() => Err(Refunding::Doubt),
+        Asked::NoAnswer(order) if !order.status().has_money() => {
+            Err(Refunding::Refused(Refused::PaymentUnknown))
+        }
         asked => match asked.into_order() {
             order if order.status().has_money() => Ok(order),
             order if matches!(order.status(), OrderStatus::Submitting | OrderStatus::Unknown) => {
-                Err(Refunding::Doubt)
+                Err(Refunding::Refused(Refused::PaymentUnknown))
             }
             _ => Err(Refunding::Refused(Refused::NotPaid)),
         },

@@ -156,6 +156,7 @@ pub fn refusal(refused: &Refused) -> Error {
         Refused::Open(_) => ("refund_open", Some("/amount")),
         Refused::TooMuch { .. } => ("more_than_refundable", Some("/amount")),
         Refused::NotPaid => ("not_paid", None),
+        Refused::PaymentUnknown => ("payment_unknown", None),
         Refused::Elsewhere => ("refunded_externally", None),
         Refused::TooMany => ("too_many_refunds", None),
     };

@@ -22,6 +22,8 @@ pub enum Refused {
         left: i64,
     },
     NotPaid,
+    /// The upstream does not say whether it is paid. Nothing was begun.
+    PaymentUnknown,
     /// Somebody refunded without us: what is left only the upstream knows.
     Elsewhere,
     TooMany,
@@ -33,6 +35,7 @@ impl Refused {
         match self {
             Self::OtherAmount => Code::CREATED_TWICE,
             Self::TooMuch { .. } => Code::MORE_THAN_REFUNDABLE,
+            Self::PaymentUnknown => Code::RESULT_UNKNOWN,
             Self::Open(_) | Self::NotPaid | Self::Elsewhere | Self::TooMany => Code::WRONG_STATE,
         }
     }
@@ -43,6 +46,7 @@ impl Refused {
             Self::Open(refund_no) => format!("as much is being refunded already: refundNo {refund_no}"),
             Self::TooMuch { left } => format!("more than is refundable; {left} is left"),
             Self::NotPaid => "this order is not paid".to_owned(),
+            Self::PaymentUnknown => "whether this order is paid is not known yet; nothing was begun, ask again".to_owned(),
             Self::Elsewhere => "this order was refunded outside of this gateway; ask the platform".to_owned(),
             Self::TooMany => format!("this order has {MOST} refunds already"),
         }
