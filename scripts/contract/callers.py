@@ -117,7 +117,7 @@ def name_what_exists(case):
     # A cursor is what a page gave; with any other there is no page.
     (case.query or {}).pop("cursor", None)
     # A platform's key says whose orders are meant.
-    if case.operation.path.startswith(("/v1/orders", "/v1/statement", "/v1/signature")):
+    if case.operation.path.startswith(("/v1/orders", "/v1/statement", "/v1/signature", "/v1/selfcheck")):
         case.query = {**(case.query or {}), "merchant": MERCHANT_ID}
         for name, value in QUERY.items():
             if name in case.query:
@@ -136,6 +136,8 @@ def name_what_exists(case):
         case.body = lines.format(uuid.uuid4().hex[:20])
     elif case.operation.path == "/v1/signature/diagnose":
         case.body = {"document": "{}"}  # one of three ways to say which
+    elif case.operation.path == "/v1/selfcheck":
+        case.body = {}  # a made-up address is refused: that of an order is taken
     elif case.operation.path == "/v1/orders" and isinstance(case.body, dict):
         case.body.update(OF_STORE, number=uuid.uuid4().hex)
         for name in ("notifyUrl", "returnUrl", "goodsAmount", "goodsExtraAmount"):
