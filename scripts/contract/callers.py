@@ -103,7 +103,7 @@ PLATFORMS_ONLY = {
     "accounts:read", "accounts:write", "merchants:write", "stores:write", "facts:read", "facts:write", "attention:read",
 }
 #: Below these a platform's key says whose orders are meant.
-WITHIN_A_MERCHANT = ("/v1/orders", "/v1/refunds", "/v1/selfcheck", "/v1/signature", "/v1/statement")
+WITHIN_A_MERCHANT = ("/v1/orders", "/v1/refunds", "/v1/selfcheck", "/v1/signature")
 #: Fields that only some products have; with another they are refused.
 OF_SOME_PRODUCTS = ("notifyUrl", "returnUrl", "goodsAmount", "goodsExtraAmount", "barcode", "timeToPay")
 OF_STORE = {"storeNo": STORE["store_no"], "currency": STORE["currency"], "wallet": STORE["wallets"][0]}
@@ -117,6 +117,7 @@ IMPORT = (
     "number,storeNo,amount,currency,upstreamOrderNo,status,refunded,createdAt\n"
     "{0},%(store_no)s,2100,%(currency)s,{0},paid,0,2026-09-20T18:06:05+08:00\n" % STORE
 )
+STATEMENT = "partnerOrderNo,orderNo,orderAmount,currency,status\n{0},,2100,HKD,1\n"
 CSV = "name,reference\nTea House,{0}-a\nRamen,{0}-b\n"
 
 
@@ -124,7 +125,8 @@ def name_what_exists(case):
     # A cursor is what a page gave; with any other there is no page.
     (case.query or {}).pop("cursor", None)
     # A platform's key says whose orders are meant.
-    if case.operation.path.startswith(WITHIN_A_MERCHANT):
+    path = case.operation.path
+    if path.startswith(WITHIN_A_MERCHANT) or path == "/v1/statement":
         case.query = {**(case.query or {}), "merchant": MERCHANT_ID}
         for name, value in QUERY.items():
             if name in case.query:
@@ -138,11 +140,16 @@ def name_what_exists(case):
         case.body["grant_type"] = "client_credentials"
         case.body.pop("scope", None)
         case.headers.pop("Authorization", None)
+    elif path == "/v1/statements/check":
+        case.query = {"account": ACCOUNT["id"], "day": QUERY["day"]}
+        case.body = STATEMENT.format(uuid.uuid4().hex)
     elif case.media_type == "text/csv":
         lines = IMPORT if case.operation.path.endswith("/imports") else CSV
         case.body = lines.format(uuid.uuid4().hex[:20])
     elif case.operation.path == "/v1/signature/diagnose":
         case.body = {"document": "{}"}  # one of three ways to say which
+    elif case.operation.path == "/v1/selfcheck":
+        case.body = {}  # a made-up address is refused: that of an order is taken
     elif case.operation.path == "/v1/orders" and isinstance(case.body, dict):
         case.body.update(OF_STORE, number=uuid.uuid4().hex)
         for name in OF_SOME_PRODUCTS:
