@@ -16,8 +16,10 @@ use proptest::collection::vec;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use steps::Step;
 
-/// Random histories for each store.
-const CASES: u32 = 30;
+/// Random histories.
+const CASES_ON_SQLITE: u32 = 30;
+/// The same with two gateways, which takes longer.
+const CASES_ON_POSTGRES: u32 = 12;
 
 #[test]
 fn money_told_is_money_paid_whatever_happens_on_sqlite() {
@@ -32,8 +34,12 @@ fn money_told_is_money_paid_whatever_happens_on_postgres() {
 fn whatever_happens(backend: Backend) {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&harness::seed().to_le_bytes());
+    let cases = match backend {
+        Backend::Sqlite => CASES_ON_SQLITE,
+        Backend::Postgres => CASES_ON_POSTGRES,
+    };
     let config = Config {
-        cases: CASES,
+        cases,
         failure_persistence: None,
         max_shrink_iters: 200,
         max_shrink_time: 120_000,

@@ -6,7 +6,7 @@ use sandbox::Gate;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use super::{ANSWER_DUE, Held, Play, STARTING, turns};
-use crate::steps::{During, ShopAnswer};
+use crate::steps::{During, Part, ShopAnswer};
 
 impl Play {
     /// The shops answer as said, and are told what is due.
@@ -21,6 +21,9 @@ impl Play {
         let before = self.delivered().await;
         let apart = self.apart.as_ref().expect("it runs apart");
         apart.deliver_due(&mut self.stage).await;
+        if let Some(second) = &mut self.second {
+            second.worker.step().await;
+        }
         if !matches!(answer, ShopAnswer::Success) {
             assert_eq!(self.delivered().await, before, "no shop has acknowledged anything");
         }
@@ -47,6 +50,7 @@ impl Play {
         for held in std::mem::take(&mut self.held) {
             self.released(held, false).await;
         }
+        self.know_account_key().await;
     }
 
     pub(super) async fn crash_during(&mut self, during: During) {
@@ -75,6 +79,15 @@ impl Play {
                     self.taken(&order);
                 }
             }
+            During::Refund { who, after } => {
+                let body = self.refund_body(who, 0, Part::Whole).await;
+                let node = self.stage.node();
+                let client = self.send(node, who, "/api/common/refund", &body);
+                turns(after).await;
+                self.crash().await;
+                // It may have been made, or reserved, or not have come that far: whoever looks after it finds out.
+                client.abort();
+            }
             During::Delivery => {
                 let [one, other] = self.merchants.each_ref().map(|merchant| {
                     merchant.shop.answer(200, "success");
@@ -94,8 +107,11 @@ impl Play {
     }
 
     async fn crash(&mut self) {
+        // What the other gateway waits for is its own.
+        let held = std::mem::take(&mut self.held);
+        let is_elsewhere = |held: &Held| self.is_of_second(held.who);
+        let (elsewhere, orphans): (Vec<_>, Vec<_>) = held.into_iter().partition(is_elsewhere);
         self.stage.crash(self.apart.take().expect("it runs apart")).await;
-        let orphans = std::mem::take(&mut self.held);
         for Held { gate, client, joined, .. } in orphans {
             gate.open();
             client.into_iter().chain(joined).for_each(|call| call.abort());
@@ -105,5 +121,10 @@ impl Play {
         self.stage.advance(STARTING);
         self.apart = Some(self.stage.start_apart().await);
         self.outgoing = Outgoing::for_upstream();
+        for held in elsewhere {
+            held.gate.open();
+            self.released(held, true).await;
+        }
+        self.know_account_key().await;
     }
 }

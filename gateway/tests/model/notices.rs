@@ -2,10 +2,10 @@
 
 use gateway::entity::journal;
 use gateway::outgoing::{Limits, Overlong};
-use sandbox::{Control, PaymentState};
+use sandbox::Control;
 use sea_orm::EntityTrait;
 
-use super::{ASKED, DEADLINE, LateNotice, Play};
+use super::{ASKED, DEADLINE, LateNotice, Play, was_paid};
 use crate::steps::{Mismatch, Who};
 
 impl Play {
@@ -70,7 +70,7 @@ impl Play {
 
     /// A notice of `order`, as it stood then, was acknowledged.
     pub(super) fn taken(&mut self, order: &sandbox::Order) {
-        if order.state == PaymentState::Paid {
+        if was_paid(order) {
             self.promised.taken.insert(order.content.partner_order_no.clone());
         }
     }

@@ -1,24 +1,27 @@
 //! A history being played: the set, the steps one after the other, and the end.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use gateway::entity::{order, submission};
-use gateway::orders::reconcile;
 use gateway::outgoing::Outgoing;
-use sandbox::shop::Shop;
 use sandbox::{Control, Gate, Operation, Payer, PaymentState, Times};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::harness::apart::Apart;
 use crate::harness::people::{NEIGHBOUR_KEY, NEIGHBOUR_NO, NEIGHBOUR_STORE};
-use crate::harness::{Answer, HKD_STORE, MERCHANT_KEY, PARTNER_NO, PLATFORM, Stage, World, empty_database};
+use crate::harness::{
+    Answer, HKD_STORE, MERCHANT_KEY, Node, PARTNER_NO, PLATFORM, Stage, World, empty_database,
+};
 use crate::steps::{ShopAnswer, Step, Who, everybody};
-use crate::truth::{Evidence, Promised, Rows};
+use crate::truth::{Evidence, Promised, Rows, Shop};
 
 mod fate;
+mod keys;
 mod notices;
+mod refunds;
 mod shops;
 
 /// For whatever a step waits for; nothing takes so long in a gateway that works.
@@ -36,9 +39,14 @@ type Call = JoinHandle<Option<Answer>>;
 
 struct Merchant {
     partner_no: &'static str,
-    key: &'static str,
+    /// What its system signs and verifies with.
+    key: String,
+    /// What it is to change over to.
+    next_key: Option<String>,
+    /// All that it ever had.
+    keys: Vec<String>,
     store_no: &'static str,
-    shop: Shop,
+    shop: sandbox::shop::Shop,
 }
 
 /// A create whose answer the upstream holds back.
@@ -60,6 +68,12 @@ struct LateNotice {
 
 pub struct Play {
     stage: Stage,
+    /// Another gateway on the same store, where the store can have two. It never crashes.
+    second: Option<Node>,
+    /// The calls that may go to either gateway, counted.
+    calls: AtomicUsize,
+    /// The account's key is not the first any more.
+    has_rotated: bool,
     apart: Option<Apart>,
     merchants: [Merchant; 2],
     outgoing: Outgoing,
@@ -80,14 +94,18 @@ impl Play {
         let schedule = format!("[{}]", ["\"15s\""; ATTEMPTS].join(", "));
         let settings = [
             ("orders.query_min_interval", "0s"),
+            ("orders.refund_wait", "1s"),
+            ("orders.repeat_refunds", "true"),
             // Leases run in real time, also those of a gateway that has crashed.
             ("deliveries.timeout", "250ms"),
             ("deliveries.lease", "500ms"),
             ("deliveries.schedule", schedule.as_str()),
         ];
+        let may_have_two = database.is_some();
         let mut stage = Stage::over(World::make_in(database).await, &settings).await;
         stage.others_move_in().await;
         let apart = Some(stage.set_apart().await);
+        let second = if may_have_two { Some(stage.world.node().await) } else { None };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let settings = sandbox::shop::ShopSettings {
             partner_no: NEIGHBOUR_NO.to_owned(),
@@ -98,19 +116,26 @@ impl Play {
         let merchants = [
             Merchant {
                 partner_no: PARTNER_NO,
-                key: MERCHANT_KEY,
+                key: MERCHANT_KEY.to_owned(),
+                next_key: None,
+                keys: vec![MERCHANT_KEY.to_owned()],
                 store_no: HKD_STORE,
                 shop: stage.shop().clone(),
             },
             Merchant {
                 partner_no: NEIGHBOUR_NO,
-                key: NEIGHBOUR_KEY,
+                key: NEIGHBOUR_KEY.to_owned(),
+                next_key: None,
+                keys: vec![NEIGHBOUR_KEY.to_owned()],
                 store_no: NEIGHBOUR_STORE,
                 shop: neighbour,
             },
         ];
         Self {
             stage,
+            second,
+            calls: AtomicUsize::new(0),
+            has_rotated: false,
             apart,
             merchants,
             outgoing: Outgoing::for_upstream(),
@@ -123,10 +148,28 @@ impl Play {
 
     pub async fn end(self) {
         self.merchants[1].shop.stop().await;
+        if let Some(second) = self.second {
+            second.stop().await;
+        }
         self.stage.strike().await;
         if let Some(apart) = self.apart {
             apart.end().await;
         }
+    }
+
+    /// The gateway that takes this order's creates: those that wait for each other wait at one.
+    fn node_of(&self, who: Who) -> &Node {
+        self.second.as_ref().filter(|_| self.is_of_second(who)).unwrap_or_else(|| self.stage.node())
+    }
+
+    fn is_of_second(&self, who: Who) -> bool {
+        self.second.is_some() && who.number % 2 == 1
+    }
+
+    /// One of the gateways, by turns.
+    fn some_node(&self) -> &Node {
+        let turn = self.calls.fetch_add(1, Ordering::Relaxed);
+        self.second.as_ref().filter(|_| turn % 2 == 1).unwrap_or_else(|| self.stage.node())
     }
 
     fn upstream(&self) -> &Control {
@@ -145,7 +188,7 @@ impl Play {
         let shops = self.merchants.each_ref().map(|merchant| {
             let id =
                 directory.merchant(PLATFORM, merchant.partner_no).expect("the merchant is there").id.clone();
-            (id, merchant.shop.received_now())
+            Shop { merchant_id: id, keys: merchant.keys.clone(), received: merchant.shop.received_now() }
         });
         let rows = Rows::read(&self.stage.app().store.read).await;
         Evidence { shops: shops.into(), rows, upstream: self.upstream().orders() }
@@ -153,8 +196,11 @@ impl Play {
 
     pub async fn check(&mut self) {
         self.evidence().await.hold_against(&mut self.promised);
-        let breaches =
-            self.upstream().violations().into_iter().filter(|violation| violation.place != "notice");
+        // After the account's key was replaced a question finds out which one is taken.
+        let is_breach = |violation: &sandbox::violations::Violation| {
+            violation.place != "notice" && !(self.has_rotated && violation.about == "signature")
+        };
+        let breaches = self.upstream().violations().into_iter().filter(is_breach);
         assert_eq!(breaches.collect::<Vec<_>>(), [], "the protocol was kept");
     }
 
@@ -212,9 +258,15 @@ impl Play {
             }
             // The clock of a held create would run and its timer would not.
             Step::Advance(by) if self.held.is_empty() => self.stage.advance(*by),
-            Step::Advance(_) => {}
+            // A create that is under way would be cut off from its answer.
+            Step::RotateAccountKey if self.held.is_empty() => self.rotate_account_key().await,
+            Step::Advance(_) | Step::RotateAccountKey => {}
             Step::Deliver(answer) => self.deliver(*answer).await,
-            Step::Sweep => drop(reconcile::sweep(self.stage.app()).await.expect("the store is read")),
+            Step::Refund { who, nth, part, fault } => self.refund(*who, *nth, *part, *fault).await,
+            Step::EndRefund { nth, well } => self.end_refund(*nth, *well),
+            Step::RotateMerchantKey { merchant } => self.rotate_merchant_key(*merchant).await,
+            Step::ChangeKey { merchant } => self.change_key(*merchant),
+            Step::Sweep => self.sweep().await,
             Step::Restart => self.restart().await,
             Step::Crash(during) => self.crash_during(*during).await,
         }
@@ -234,13 +286,14 @@ impl Play {
             self.late_notice(0).await;
         }
         self.stage.advance(ANSWER_DUE);
-        reconcile::sweep(self.stage.app()).await.expect("the store is read");
+        self.sweep().await;
         for nth in 0..self.upstream().orders().len() {
             self.notify(nth).await;
         }
         for who in everybody() {
             self.query(who, false).await;
         }
+        self.end_refunds().await;
         self.check().await;
         let undelivered = async {
             // Leases of gateways that are no more run out in real time.
@@ -255,17 +308,17 @@ impl Play {
         self.check().await;
         self.evidence().await.settle_accounts();
         for who in everybody() {
-            if self
-                .upstream()
-                .orders()
-                .iter()
-                .any(|order| Who::of(order) == who && order.state == PaymentState::Paid)
-            {
+            if self.upstream().orders().iter().any(|order| Who::of(order) == who && was_paid(order)) {
                 self.query(who, false).await;
                 assert!(self.promised.told.contains(&who), "{who:?}: its merchant can ask");
             }
         }
     }
+}
+
+/// Whether its money came, if it was given back or not.
+pub fn was_paid(order: &sandbox::Order) -> bool {
+    matches!(order.state, PaymentState::Paid | PaymentState::Refunded)
 }
 
 /// Let the other tasks have so many turns.

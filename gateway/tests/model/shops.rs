@@ -1,12 +1,12 @@
 //! What merchants send, and judging every answer: creates, repeats, creates that are held upstream, queries.
 
-use sandbox::{Fault, Gate, Operation, PaymentState, Times};
+use sandbox::{Fault, Gate, Operation, Times};
 use serde_json::{Value, json};
 use shared::order::OrderStatus;
 
-use super::{ANSWER_DUE, ASKED, Call, Held, Merchant, Play, turns};
+use super::{ANSWER_DUE, ASKED, Call, Held, Merchant, Play, turns, was_paid};
 use crate::harness::merchant::{signed, try_post};
-use crate::harness::{Answer, PLATFORM};
+use crate::harness::{Answer, Node, PLATFORM};
 use crate::steps::Who;
 
 /// Creates held at one time.
@@ -22,16 +22,16 @@ impl Play {
         })
     }
 
-    fn send(&self, who: Who, path: &str, body: &Value) -> Call {
-        let Merchant { partner_no, key, .. } = self.merchants[who.merchant];
+    pub(super) fn send(&self, node: &Node, who: Who, path: &str, body: &Value) -> Call {
+        let Merchant { partner_no, key, .. } = &self.merchants[who.merchant];
         let document = signed(partner_no, key, "", body, self.stage.app().clock.now());
-        let url = self.stage.node().url(&format!("/{PLATFORM}{path}"));
-        let outgoing = self.outgoing.clone();
-        tokio::spawn(async move { try_post(&outgoing, &url, document, key).await.ok() })
+        let url = node.url(&format!("/{PLATFORM}{path}"));
+        let (outgoing, key) = (self.outgoing.clone(), key.clone());
+        tokio::spawn(async move { try_post(&outgoing, &url, document, &key).await.ok() })
     }
 
     pub(super) fn create(&self, who: Who, dearer: bool) -> Call {
-        self.send(who, "/api/offline/qrcode", &self.body(who, dearer))
+        self.send(self.node_of(who), who, "/api/offline/qrcode", &self.body(who, dearer))
     }
 
     pub(super) async fn place_or_join(&mut self, who: Who, dearer: bool, fault: Option<Fault>) {
@@ -122,7 +122,7 @@ impl Play {
         let Some(order) = order else { return false };
         let calls = self.submissions(&order).await;
         let mut asked = calls.iter().take(ASKED).filter_map(|call| self.upstream().order(&call.id));
-        asked.any(|order| order.state == PaymentState::Paid)
+        asked.any(|order| was_paid(&order))
     }
 
     pub(super) async fn judge(&mut self, who: Who, answer: &Answer) {
@@ -213,7 +213,7 @@ impl Play {
 impl Play {
     pub(super) async fn query(&mut self, who: Who, is_hurt: bool) {
         let body = json!({ "partnerOrderNo": who.name() });
-        let call = self.send(who, "/api/common/payQuery", &body);
+        let call = self.send(self.some_node(), who, "/api/common/payQuery", &body);
         let answer = call.await.expect("it is not cut off").expect("the gateway answers");
         let Some(order) = self.row(who).await else {
             assert_eq!(answer.code, 30, "{}", answer.body);
@@ -223,7 +223,7 @@ impl Play {
         if answer.code == 1 {
             assert_eq!(answer.body["orderAmount"], order.amount, "{who:?}");
         }
-        if status == Some(1) {
+        if matches!(status, Some(1 | 3)) {
             self.promised.told.insert(who);
             return;
         }
@@ -231,13 +231,8 @@ impl Play {
         if !is_hurt && answer.code != 21 {
             // Asked a moment ago: no payment can have been missed.
             for asked in self.submissions(&order).await.iter().take(ASKED) {
-                let state = self.upstream().order(&asked.id).map(|order| order.state);
-                assert_ne!(
-                    state,
-                    Some(PaymentState::Paid),
-                    "{who:?} is paid, and its merchant hears {}",
-                    answer.body
-                );
+                let is_paid = self.upstream().order(&asked.id).is_some_and(|order| was_paid(&order));
+                assert!(!is_paid, "{who:?} is paid, and its merchant hears {}", answer.body);
             }
         }
         let in_doubt = matches!(order.status(), OrderStatus::Submitting | OrderStatus::Unknown);

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use proptest::prelude::{Just, Strategy, any};
 use proptest::{option, prop_oneof};
-use sandbox::{Fault, Twist};
+use sandbox::{Fault, RefundState, Twist};
 
 /// Order numbers that each merchant uses; both use the same ones.
 const NUMBERS: usize = 3;
+/// Refund numbers that are used for each order.
+const REFUNDS: usize = 3;
 
 /// An order, as its merchant knows it: which of the two merchants, and which of its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,6 +92,29 @@ pub enum Step {
         who: Who,
         fault: Option<QueryFault>,
     },
+    /// A refund, for the first time or again under the same number, perhaps of another amount; perhaps its answer is
+    /// hurt.
+    Refund {
+        who: Who,
+        nth: usize,
+        part: Part,
+        fault: Option<RefundFault>,
+    },
+    /// A refund that goes on upstream ends.
+    EndRefund {
+        nth: usize,
+        well: bool,
+    },
+    /// The merchant gets a new sign key; the one before is good for a while.
+    RotateMerchantKey {
+        merchant: usize,
+    },
+    /// Its system has the new key from now on.
+    ChangeKey {
+        merchant: usize,
+    },
+    /// The account's key is another one, here and upstream.
+    RotateAccountKey,
     Advance(Duration),
     /// All that is due is sent; this is how the shops answer.
     Deliver(ShopAnswer),
@@ -129,6 +154,24 @@ pub enum QueryFault {
     Code(i32),
 }
 
+/// How much of an order is refunded.
+#[derive(Debug, Clone, Copy)]
+pub enum Part {
+    Whole,
+    Half,
+    One,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum RefundFault {
+    HangUp { took_effect: bool },
+    Garbage,
+    WrongSignature,
+    Code { code: i32, took_effect: bool },
+    GoesOn,
+    Fails,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub enum Mismatch {
     Amount,
@@ -158,6 +201,10 @@ pub enum During {
         nth: usize,
         after: u32,
     },
+    Refund {
+        who: Who,
+        after: u32,
+    },
     /// When the shop has been told and not yet been heard.
     Delivery,
 }
@@ -183,6 +230,30 @@ impl From<QueryFault> for Fault {
             QueryFault::Garbage => Self::Garbage { took_effect: true },
             QueryFault::WrongSignature => Self::WrongSignature,
             QueryFault::Code(code) => Self::Code { code, took_effect: true },
+        }
+    }
+}
+
+impl Part {
+    /// Of an order of this amount.
+    pub fn of(self, amount: i64) -> i64 {
+        match self {
+            Self::Whole => amount,
+            Self::Half => amount / 2,
+            Self::One => 1,
+        }
+    }
+}
+
+impl From<RefundFault> for Fault {
+    fn from(fault: RefundFault) -> Self {
+        match fault {
+            RefundFault::HangUp { took_effect } => Self::HangUp { took_effect },
+            RefundFault::Garbage => Self::Garbage { took_effect: true },
+            RefundFault::WrongSignature => Self::WrongSignature,
+            RefundFault::Code { code, took_effect } => Self::Code { code, took_effect },
+            RefundFault::GoesOn => Self::Refund(RefundState::InProgress),
+            RefundFault::Fails => Self::Refund(RefundState::Failed),
         }
     }
 }
@@ -234,6 +305,24 @@ fn query_fault() -> impl Strategy<Value = QueryFault> {
     ]
 }
 
+fn refund_fault() -> impl Strategy<Value = RefundFault> {
+    prop_oneof![
+        any::<bool>().prop_map(|took_effect| RefundFault::HangUp { took_effect }),
+        Just(RefundFault::Garbage),
+        Just(RefundFault::WrongSignature),
+        (prop_oneof![Just(9), Just(21)], any::<bool>())
+            .prop_map(|(code, took_effect)| RefundFault::Code { code, took_effect }),
+        // A refusal that is none would be a lie about money, against which nothing helps but a statement.
+        prop_oneof![Just(5), Just(35)].prop_map(|code| RefundFault::Code { code, took_effect: false }),
+        Just(RefundFault::GoesOn),
+        Just(RefundFault::Fails),
+    ]
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![2 => Just(Part::Whole), 2 => Just(Part::Half), 1 => Just(Part::One)]
+}
+
 fn mismatch() -> impl Strategy<Value = Mismatch> {
     prop_oneof![
         Just(Mismatch::Amount),
@@ -250,6 +339,7 @@ fn during(nth: impl Strategy<Value = usize>) -> impl Strategy<Value = During> {
         1 => Just(During::Nothing),
         2 => (who(), 0..40_u32).prop_map(|(who, after)| During::Create { who, after }),
         2 => (nth, 0..40_u32).prop_map(|(nth, after)| During::Notice { nth, after }),
+        2 => (who(), 0..40_u32).prop_map(|(who, after)| During::Refund { who, after }),
         1 => Just(During::Delivery),
     ]
 }
@@ -273,6 +363,12 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => nth().prop_map(|nth| Step::LateNotice { nth }),
         2 => (nth(), mismatch()).prop_map(|(nth, how)| Step::Mismatch { nth, how }),
         4 => (who(), option::weighted(0.3, query_fault())).prop_map(|(who, fault)| Step::Query { who, fault }),
+        6 => (who(), 0..REFUNDS, part(), option::weighted(0.5, refund_fault()))
+            .prop_map(|(who, nth, part, fault)| Step::Refund { who, nth, part, fault }),
+        2 => (nth(), any::<bool>()).prop_map(|(nth, well)| Step::EndRefund { nth, well }),
+        1 => (0..2_usize).prop_map(|merchant| Step::RotateMerchantKey { merchant }),
+        1 => (0..2_usize).prop_map(|merchant| Step::ChangeKey { merchant }),
+        1 => Just(Step::RotateAccountKey),
         3 => seconds.prop_map(|seconds| Step::Advance(Duration::from_secs(seconds))),
         4 => answer.prop_map(Step::Deliver),
         3 => Just(Step::Sweep),

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use gateway::entity::{attempt, delivery, event, journal, order, quarantine, submission};
+use gateway::entity::refund::State as RefundState;
+use gateway::entity::{attempt, delivery, event, journal, order, quarantine, refund, submission};
 use gateway::orders::tell::Content;
-use sandbox::PaymentState;
 use sandbox::shop::Received;
 use sea_orm::{
     AccessMode, DatabaseConnection, DbBackend, EntityTrait, IsolationLevel, QueryOrder, TransactionTrait,
@@ -14,6 +14,7 @@ use serde_json::Value;
 use shared::envelope::{Envelope, Side};
 use shared::order::OrderStatus;
 
+use crate::play::was_paid;
 use crate::steps::Who;
 
 /// What was promised so far.
@@ -25,6 +26,8 @@ pub struct Promised {
     pub told: BTreeSet<Who>,
     /// Notices that did not agree and were acknowledged.
     pub held: usize,
+    /// Refunds that their merchant was told to be made.
+    pub refunded: BTreeSet<String>,
     /// How each order stood when it was last looked at.
     stood: HashMap<String, Stood>,
 }
@@ -39,6 +42,7 @@ struct Stood {
 pub struct Rows {
     orders: Vec<order::Model>,
     submissions: Vec<submission::Model>,
+    refunds: Vec<refund::Model>,
     journal: Vec<journal::Model>,
     quarantine: Vec<quarantine::Model>,
     events: Vec<event::Model>,
@@ -61,6 +65,7 @@ impl Rows {
                 .all(&look)
                 .await
                 .expect(why),
+            refunds: refund::Entity::find().order_by_asc(refund::Column::Id).all(&look).await.expect(why),
             journal: journal::Entity::find().order_by_asc(journal::Column::Id).all(&look).await.expect(why),
             quarantine: quarantine::Entity::find().all(&look).await.expect(why),
             events: event::Entity::find().all(&look).await.expect(why),
@@ -70,10 +75,17 @@ impl Rows {
     }
 }
 
+/// A merchant's system.
+pub struct Shop {
+    pub merchant_id: String,
+    /// All sign keys that it ever had.
+    pub keys: Vec<String>,
+    pub received: Vec<Received>,
+}
+
 /// Everything there is to compare. Taken in this order, so that what grows from one to the next is never ahead.
 pub struct Evidence {
-    /// Each merchant's id, and what its shop has received.
-    pub shops: Vec<(String, Vec<Received>)>,
+    pub shops: Vec<Shop>,
     pub rows: Rows,
     pub upstream: Vec<sandbox::Order>,
 }
@@ -85,8 +97,8 @@ impl Evidence {
         }
         self.calls();
         self.deliveries();
-        for (merchant_id, received) in &self.shops {
-            self.messages(merchant_id, received);
+        for shop in &self.shops {
+            self.messages(shop);
         }
         self.promises(promised);
     }
@@ -102,7 +114,7 @@ impl Evidence {
         let current = submissions.iter().find(|submission| submission.id == order.submission_id);
         let current = current.unwrap_or_else(|| panic!("{number}: its submission is not there"));
         assert_eq!(order.submissions, i64::try_from(submissions.len()).expect("few"), "{number}");
-        assert_eq!((order.refund_reserved, order.refunded), (0, 0), "{number}: nobody refunds here");
+        self.refunds(order);
         assert_eq!((order.amount, &order.currency), (current.amount, &current.currency), "{number}");
 
         let paid =
@@ -141,6 +153,52 @@ impl Evidence {
         events
     }
 
+    /// What is given back and kept back is what the refunds say, never more than was paid, and each end told once.
+    fn refunds(&self, order: &order::Model) {
+        let number = &order.number;
+        let refunds: Vec<_> = self.rows.refunds.iter().filter(|refund| refund.order_id == order.id).collect();
+        let sum = |of: fn(RefundState) -> bool| -> i64 {
+            refunds.iter().filter(|refund| of(refund.state)).map(|refund| refund.amount).sum()
+        };
+        let (back, kept_back) = (sum(|state| state == RefundState::Refunded), sum(RefundState::is_open));
+        assert_eq!((order.refunded, order.refund_reserved), (back, kept_back), "{number}");
+        assert!(back + kept_back <= order.paid, "{number}: {back} and {kept_back} of {}", order.paid);
+        assert_eq!(order.refunded_elsewhere, 0, "{number}: nobody refunds elsewhere");
+        for refund in refunds {
+            let events =
+                self.rows.events.iter().filter(|event| event.r#move.ends_with(&format!(":{}", refund.id)));
+            let told: Vec<&str> = events.map(|event| event.kind.as_str()).collect();
+            let expected: &[&str] = match refund.state {
+                RefundState::Refunded => &["refund.succeeded"],
+                RefundState::Failed => &["refund.failed"],
+                _ => &[],
+            };
+            assert_eq!(told, expected, "{number}, {}", refund.refund_no);
+        }
+    }
+
+    /// At the end: both sides' books of refunds are the same.
+    fn refund_books(&self) {
+        let made = |state: &str| state == sandbox::RefundState::Refunded.as_str();
+        let upstream = self.upstream.iter().flat_map(|order| &order.refunds);
+        let theirs: BTreeMap<&str, i64> = upstream
+            .filter(|refund| made(refund.state.as_str()))
+            .map(|refund| (refund.refund_no.as_str(), refund.amount))
+            .collect();
+        let refunds = self.rows.refunds.iter();
+        let ours: BTreeMap<&str, i64> = refunds
+            .filter(|refund| refund.state == RefundState::Refunded)
+            .map(|refund| (refund.id.as_str(), refund.amount))
+            .collect();
+        assert_eq!(ours, theirs, "what went back is the same on both sides");
+        assert!(self.rows.refunds.iter().all(|refund| !refund.state.is_open()), "no refund stays in doubt");
+    }
+
+    /// A refund that nobody knows the end of.
+    pub fn has_open_refund(&self) -> bool {
+        self.rows.refunds.iter().any(|refund| refund.state.is_open())
+    }
+
     /// Placed once, placed again for each further call, and every payment beyond the first flagged.
     fn journal(&self, order: &order::Model, submissions: usize, paid: usize) {
         let entries: Vec<_> = self.rows.journal.iter().filter(|entry| entry.order_id == order.id).collect();
@@ -171,8 +229,19 @@ impl Evidence {
             self.upstream.iter().map(|order| (order.content.partner_order_no.as_str(), order)).collect();
         for submission in self.rows.submissions.iter().filter(|row| row.state == submission::State::Paid) {
             let order = upstream.get(submission.id.as_str());
-            let state = order.map(|order| order.state);
-            assert_eq!(state, Some(PaymentState::Paid), "{} is called paid", submission.id);
+            assert!(order.is_some_and(|order| was_paid(order)), "{} is called paid", submission.id);
+        }
+        let refunds: HashMap<&str, i64> =
+            self.rows.refunds.iter().map(|refund| (refund.id.as_str(), refund.amount)).collect();
+        for refund in self.upstream.iter().flat_map(|order| &order.refunds) {
+            let kept = refunds.get(refund.refund_no.as_str());
+            assert_eq!(kept, Some(&refund.amount), "{} was refunded and is not on record", refund.refund_no);
+        }
+        for refund in self.rows.refunds.iter().filter(|refund| refund.state == RefundState::Refunded) {
+            let order = upstream.get(refund.submission_id.as_str());
+            let made = order.and_then(|order| order.refunds.iter().find(|one| one.refund_no == refund.id));
+            let state = made.map(|refund| refund.state);
+            assert_eq!(state, Some(sandbox::RefundState::Refunded), "{} is called refunded", refund.id);
         }
         for (number, order) in upstream {
             let submission =
@@ -206,16 +275,19 @@ impl Evidence {
     }
 
     /// A shop hears of its own orders, of each under one id that the store holds, of the money that came.
-    fn messages(&self, merchant_id: &str, received: &[Received]) {
+    fn messages(&self, Shop { merchant_id, keys, received }: &Shop) {
         for message in received {
             let number = &message.partner_order_no;
+            let envelope = Envelope::read(&message.raw, Side::Response).expect("every message is one");
+            // While keys rotate, with a version that the shop may not know yet, or no more.
+            let is_signed = keys.iter().any(|key| envelope.verifies(key));
             assert!(
-                message.verified,
-                "signed with the merchant's key: {}",
+                is_signed,
+                "signed with a key of the merchant's: {}",
                 String::from_utf8_lossy(&message.raw)
             );
             assert_eq!((message.code, message.status), (Some(1), Some(1)), "{number}");
-            let mine = |order: &&order::Model| order.merchant_id == merchant_id && order.number == *number;
+            let mine = |order: &&order::Model| order.merchant_id == *merchant_id && order.number == *number;
             let order = self
                 .rows
                 .orders
@@ -224,7 +296,6 @@ impl Evidence {
                 .unwrap_or_else(|| panic!("{number} is not this merchant's"));
             assert!(order.status().has_money(), "{number}: told, and not paid");
             assert_eq!((message.amount, &message.currency), (Some(order.paid), &order.currency), "{number}");
-            let envelope = Envelope::read(&message.raw, Side::Response).expect("it verified");
             let id = envelope.header_text(&["respMsgId"]).expect("every message has one");
             let paid = |event: &&event::Model| event.subject_id == order.id && event.kind == "order.paid";
             let event = self.rows.events.iter().find(paid);
@@ -247,6 +318,11 @@ impl Evidence {
             let order = self.find(*who).unwrap_or_else(|| panic!("{who:?} is gone"));
             assert!(order.status().has_money(), "{who:?} was told to be paid");
         }
+        for id in &promised.refunded {
+            let refund = self.rows.refunds.iter().find(|refund| refund.id == *id);
+            let state = refund.map(|refund| refund.state);
+            assert_eq!(state, Some(RefundState::Refunded), "{id}: its merchant was told that it was made");
+        }
         assert_eq!(
             self.rows.quarantine.len(),
             promised.held,
@@ -260,21 +336,19 @@ impl Evidence {
     }
 
     fn find(&self, who: Who) -> Option<&order::Model> {
-        let (merchant_id, _) = &self.shops[who.merchant];
+        let Shop { merchant_id, .. } = &self.shops[who.merchant];
         self.rows.orders.iter().find(|order| order.merchant_id == *merchant_id && order.number == who.name())
     }
 
     /// At the end: told is what was paid, for each merchant, no more and no less.
     pub fn settle_accounts(&self) {
-        for (merchant, (merchant_id, received)) in self.shops.iter().enumerate() {
+        for (merchant, Shop { merchant_id, received, .. }) in self.shops.iter().enumerate() {
             let told: BTreeMap<&str, i64> = received
                 .iter()
                 .map(|message| (message.partner_order_no.as_str(), message.amount.expect("an amount")))
                 .collect();
             let payments = || {
-                self.upstream
-                    .iter()
-                    .filter(|order| order.state == PaymentState::Paid && Who::of(order).merchant == merchant)
+                self.upstream.iter().filter(|order| was_paid(order) && Who::of(order).merchant == merchant)
             };
             let paid: BTreeSet<String> = payments().map(|order| Who::of(order).name()).collect();
             let told_numbers: BTreeSet<String> = told.keys().map(ToString::to_string).collect();
@@ -290,6 +364,7 @@ impl Evidence {
                 "merchant {merchant}: money told is money paid"
             );
         }
+        self.refund_books();
         let open =
             self.rows.deliveries.iter().filter(|delivery| delivery.state != delivery::State::Delivered);
         assert_eq!(open.count(), 0, "everything is delivered");
