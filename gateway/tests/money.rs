@@ -1,5 +1,4 @@
-//! The rules that keep the money right, one test each, on both stores: `docs/MONEY.md`. Refunds and registered
-//! endpoints have no operations yet.
+//! The rules that keep the money right, one test each, on both stores: `docs/MONEY.md`. Refunds: `refunds.rs`.
 
 mod harness;
 
@@ -7,6 +6,7 @@ mod money {
     mod again;
     mod answers;
     mod events;
+    mod faults;
     mod handlers;
     mod keys;
     mod notices;

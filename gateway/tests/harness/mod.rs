@@ -159,6 +159,11 @@ impl World {
 
     /// On this PostgreSQL database, or on a SQLite file of its own.
     pub async fn make_in(database: Option<String>) -> Self {
+        Self::make_tuned(database, |_| {}).await
+    }
+
+    /// The same with a sandbox that has been seen to.
+    pub async fn make_tuned(database: Option<String>, tune: impl FnOnce(&mut sandbox::Settings)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (backend, store_url) = match database {
             Some(url) => (Backend::Postgres, url),
@@ -173,7 +178,7 @@ impl World {
             ..Default::default()
         };
         let shop = sandbox::shop::start(shop_listener, shop_settings).expect("a shop");
-        let sandbox = start_sandbox(&time).await;
+        let sandbox = start_sandbox(&time, tune).await;
         let upstream = sandbox.control();
         let keys = Keys::default();
         Self { backend, store_url, folder, sandbox, upstream, shop, clock, keys, time, settings: Vec::new() }
@@ -282,7 +287,7 @@ fn free_listener() -> std::net::TcpListener {
     listener
 }
 
-async fn start_sandbox(time: &Clock) -> Sandbox {
+async fn start_sandbox(time: &Clock, tune: impl FnOnce(&mut sandbox::Settings)) -> Sandbox {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let store = |store_no: &str, currency: &str| sandbox::Store {
@@ -295,8 +300,9 @@ async fn start_sandbox(time: &Clock) -> Sandbox {
         sign_key: ACCOUNT_KEY.to_owned(),
         stores: vec![store(UPSTREAM_HKD_STORE, "HKD"), store(UPSTREAM_JPY_STORE, "JPY")],
     };
-    let settings =
+    let mut settings =
         sandbox::Settings { automatic_notices: false, ..sandbox::Settings::new(url, vec![partner]) };
+    tune(&mut settings);
     let time = time.clone();
     sandbox::start(listener, settings, Arc::new(move || time.now())).expect("a sandbox")
 }
