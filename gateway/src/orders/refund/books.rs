@@ -46,7 +46,9 @@ impl Refused {
             Self::Open(refund_no) => format!("as much is being refunded already: refundNo {refund_no}"),
             Self::TooMuch { left } => format!("more than is refundable; {left} is left"),
             Self::NotPaid => "this order is not paid".to_owned(),
-            Self::PaymentUnknown => "whether this order is paid is not known yet; nothing was begun, ask again".to_owned(),
+            Self::PaymentUnknown => {
+                "whether this order is paid is not known yet; nothing was begun, ask again".to_owned()
+            }
             Self::Elsewhere => "this order was refunded outside of this gateway; ask the platform".to_owned(),
             Self::TooMany => format!("this order has {MOST} refunds already"),
         }
