@@ -21,6 +21,7 @@ pub mod content;
 mod ending;
 pub mod events;
 pub mod fact;
+mod held;
 pub mod history;
 pub mod import;
 pub mod journal;

@@ -6,7 +6,8 @@ use shared::order::OrderStatus;
 
 use super::buyer;
 use super::ending::Ending;
-use super::fact::{self, Fact, Source};
+use super::fact::{self, Claim, Fact, Source};
+use super::held::{self, Difference, Held};
 use super::journal::{self, Kind};
 use super::refund::books::{self, All};
 use super::refund::settle as refund_settle;
@@ -15,7 +16,7 @@ use super::{barcode, refund, tell};
 use crate::attention::{self, Matter};
 use crate::chance::Chance;
 use crate::entity::submission::State;
-use crate::entity::{self, order, quarantine, submission};
+use crate::entity::{self, order, submission};
 use crate::ledger::{Calmed, Changes, Current, Told};
 use crate::product;
 use crate::upstream::Said;
@@ -91,8 +92,8 @@ pub fn digest(submission: &submission::Model, fact: &Fact) -> Option<Vec<u8>> {
     fact.digest().or_else(held)
 }
 
-/// Where a fact does not agree with what was asked: field, asked, told.
-fn differences(submission: &submission::Model, fact: &Fact) -> Vec<(&'static str, Value, Value)> {
+/// Where a fact does not agree with what was asked.
+fn differences(submission: &submission::Model, fact: &Fact) -> Vec<Difference> {
     let (said, whole) = match &fact.told {
         fact::Told::State(said) => (said, true),
         // Neither an answer to create nor one that only has a code need repeat what was asked; what they do repeat
@@ -123,49 +124,26 @@ fn hold(
     order: &order::Model,
     submission: &submission::Model,
     fact: &Fact,
-    differences: &[(&'static str, Value, Value)],
+    differences: &[Difference],
     chance: &Chance,
 ) -> (Changes, order::Model) {
-    let differences: Vec<Value> = differences
-        .iter()
-        .map(|(field, asked, told)| json!({"field": field, "asked": asked, "told": told}))
-        .collect();
+    let differences = held::listed(differences);
     let mut entry = journal_entry(order, submission, fact, &json!({"held": differences}));
     entry.digest = fact.digest().or_else(|| fact.digest_of_held());
     let mut after = order.clone();
-    let detail = json!({"fact": fact.id, "source": fact.source.kind().as_str(), "differences": differences});
-    let news = tell::News {
-        detail: Some(detail.clone()),
-        ..tell::News::new(
-            tell::Kind::FactQuarantined,
-            format!("quarantined:{}", fact.id),
-            fact.at,
-            fact.source.kind().as_str(),
-        )
+    let mut changes = Changes { journal: vec![entry], ..Changes::default() };
+    let source = fact.source.kind().as_str();
+    let held = Held {
+        id: &fact.id,
+        at: fact.at,
+        source,
+        confirmed_by: source,
+        differences,
+        claim: fact.claim().map(Claim::as_str),
+        refund: None,
     };
-    let told = tell::told(&mut after, news, chance);
-    let changes = Changes {
-        order: Some(after.clone()),
-        told: vec![told],
-        raised: vec![attention::of_order(order, Matter::FactQuarantined, &fact.id, fact.at, &detail, chance)],
-        quarantine: Some(quarantine::Model {
-            id: fact.id.clone(),
-            order_id: order.id.clone(),
-            submission_id: submission.id.clone(),
-            platform_id: order.platform_id.clone(),
-            merchant_id: order.merchant_id.clone(),
-            source: fact.source.kind().as_str().to_owned(),
-            differences: Value::from(differences).to_string(),
-            state: "held".to_owned(),
-            held_at: fact.at,
-            ended_at: None,
-            ended_by: None,
-            reason: None,
-            claim: fact.claim().map(|claim| claim.as_str().to_owned()),
-        }),
-        journal: vec![entry],
-        ..Changes::default()
-    };
+    held.keep(&mut after, submission, &mut changes, chance);
+    changes.order = Some(after.clone());
     (changes, after)
 }
 

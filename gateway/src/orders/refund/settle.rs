@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::meaning::{Meaning, meaning};
 use super::{books, schedule};
-use crate::attention::{self, Matter};
+use crate::attention::Matter;
 use crate::chance::Chance;
 use crate::entity::refund::State;
-use crate::entity::{order, quarantine, refund, submission};
+use crate::entity::{order, refund, submission};
 use crate::ledger::{Calmed, Changes, Current};
+use crate::orders::held::{self, Difference, Held};
 use crate::orders::journal::{self, Kind};
 use crate::orders::{buyer, tell};
 use crate::upstream::Said;
@@ -106,12 +107,8 @@ pub fn settle(current: &Current<'_>, fact: &Fact, chance: &Chance) -> (Changes, 
     after.conclude(current, refund, fact, held)
 }
 
-/// Where a fact does not agree with what was asked: field, asked, told. What an answer repeats must agree.
-fn differences(
-    submission: &submission::Model,
-    refund: &refund::Model,
-    fact: &Fact,
-) -> Vec<(&'static str, Value, Value)> {
+/// Where a fact does not agree with what was asked. What an answer repeats must agree.
+fn differences(submission: &submission::Model, refund: &refund::Model, fact: &Fact) -> Vec<Difference> {
     let Told::Said { said, .. } = &fact.told else { return Vec::new() };
     let checks = [
         ("partnerNo", json!(submission.partner_no), json!(said.partner_no)),
@@ -126,11 +123,7 @@ fn differences(
     checks.into_iter().filter(differs).collect()
 }
 
-fn entry(
-    refund: &refund::Model,
-    fact: &Fact,
-    differences: &[(&'static str, Value, Value)],
-) -> crate::entity::journal::Model {
+fn entry(refund: &refund::Model, fact: &Fact, differences: &[Difference]) -> crate::entity::journal::Model {
     let mut note = json!({"refundNo": refund.refund_no, "amount": refund.amount});
     match &fact.told {
         Told::Said { said, is_repeat } => {
@@ -149,19 +142,12 @@ fn entry(
         }
     }
     if !differences.is_empty() {
-        note["held"] = listed(differences);
+        note["held"] = held::listed(differences);
     }
     if let Some(took) = fact.took_ms {
         note["took_ms"] = json!(took);
     }
     journal::entry(fact.id.clone(), &refund.order_id, &refund.submission_id, fact.at, fact.told.kind(), &note)
-}
-
-fn listed(differences: &[(&'static str, Value, Value)]) -> Value {
-    differences
-        .iter()
-        .map(|(field, asked, told)| json!({"field": field, "asked": asked, "told": told}))
-        .collect()
 }
 
 /// Order and refund as the fact leaves them.
@@ -212,49 +198,19 @@ impl After {
         &mut self,
         submission: &submission::Model,
         fact: &Fact,
-        differences: &[(&'static str, Value, Value)],
+        differences: &[Difference],
         chance: &Chance,
     ) {
-        let differences = listed(differences);
-        let detail = json!({
-            "fact": fact.id, "source": fact.told.kind().as_str(), "refundNo": self.refund.refund_no,
-            "differences": differences,
-        });
-        let news = tell::News {
-            refund: Some(&self.refund),
-            detail: Some(detail.clone()),
-            ..tell::News::new(
-                tell::Kind::FactQuarantined,
-                format!("quarantined:{}", fact.id),
-                fact.at,
-                "answer",
-            )
-        };
-        self.changes.told.push(tell::told(&mut self.order, news, chance));
-        let matter = Matter::FactQuarantined;
-        self.changes.raised.push(attention::of_order(
-            &self.order,
-            matter,
-            &fact.id,
-            fact.at,
-            &detail,
-            chance,
-        ));
-        self.changes.quarantine = Some(quarantine::Model {
-            id: fact.id.clone(),
-            order_id: self.order.id.clone(),
-            submission_id: submission.id.clone(),
-            platform_id: self.order.platform_id.clone(),
-            merchant_id: self.order.merchant_id.clone(),
-            source: fact.told.kind().as_str().to_owned(),
-            differences: differences.to_string(),
-            state: "held".to_owned(),
-            held_at: fact.at,
-            ended_at: None,
-            ended_by: None,
-            reason: None,
+        let held = Held {
+            id: &fact.id,
+            at: fact.at,
+            source: fact.told.kind().as_str(),
+            confirmed_by: fact.told.confirmed_by(),
+            differences: held::listed(differences),
             claim: None,
-        });
+            refund: Some(&self.refund),
+        };
+        held.keep(&mut self.order, submission, &mut self.changes, chance);
     }
 
     fn conclude(
