@@ -21,7 +21,7 @@ pub use limit::Limit;
 pub use once::{KEPT, Once, Planned, Pointed, Running, change, point, prune};
 pub use page::{Page, PageQuery};
 pub use problem::{ChangeError, Problem, any_other};
-pub use reply::{Answer, Changed, Created, Found};
+pub use reply::{Answer, Changed, Created, Found, located, location};
 pub use secret::ShownSecret;
 
 /// The resources' groups in the contract.

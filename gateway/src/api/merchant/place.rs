@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use poem::{IntoResponse, Response};
-use poem_openapi::registry::{
-    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
-};
+use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::{Example, ToJSON, Type};
 use poem_openapi::{ApiResponse, Enum, Object};
 use shared::code::Code;
@@ -15,7 +13,7 @@ use shared::order::OrderStatus;
 
 use super::order::Order;
 use super::orders::{found, shown};
-use crate::api::rest::{Answer, Body, Once, point};
+use crate::api::rest::{Answer, Body, Once, located, location, point};
 use crate::api::scanforpay::Wallet;
 use crate::api::signed::in_time;
 use crate::app::App;
@@ -134,6 +132,8 @@ impl Example for NewOrder {
     }
 }
 
+const ORDERS: &str = "/v1/orders";
+
 /// The protocol's name of a field, and ours.
 const FIELDS: [(&str, &str); 14] = [
     ("storeNo", "/storeNo"),
@@ -163,25 +163,10 @@ impl IntoResponse for PlacedOrder {
 
 impl ApiResponse for PlacedOrder {
     fn meta() -> MetaResponses {
-        let answer = |status, description| MetaResponse {
-            description,
-            status: Some(status),
-            status_range: None,
-            content: vec![MetaMediaType { content_type: "application/json", schema: Order::schema_ref() }],
-            headers: vec![MetaHeader {
-                name: "Location".into(),
-                description: Some("Where it is.".into()),
-                required: true,
-                deprecated: false,
-                schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
-            }],
-        };
-        MetaResponses {
-            responses: vec![
-                answer(201, "The order as it stands; it was opened."),
-                answer(202, "Whether it was opened is not known yet."),
-            ],
-        }
+        located::<Order>(&[
+            (201, "The order as it stands; it was opened."),
+            (202, "Whether it was opened is not known yet."),
+        ])
     }
 
     fn register(registry: &mut Registry) {
@@ -198,7 +183,7 @@ pub(super) async fn place(
 ) -> Result<PlacedOrder, Error> {
     let create = create(app, merchant, &body)?;
     let number = create.content.number.clone();
-    let location = location(&number);
+    let location = location(ORDERS, &number);
     let admitted = match caller.tenant {
         Tenant::Platform { .. } => Tier::Platform,
         Tenant::Merchant { .. } => Tier::Merchant,
@@ -357,25 +342,10 @@ fn field_error(error: &FieldError) -> Error {
     Error::Invalid(vec![FieldProblem::body(pointer(&error.field), error.reason.clone())])
 }
 
-/// Any text may be a number: what a path may not hold is escaped.
-fn location(number: &str) -> String {
-    let mut url = url::Url::parse("http://h/v1/orders").expect("is a URL");
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.push(number);
-    }
-    url.path().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::product;
-
-    #[test]
-    fn a_location_is_a_path_whatever_the_number() {
-        assert_eq!(location("p1"), "/v1/orders/p1");
-        assert_eq!(location("a/b ?咖#%"), "/v1/orders/a%2Fb%20%3F%E5%92%96%23%25");
-    }
 
     #[test]
     fn every_field_of_every_product_has_a_pointer() {

@@ -7,9 +7,7 @@ use http::StatusCode;
 use poem::web::Data;
 use poem::{IntoResponse, Request, Response};
 use poem_openapi::param::{Path, Query};
-use poem_openapi::registry::{
-    MetaHeader, MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry,
-};
+use poem_openapi::registry::{MetaResponses, Registry};
 use poem_openapi::types::{Example, ToJSON, Type};
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -17,7 +15,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::merchant_of;
 use super::orders::{found, time};
 use super::refund::{Refund, State, failed, refusal};
-use crate::api::rest::{Answer, Body, ChangeError, Found, Group, Once, Page, PageQuery, point};
+use crate::api::rest::{
+    Answer, Body, ChangeError, Found, Group, Once, Page, PageQuery, located, location, point,
+};
 use crate::api::signed::in_time;
 use crate::app::App;
 use crate::directory::access::{Caller, Scope, Tenant};
@@ -63,6 +63,8 @@ impl Example for NewRefund {
     }
 }
 
+const REFUNDS: &str = "/v1/refunds";
+
 /// The refund as it stands, and whether it has ended.
 pub struct MadeRefund(Answer);
 
@@ -74,25 +76,10 @@ impl IntoResponse for MadeRefund {
 
 impl ApiResponse for MadeRefund {
     fn meta() -> MetaResponses {
-        let answer = |status, description| MetaResponse {
-            description,
-            status: Some(status),
-            status_range: None,
-            content: vec![MetaMediaType { content_type: "application/json", schema: Refund::schema_ref() }],
-            headers: vec![MetaHeader {
-                name: "Location".into(),
-                description: Some("Where it is.".into()),
-                required: true,
-                deprecated: false,
-                schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
-            }],
-        };
-        MetaResponses {
-            responses: vec![
-                answer(201, "The refund; the money is given back."),
-                answer(202, "The refund; how it ends is not known yet."),
-            ],
-        }
+        located::<Refund>(&[
+            (201, "The refund; the money is given back."),
+            (202, "The refund; how it ends is not known yet."),
+        ])
     }
 
     fn register(registry: &mut Registry) {
@@ -239,7 +226,7 @@ async fn make(
     // A platform may send the same body for two merchants.
     let request = [order.merchant_id.as_bytes(), &body.raw].concat();
     // The same again is the same refund by its number; the key tells another request apart.
-    let _pointed = point(app, caller, once, &request, &location(&refund_no)).await?;
+    let _pointed = point(app, caller, once, &request, &location(REFUNDS, &refund_no)).await?;
     let force = force.unwrap_or_default();
     let (asked_by, alone_up_to) = (asked_by.to_owned(), None);
     let ask = Ask { refund_no, amount, asked_by, reason, operator_id, terminal_no, force, alone_up_to };
@@ -259,7 +246,7 @@ fn told(refunding: Refunding) -> Result<MadeRefund, Error> {
         refund::State::Failed | refund::State::Declined => return Err(failed(&refund)),
         _ => StatusCode::ACCEPTED,
     };
-    let location = Some(location(&refund.id));
+    let location = Some(location(REFUNDS, &refund.id));
     Ok(MadeRefund(Answer { status, location, body: Refund::of(&order, refund).to_json_string() }))
 }
 
@@ -274,13 +261,4 @@ async fn shown(app: &App, rows: Vec<refund::Model>) -> Result<Vec<Refund>, Error
         .into_iter()
         .filter_map(|row| orders.get(row.order_id.as_str()).map(|order| Refund::of(order, row)))
         .collect())
-}
-
-/// Any text may be a number: what a path may not hold is escaped.
-fn location(number: &str) -> String {
-    let mut url = url::Url::parse("http://h/v1/refunds").expect("is a URL");
-    if let Ok(mut path) = url.path_segments_mut() {
-        path.push(number);
-    }
-    url.path().to_owned()
 }

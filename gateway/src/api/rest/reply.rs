@@ -99,14 +99,7 @@ impl<T: Type> ApiResponse for Changed<T> {
 
 impl<T: Type> ApiResponse for Created<T> {
     fn meta() -> MetaResponses {
-        let location = MetaHeader {
-            name: "Location".into(),
-            description: Some("Where it is.".into()),
-            required: true,
-            deprecated: false,
-            schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
-        };
-        answer::<T>(201, "Made.", vec![location])
+        located::<T>(&[(201, "Made.")])
     }
 
     fn register(registry: &mut Registry) {
@@ -115,7 +108,45 @@ impl<T: Type> ApiResponse for Created<T> {
 }
 
 fn answer<T: Type>(status: u16, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponses {
+    MetaResponses { responses: vec![response::<T>(status, description, headers)] }
+}
+
+/// What the contract says of answers that are a `T` and name its `Location`: status, and when.
+pub fn located<T: Type>(answers: &[(u16, &'static str)]) -> MetaResponses {
+    let location = || MetaHeader {
+        name: "Location".into(),
+        description: Some("Where it is.".into()),
+        required: true,
+        deprecated: false,
+        schema: MetaSchemaRef::Inline(Box::new(MetaSchema::new("string"))),
+    };
+    let responses =
+        answers.iter().map(|(status, description)| response::<T>(*status, description, vec![location()]));
+    MetaResponses { responses: responses.collect() }
+}
+
+fn response<T: Type>(status: u16, description: &'static str, headers: Vec<MetaHeader>) -> MetaResponse {
     let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
-    let response = MetaResponse { description, status: Some(status), status_range: None, content, headers };
-    MetaResponses { responses: vec![response] }
+    MetaResponse { description, status: Some(status), status_range: None, content, headers }
+}
+
+/// Where the one of this number is, below `collection`. Any text may be a number: what a path may not hold is escaped.
+pub fn location(collection: &str, number: &str) -> String {
+    let mut url = url::Url::parse("http://h").expect("is a URL");
+    url.set_path(collection);
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.push(number);
+    }
+    url.path().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_is_a_path_whatever_the_number() {
+        assert_eq!(location("/v1/orders", "p1"), "/v1/orders/p1");
+        assert_eq!(location("/v1/orders", "a/b ?咖#%"), "/v1/orders/a%2Fb%20%3F%E5%92%96%23%25");
+    }
 }
