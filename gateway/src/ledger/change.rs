@@ -28,6 +28,20 @@ pub struct Target {
     pub refunds: bool,
 }
 
+impl Target {
+    /// An order as such, looked at anew.
+    pub fn of_order(order_id: &str, key: &str) -> Self {
+        Self {
+            order_id: order_id.to_owned(),
+            submission_id: None,
+            digest: None,
+            key: key.to_owned(),
+            seen: None,
+            refunds: false,
+        }
+    }
+}
+
 /// An order and one of its submissions, as they stood.
 #[derive(Debug, Clone)]
 pub struct Seen {

@@ -231,14 +231,7 @@ pub async fn reject(
     let entry =
         journal::entry(app.chance.id(), &held.order_id, &held.submission_id, now, Kind::Rejected, &note);
     let record = person.record(app, "fact.rejected", held, "rejected", reason);
-    let target = Target {
-        order_id: held.order_id.clone(),
-        submission_id: None,
-        digest: None,
-        key: entry.id.clone(),
-        seen: None,
-        refunds: false,
-    };
+    let target = Target::of_order(&held.order_id, &entry.id);
     let (id, reason) = (held.id.clone(), reason.to_owned());
     let decided = room(app, &held.order_id)?.change(target, move |current| {
         let Some(row) = current.held.iter().find(|row| row.id == id) else {

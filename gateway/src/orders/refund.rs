@@ -357,11 +357,8 @@ pub async fn standing(app: &App, refund_id: &str) -> Result<Option<Standing>, se
 
 fn target(order_id: &str, submission_id: Option<&str>, key: &str) -> Target {
     Target {
-        order_id: order_id.to_owned(),
         submission_id: submission_id.map(str::to_owned),
-        digest: None,
-        key: key.to_owned(),
-        seen: None,
         refunds: true,
+        ..Target::of_order(order_id, key)
     }
 }

@@ -178,14 +178,7 @@ async fn resubmit(app: &Arc<App>, create: &Create, order: &order::Model) -> Plac
     let note = json!({"submission": after.submissions, "store": create.store.store_no, "key": create.key_id});
     let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Resubmitted, &note);
     entry.raw = Some(create.kept());
-    let target = Target {
-        order_id: order.id.clone(),
-        submission_id: None,
-        digest: None,
-        key: entry.id.clone(),
-        seen: None,
-        refunds: false,
-    };
+    let target = Target::of_order(&order.id, &entry.id);
 
     let (seen, new_order, new_submission) = (order.clone(), after.clone(), submission.clone());
     let begun = first.change(target, move |current| {

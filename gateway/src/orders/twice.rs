@@ -105,14 +105,7 @@ async fn told(app: &App, order: &order::Model, other: &order::Model) -> anyhow::
     let note = json!({"reference": reference, "number": other.number});
     let (id, kind) = (app.chance.id(), Kind::PaidTwice);
     let entry = journal::entry(id, &order.id, &order.submission_id, now, kind, &note);
-    let target = Target {
-        order_id: order.id.clone(),
-        submission_id: None,
-        digest: None,
-        key: entry.id.clone(),
-        seen: None,
-        refunds: false,
-    };
+    let target = Target::of_order(&order.id, &entry.id);
     let (other, chance) = (other.clone(), app.chance.clone());
     let told_as = r#move.clone();
     let change = app.ledger.room_when_free(Lane::Money, &order.id).await?.change(target, move |current| {
@@ -189,14 +182,7 @@ async fn calm(app: &App, check: &purchase_check::Model) -> anyhow::Result<()> {
         if detail["reference"].is_null() {
             continue;
         }
-        let target = Target {
-            order_id: order.id.clone(),
-            submission_id: None,
-            digest: None,
-            key: app.chance.id(),
-            seen: None,
-            refunds: false,
-        };
+        let target = Target::of_order(&order.id, &app.chance.id());
         let calmed = Calmed {
             kind: Matter::OrderPaidTwice.as_str(),
             subject_id: order.id.clone(),

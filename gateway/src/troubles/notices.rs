@@ -160,14 +160,7 @@ async fn look_closer(app: &Arc<App>, now: i64) -> anyhow::Result<()> {
 
 async fn look_now(app: &App, order: &order::Model, now: i64) -> Result<bool, LedgerError> {
     let room = app.ledger.room_when_free(Lane::Bulk, &order.id).await?;
-    let target = Target {
-        order_id: order.id.clone(),
-        submission_id: None,
-        digest: None,
-        key: app.chance.id(),
-        seen: None,
-        refunds: false,
-    };
+    let target = Target::of_order(&order.id, &app.chance.id());
     let seen = (order.status.clone(), order.look_at, order.looks);
     room.change(target, move |current| {
         let order = current.order;

@@ -50,14 +50,7 @@ async fn replan(
     after: &order::Model,
     raised: Option<crate::entity::attention::Model>,
 ) -> Result<Option<order::Model>, LedgerError> {
-    let target = Target {
-        order_id: before.id.clone(),
-        submission_id: None,
-        digest: None,
-        key: app.chance.id(),
-        seen: None,
-        refunds: false,
-    };
+    let target = Target::of_order(&before.id, &app.chance.id());
     let seen = (before.status.clone(), before.look_at, before.looks);
     let (look_at, looks) = (after.look_at, after.looks);
     let room = app.ledger.room_when_free(Lane::Bulk, &before.id).await?;

@@ -1,0 +1,123 @@
+//! What a move is told as, and what of it waits for a person, or no longer.
+
+use serde_json::json;
+use shared::order::OrderStatus;
+
+use super::{After, Telling};
+use crate::attention::{self, Matter};
+use crate::chance::Chance;
+use crate::entity::{self, order};
+use crate::ledger::{Calmed, Told};
+use crate::orders::fact::{Fact, Source};
+use crate::orders::schedule::Pace;
+use crate::orders::tell;
+
+impl After<'_> {
+    /// What the move is told as, and what of it waits for a person.
+    pub(super) fn tell(
+        &mut self,
+        from: OrderStatus,
+        fact: &Fact,
+        telling: &Telling,
+        chance: &Chance,
+    ) -> (Vec<Told>, Vec<entity::attention::Model>) {
+        let (to, by) = (self.order.status(), fact.source.kind().as_str());
+        let (mut told, mut raised) = (Vec::new(), Vec::new());
+        let moved = |kind, r#move: String| tell::News::new(kind, r#move, fact.at, by);
+        match to {
+            _ if from == to => {}
+            OrderStatus::Failed => {
+                told.push(tell::told(
+                    &mut self.order,
+                    moved(tell::Kind::OrderFailed, "failed".into()),
+                    chance,
+                ));
+            }
+            OrderStatus::Closed => {
+                told.push(tell::told(
+                    &mut self.order,
+                    moved(tell::Kind::OrderClosed, "closed".into()),
+                    chance,
+                ));
+            }
+            OrderStatus::Refused => {
+                // Another submission may be refused, too.
+                let r#move = format!("refused:{}", self.submission.id);
+                told.push(tell::told(&mut self.order, moved(tell::Kind::OrderRefused, r#move), chance));
+            }
+            _ if to.has_money() && !from.has_money() => {
+                told.push(tell::paid(&mut self.order, fact.at, by, telling, chance));
+            }
+            _ => {}
+        }
+        if self.paid_again {
+            self.order.paid_twice = true;
+            let detail = json!({"submission": self.submission.id});
+            let news = tell::News {
+                detail: Some(detail.clone()),
+                ..moved(tell::Kind::OrderPaidTwice, format!("paid_twice:{}", self.submission.id))
+            };
+            told.push(tell::told(&mut self.order, news, chance));
+            let matter = Matter::OrderPaidTwice;
+            raised.push(attention::of_order(&self.order, matter, &self.order.id, fact.at, &detail, chance));
+        }
+        self.tell_refunds(fact, chance, &mut told, &mut raised);
+        (told, raised)
+    }
+
+    /// What the word that all is refunded is told as.
+    fn tell_refunds(
+        &mut self,
+        fact: &Fact,
+        chance: &Chance,
+        told: &mut Vec<Told>,
+        raised: &mut Vec<entity::attention::Model>,
+    ) {
+        let by = fact.source.kind().as_str();
+        for ended in &self.all_refunded.ended {
+            let (kind, how) = match ended.state {
+                entity::refund::State::Refunded => (tell::Kind::RefundSucceeded, "succeeded"),
+                _ => (tell::Kind::RefundFailed, "failed"),
+            };
+            let news = tell::News {
+                refund: Some(ended),
+                ..tell::News::new(kind, format!("refund_{how}:{}", ended.id), fact.at, by)
+            };
+            told.push(tell::told(&mut self.order, news, chance));
+        }
+        if self.all_refunded.elsewhere > 0 {
+            let detail = json!({"amount": self.all_refunded.elsewhere});
+            // A second time it is more than before.
+            let r#move = format!("refunded_externally:{}", self.order.refunded_elsewhere);
+            let news = tell::News {
+                detail: Some(detail.clone()),
+                ..tell::News::new(tell::Kind::OrderRefundedExternally, r#move, fact.at, by)
+            };
+            told.push(tell::told(&mut self.order, news, chance));
+            let matter = Matter::OrderRefundedExternally;
+            raised.push(attention::of_order(&self.order, matter, &self.order.id, fact.at, &detail, chance));
+        }
+    }
+}
+
+/// What waits for a person no longer, now that `order` has become `to`.
+pub(super) fn calmed(order: &order::Model, to: OrderStatus, fact: &Fact, pace: &Pace) -> Vec<Calmed> {
+    let from = order.status();
+    let calmed = |matter: Matter, subject_id: &str| Calmed {
+        kind: matter.as_str(),
+        subject_id: subject_id.to_owned(),
+        at: fact.at,
+        by: fact.source.kind().as_str().to_owned(),
+        reason: None,
+    };
+    let mut all = Vec::new();
+    let is_given_up = order.look_at.is_none() && matches!(from, OrderStatus::Unknown | OrderStatus::Awaiting);
+    if is_given_up && from != to {
+        all.push(calmed(Matter::OrderUnknown, &order.id));
+    }
+    let is_paid_now = to.has_money() && !from.has_money();
+    if pace.unnoticed && is_paid_now && fact.source == Source::Notice {
+        all.push(calmed(Matter::StoreNoticesMissing, &order.store_id));
+    }
+    all
+}
