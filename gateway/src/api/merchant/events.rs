@@ -74,6 +74,8 @@ pub struct RefundThen {
     /// ScanForPay's last code.
     pub code: Option<i64>,
     pub reason: Option<String>,
+    /// The payment that it is taken from, where that is not the one that the order counts.
+    pub payment: Option<String>,
 }
 
 impl Event {
@@ -107,6 +109,7 @@ impl Event {
                 amount: refund.amount,
                 code: refund.code,
                 reason: refund.reason,
+                payment: refund.payment,
             }),
             detail: content.detail.map(Any),
         })
