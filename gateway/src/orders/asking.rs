@@ -2,6 +2,7 @@
 //! other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +44,7 @@ pub async fn ask(app: &Arc<App>, order_id: &str) -> anyhow::Result<Said> {
         said,
     };
     if before.submissions > 1 {
-        query::ask(app, &before, Priority::Reconcile).await;
+        query::ask_within(app, &before, Duration::ZERO, Priority::Reconcile).await;
     }
     let room = room(app, order_id)?;
     let Some(submission) = submission_of(app, &before.submission_id).await? else {
