@@ -133,6 +133,16 @@ impl Each {
         Self { sqlite: only(&self.sqlite), postgres: only(&self.postgres).into(), kinds: self.kinds }
     }
 
+    /// A statement that is no row's: `?1`, `?2`, … are the row's parameters in the one text, `v.p1`, `v.p2`, … in the
+    /// other, whose `{rows}` is the table of them.
+    pub(super) fn of_texts(kinds: &[Kind], sqlite: &str, postgres: &str) -> Self {
+        Self {
+            sqlite: sqlite.to_owned(),
+            postgres: postgres.replace("{rows}", &arrays(kinds)).into(),
+            kinds: kinds.to_vec(),
+        }
+    }
+
     /// The whole rows whose `keys` are as given, in the order of their ids; locked where the store locks rows and
     /// `lock` says so.
     pub(super) fn rows<E: EntityTrait>(keys: &[E::Column], lock: bool) -> Self {

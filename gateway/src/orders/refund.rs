@@ -214,7 +214,7 @@ async fn reserve(
     let (entry_id, refund_id, now) = (app.chance.id(), app.chance.id(), app.clock.now_ms());
     let (due, chance) = (now + app.answer_wait_ms(), app.chance.clone());
     let target = target(&order.id, None, &entry_id);
-    room.change(target, move |current| {
+    super::change(app, room, target, move |current| {
         match books::foresee(current.order, current.refunds, &ask) {
             Foreseen::Known(known) => return (Changes::default(), Reserved::Known(known)),
             Foreseen::Refused(refused) => return (Changes::default(), Reserved::Refused(refused)),
