@@ -225,7 +225,7 @@ pub(super) static HOLD_BACK_DELIVERIES: Prepared = LazyLock::new(|| {
     let set = "UPDATE deliveries AS t SET state = 'waiting'";
     Each::of_texts(
         &[Kind::Text],
-        &format!("{set} WHERE t.id = ?1 AND t.state = 'due' AND {earlier} RETURNING id"),
+        &format!("{set} WHERE t.id = ?1 AND t.state = 'due' AND {earlier}"),
         &format!("{set} FROM {{rows}} WHERE t.id = v.p1 AND t.state = 'due' AND {earlier} RETURNING t.id"),
     )
 });
@@ -240,7 +240,7 @@ pub(super) static RELEASE_DELIVERIES: Prepared = LazyLock::new(|| {
     Each::of_texts(
         &[Kind::Text],
         &format!(
-            "{set} WHERE t.id = (SELECT ({next}) FROM deliveries AS e WHERE e.id = ?1) AND {first} RETURNING id"
+            "{set} WHERE t.id = (SELECT ({next}) FROM deliveries AS e WHERE e.id = ?1) AND {first}"
         ),
         &format!(
             "{set} FROM {{rows}} JOIN deliveries AS e ON e.id = v.p1 \
@@ -258,7 +258,7 @@ pub(super) static SUPERSEDE_DELIVERIES: Prepared = LazyLock::new(|| {
         &[Kind::Text, Kind::Text, Kind::Int],
         &format!(
             "UPDATE deliveries AS t SET state = 'superseded', ended_at = ?3 \
-             WHERE t.subject_id = ?1 AND t.endpoint_id = ?2 {which} RETURNING id"
+             WHERE t.subject_id = ?1 AND t.endpoint_id = ?2 {which}"
         ),
         &format!(
             "UPDATE deliveries AS t SET state = 'superseded', ended_at = v.p3 FROM {{rows}} \
