@@ -14,6 +14,8 @@ pub struct Merchant {
     pub partner_no: String,
     pub store_no: String,
     pub sign_key: String,
+    /// Where its shop hears of payments.
+    pub notify_url: String,
 }
 
 pub fn merchants(count: u32) -> Vec<Merchant> {
@@ -21,7 +23,9 @@ pub fn merchants(count: u32) -> Vec<Merchant> {
         .map(|number| {
             let partner_no = format!("2{number:04}");
             let sign_key = sign_key(&partner_no);
-            Merchant { partner_no, store_no: format!("1000100000{number:05}"), sign_key }
+            let store_no = format!("1000100000{number:05}");
+            let notify_url = "https://shop.example.com/ScanForPay/notify".to_owned();
+            Merchant { partner_no, store_no, sign_key, notify_url }
         })
         .collect()
 }
@@ -38,7 +42,7 @@ pub fn setup(merchants: &[Merchant], upstream: &str) -> String {
          partner_no = \"{ACCOUNT}\"\nsign_key = \"{}\"\n",
         sign_key(ACCOUNT)
     );
-    let merchants = merchants.iter().map(|Merchant { partner_no, store_no, sign_key }| {
+    let merchants = merchants.iter().map(|Merchant { partner_no, store_no, sign_key, .. }| {
         format!(
             "\n[[platform.merchant]]\nname = \"Shop {partner_no}\"\npartner_no = \"{partner_no}\"\nmode = \"test\"\n\
              sign_key = \"{sign_key}\"\n\n[[platform.merchant.store]]\nstore_no = \"{store_no}\"\naccount = \"main\"\n\

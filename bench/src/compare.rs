@@ -1,7 +1,7 @@
 //! The comparisons: the same load through different servers to the same stub, taking turns within one run, so
 //! that whatever else the machine does meets all of them.
 
-mod stage;
+pub mod stage;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::fanout::Fault;
 use crate::load::Load;
 use crate::report::Report;
 
@@ -44,22 +45,22 @@ impl Through {
 pub struct Common {
     /// Where the gateway keeps its orders
     #[arg(long, value_enum, default_value = "sqlite")]
-    store: Store,
+    pub store: Store,
     /// How long each measurement lasts
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    seconds: u64,
+    pub seconds: u64,
     /// Load before each measurement that is not measured, in seconds
     #[arg(long, value_name = "S", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
-    warm_up: u64,
+    pub warm_up: u64,
     /// How often everything is measured, taking turns
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
-    runs: u32,
+    pub runs: u32,
     /// Merchants, each with a store, that the orders are spread over
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=9999))]
     merchants: u32,
     /// Where the result is written as JSON [default: target/bench/<what>-<store>.json]
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    pub json: Option<PathBuf>,
     /// The gateway's binary; built with cargo unless given
     #[arg(long, value_name = "PATH")]
     scangate: Option<PathBuf>,
@@ -105,6 +106,8 @@ pub struct LatencyArgs {
 #[derive(Debug, Clone, Serialize)]
 pub struct Settings {
     pub what: &'static str,
+    /// What is counted of the gateway; of nginx it is orders.
+    pub unit: &'static str,
     /// None where the gateway was left out.
     pub store: Option<Store>,
     pub connections: u16,
@@ -114,6 +117,8 @@ pub struct Settings {
     pub warm_up_seconds: u64,
     pub runs: u32,
     pub merchants: u32,
+    /// What is the matter with one of the receivers.
+    pub fault: Option<Fault>,
 }
 
 pub async fn orders(args: OrdersArgs) -> anyhow::Result<()> {
@@ -148,6 +153,7 @@ async fn compare(
     );
     let settings = Settings {
         what,
+        unit: "orders",
         store: turns.contains(&Through::Gateway).then_some(common.store),
         connections,
         rate,
@@ -155,6 +161,7 @@ async fn compare(
         warm_up_seconds: common.warm_up,
         runs: common.runs,
         merchants: common.merchants,
+        fault: None,
     };
     let load = Load { connections: connections.into(), window: Duration::from_secs(common.seconds), rate };
     let warm_up = Duration::from_secs(common.warm_up);

@@ -1,6 +1,6 @@
-//! The load: keep-alive connections on one thread. Closed loop, where each connection sends its next order when
-//! the last is answered; and open loop, where orders are due at fixed times whatever happens to earlier ones,
-//! and latency counts from the time an order was due, so that a stall shows in every order it held up.
+//! The load: keep-alive connections on one thread. Closed loop, where each connection sends its next request when
+//! the last is answered; and open loop, where requests are due at fixed times whatever happens to earlier ones,
+//! and latency counts from the time a request was due, so that a stall shows in every one it held up.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::http1::{self, Head};
-use crate::order::Batch;
+use crate::order::{Batch, OnlyReady};
 use crate::tally::{Outcome, Tally};
 
 /// How long orders under way may take to come back once the leg is over.
@@ -28,17 +28,45 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
 /// One answer in so many is verified; more would make the driver's hashing part of what is measured.
 const SAMPLE: u64 = 64;
 
+/// What is sent, one after the other, and what an answer to it is worth.
+pub trait Requests: 'static {
+    /// Put the next whole HTTP request into `out`, and give its serial; `None`: there are no more.
+    fn write_next(&self, out: &mut Vec<u8>) -> Option<u64>;
+    /// `answer` is the whole of it, with this head.
+    fn judge(&self, serial: u64, answer: &[u8], head: Head) -> Outcome;
+}
+
+impl Requests for Batch {
+    fn write_next(&self, out: &mut Vec<u8>) -> Option<u64> {
+        Some(self.write_next_order(out))
+    }
+
+    fn judge(&self, serial: u64, answer: &[u8], head: Head) -> Outcome {
+        judge(answer, head, serial.is_multiple_of(SAMPLE).then(|| self.sign_key(serial)))
+    }
+}
+
+impl Requests for OnlyReady {
+    fn write_next(&self, out: &mut Vec<u8>) -> Option<u64> {
+        self.is_left().then(|| self.0.write_next_order(out))
+    }
+
+    fn judge(&self, serial: u64, answer: &[u8], head: Head) -> Outcome {
+        self.0.judge(serial, answer, head)
+    }
+}
+
 /// How hard, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
     pub connections: usize,
     pub window: Duration,
-    /// Orders per second; none is closed loop.
+    /// Requests per second; none is closed loop.
     pub rate: Option<u32>,
 }
 
-/// Send orders of `batch` to `target` and report what came back.
-pub async fn drive(target: SocketAddr, batch: &Rc<Batch>, load: Load) -> anyhow::Result<Tally> {
+/// Send `requests` to `target` and report what came back.
+pub async fn drive<R: Requests>(target: SocketAddr, requests: &Rc<R>, load: Load) -> anyhow::Result<Tally> {
     let mut connections = Vec::with_capacity(load.connections);
     for _ in 0..load.connections {
         let connection = Connection::open(target).await;
@@ -50,10 +78,12 @@ pub async fn drive(target: SocketAddr, batch: &Rc<Batch>, load: Load) -> anyhow:
     let until = start + load.window;
     let mut workers = JoinSet::new();
     for connection in connections {
-        let (batch, tally) = (Rc::clone(batch), Rc::clone(&tally));
+        let (requests, tally) = (Rc::clone(requests), Rc::clone(&tally));
         match &schedule {
-            Some(schedule) => workers.spawn_local(open_loop(connection, batch, Arc::clone(schedule), tally)),
-            None => workers.spawn_local(closed_loop(connection, batch, until, tally)),
+            Some(schedule) => {
+                workers.spawn_local(open_loop(connection, requests, Arc::clone(schedule), tally))
+            }
+            None => workers.spawn_local(closed_loop(connection, requests, until, tally)),
         };
     }
     let pacer = load.rate.zip(schedule.clone()).map(|(rate, schedule)| {
@@ -77,9 +107,9 @@ pub async fn drive(target: SocketAddr, batch: &Rc<Batch>, load: Load) -> anyhow:
     Ok(tally)
 }
 
-async fn closed_loop(
+async fn closed_loop<R: Requests>(
     mut connection: Connection,
-    batch: Rc<Batch>,
+    requests: Rc<R>,
     until: Instant,
     tally: Rc<RefCell<Tally>>,
 ) {
@@ -88,25 +118,25 @@ async fn closed_loop(
         if sent_at >= until {
             return;
         }
-        let outcome = connection.order(&batch).await;
+        let Some(outcome) = connection.send(&*requests).await else { return };
         tally.borrow_mut().record(&outcome, sent_at.elapsed());
     }
 }
 
-async fn open_loop(
+async fn open_loop<R: Requests>(
     mut connection: Connection,
-    batch: Rc<Batch>,
+    requests: Rc<R>,
     schedule: Arc<Schedule>,
     tally: Rc<RefCell<Tally>>,
 ) {
     while let Some(due_at) = schedule.next().await {
         tally.borrow_mut().record_delay(due_at.elapsed());
-        let outcome = connection.order(&batch).await;
+        let Some(outcome) = connection.send(&*requests).await else { return };
         tally.borrow_mut().record(&outcome, due_at.elapsed());
     }
 }
 
-/// Orders that are due and not yet sent. At most rate × window of them ever exist.
+/// Requests that are due and not yet sent. At most rate × window of them ever exist.
 struct Schedule {
     /// None tells one worker to stop.
     due: Mutex<VecDeque<Option<Instant>>>,
@@ -169,17 +199,17 @@ impl Connection {
         Ok(Self { target, stream, out: Vec::with_capacity(2048), seen: Vec::with_capacity(8192) })
     }
 
-    /// Send the next order and judge its answer.
-    async fn order(&mut self, batch: &Batch) -> Outcome {
+    /// Send the next request and judge its answer; `None`: there are no more.
+    async fn send(&mut self, requests: &impl Requests) -> Option<Outcome> {
         self.out.clear();
         self.seen.clear();
-        let serial = batch.write_next(&mut self.out);
-        match self.exchange().await {
+        let serial = requests.write_next(&mut self.out)?;
+        Some(match self.exchange().await {
             Ok(head) => {
                 if head.close {
                     self.stream = None;
                 }
-                judge(&self.seen, head, serial.is_multiple_of(SAMPLE).then(|| batch.sign_key(serial)))
+                requests.judge(serial, &self.seen, head)
             }
             Err(error) => {
                 self.stream = None;
@@ -188,7 +218,7 @@ impl Connection {
                 }
                 Outcome::Lost(error.kind())
             }
-        }
+        })
     }
 
     async fn exchange(&mut self) -> io::Result<Head> {

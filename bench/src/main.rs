@@ -3,6 +3,7 @@
 
 mod cast;
 mod compare;
+mod fanout;
 mod http1;
 mod load;
 mod order;
@@ -32,6 +33,8 @@ enum Command {
     Orders(compare::OrdersArgs),
     /// The latency the gateway adds to its upstream's own, at a fixed rate
     Latency(compare::LatencyArgs),
+    /// Deliveries per second from notices in at the callback to events out at the shops
+    Fanout(fanout::FanoutArgs),
     /// The upstream both are measured against, alone: answers every order with a signed success
     Stub {
         /// Port 0 takes a free one; the address taken is the first line printed
@@ -57,6 +60,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         match command {
             Command::Orders(args) => compare::orders(args).await,
             Command::Latency(args) => compare::latency(args).await,
+            Command::Fanout(args) => fanout::fanout(args).await,
             Command::Stub { listen } => stub::serve(listen).await,
         }
     };

@@ -61,7 +61,7 @@ impl Batch {
     }
 
     /// Put the next order's whole HTTP request into `out`, and give its serial.
-    pub fn write_next(&self, out: &mut Vec<u8>) -> u64 {
+    pub fn write_next_order(&self, out: &mut Vec<u8>) -> u64 {
         let serial = self.serials.next.get();
         self.serials.next.set(serial + 1);
         let template = self.template(serial);
@@ -86,6 +86,15 @@ impl Batch {
     fn template(&self, serial: u64) -> &Template {
         let count = self.templates.len() as u64;
         &self.templates[usize::try_from(serial % count).expect("less than the number of templates")]
+    }
+}
+
+/// Of a batch, the orders that were made ready, and no more.
+pub struct OnlyReady(pub Batch);
+
+impl OnlyReady {
+    pub fn is_left(&self) -> bool {
+        self.0.serials.next.get() < self.0.first + self.0.ready.len() as u64
     }
 }
 
@@ -128,7 +137,7 @@ impl Template {
             order_title: "Consume",
             operator_id: "211918",
             terminal_no: "123456",
-            notify_url: "https://shop.example.com/ScanForPay/notify",
+            notify_url: &merchant.notify_url,
             return_url: "https://shop.example.com/ScanForPay/return",
         };
         let body = serde_json::to_string(&body).expect("strings and an integer serialise");
@@ -190,7 +199,7 @@ mod tests {
             let batch = Batch::sign(&serials, &merchants, ready, datetime!(2018-07-25 18:06:05 UTC));
             for _ in 0..8 {
                 let mut request = Vec::new();
-                let serial = batch.write_next(&mut request);
+                let serial = batch.write_next_order(&mut request);
                 let head = http1::head(&request).expect("a head").expect("the whole of it");
                 assert_eq!(head.length + head.body, request.len());
                 let envelope = Envelope::read(&request[head.length..], Side::Request).expect("an envelope");

@@ -213,7 +213,8 @@ impl Report {
             format!("{:.digits$} ({:.digits$} to {:.digits$})", spread.median, spread.least, spread.most)
         };
         if let Some(ratio) = self.gateway_to_nginx {
-            println!("orders/s, gateway to nginx: {}", spread(ratio, 3));
+            let unit = self.settings.unit;
+            println!("{unit}/s through the gateway to orders/s through nginx: {}", spread(ratio, 3));
         }
         if let (Some(p50), Some(p99)) = (self.added_p50_ms, self.added_p99_ms) {
             println!("latency added by the gateway, ms: p50 {}, p99 {}", spread(p50, 3), spread(p99, 3));
@@ -231,8 +232,9 @@ impl Report {
         let settings = &self.settings;
         let shape = settings.rate.map_or("closed loop".to_owned(), |rate| format!("open loop at {rate}/s"));
         let store = settings.store.map_or(String::new(), |store| format!(", {store:?}").to_lowercase());
+        let fault = settings.fault.map_or(String::new(), |fault| format!(", one {fault:?}").to_lowercase());
         format!(
-            "{}{store}: {shape}, {} connections, {} runs of {} s, {} merchants, {} cores",
+            "{}{store}: {shape}, {} connections, {} runs of {} s, {} merchants{fault}, {} cores",
             settings.what,
             settings.connections,
             settings.runs,
@@ -248,7 +250,7 @@ impl Report {
         table.set_header([
             "run",
             "through",
-            "orders/s",
+            &format!("{}/s", self.settings.unit),
             "p50 ms",
             "p99 ms",
             "errors",

@@ -27,7 +27,12 @@ pub async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
 }
 
 pub async fn accept(listener: TcpListener) -> anyhow::Result<()> {
-    let upstream = Rc::new(Upstream::default());
+    accept_and_tell(listener, None).await
+}
+
+/// The same, and tell of each order that is opened.
+pub async fn accept_and_tell(listener: TcpListener, opened: Option<Opened>) -> anyhow::Result<()> {
+    let upstream = Rc::new(Upstream { opened, ..Upstream::default() });
     loop {
         let (stream, _) = listener.accept().await.context("cannot accept")?;
         let upstream = Rc::clone(&upstream);
@@ -38,8 +43,12 @@ pub async fn accept(listener: TcpListener) -> anyhow::Result<()> {
     }
 }
 
+/// Hears of an order that is opened: the upstream's number of it, which it is, and the create that asked for it.
+pub type Opened = Box<dyn Fn(&str, u64, &[u8])>;
+
 #[derive(Default)]
 struct Upstream {
+    opened: Option<Opened>,
     keys: RefCell<HashMap<String, Rc<str>>>,
     made: Cell<u64>,
     clock: RefCell<Option<(Instant, Rc<str>)>>,
@@ -79,10 +88,14 @@ impl Upstream {
         self.made.set(id);
         let time = self.time();
         let first_line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        let order_no = order_no(id);
         let said = if http1::after(first_line, b"/api/offline/qrcode").is_some() {
+            if let Some(opened) = &self.opened {
+                opened(&order_no, id, body);
+            }
             format!(
                 "\"code\":1,\"msg\":\"success\",\"payUrl\":\"https://www.scanforpay.com/api/online/pay/{id:024x}\",\
-                 \"orderNo\":\"s{id:023}\""
+                 \"orderNo\":\"{order_no}\""
             )
         } else {
             // Whatever else is asked about an order, this upstream has nothing to tell.
@@ -124,6 +137,11 @@ impl Upstream {
             }
         }
     }
+}
+
+/// The upstream's number of its `id`th order.
+pub fn order_no(id: u64) -> String {
+    format!("s{id:023}")
 }
 
 #[cfg(test)]

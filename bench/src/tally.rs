@@ -64,8 +64,12 @@ impl Tally {
     }
 
     pub fn count_errors(&mut self, outcome: &Outcome, count: u64) {
+        self.count(&outcome.name(), count);
+    }
+
+    pub fn count(&mut self, kind: &str, count: u64) {
         if count > 0 {
-            *self.errors.entry(outcome.name()).or_default() += count;
+            *self.errors.entry(kind.to_owned()).or_default() += count;
         }
     }
 

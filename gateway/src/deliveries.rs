@@ -5,9 +5,10 @@
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use crate::orders::tell::Promised;
+use crate::entity::delivery;
 
 pub mod address;
+pub mod promise;
 pub mod schedule;
 pub mod send;
 pub mod worker;
@@ -22,17 +23,12 @@ pub struct Deliveries {
 }
 
 /// A promise of this node's own, leased to it since `leased_at` at the latest.
+#[derive(Debug)]
 pub struct Fresh {
-    pub promised: Promised,
+    pub delivery: delivery::Model,
+    /// The event's.
+    pub content: String,
     pub leased_at: Instant,
-}
-
-/// A place in the worker's queue, taken before the promise is written.
-pub struct StartingPlace {
-    permit: mpsc::OwnedPermit<Fresh>,
-    lease: String,
-    lease_ms: i64,
-    at: Instant,
 }
 
 impl Deliveries {
@@ -43,10 +39,9 @@ impl Deliveries {
         (Self { fresh, node, lease_ms, wake: Notify::new() }, queue)
     }
 
-    /// `None` where the worker has enough to do: then the promise is written without a lease and found when due.
-    pub fn starting_place(&self) -> Option<StartingPlace> {
-        let permit = self.fresh.clone().try_reserve_owned().ok()?;
-        Some(StartingPlace { permit, lease: self.node.clone(), lease_ms: self.lease_ms, at: Instant::now() })
+    /// A place in the worker's queue; `None` where it has enough to do.
+    fn place(&self) -> Option<mpsc::OwnedPermit<Fresh>> {
+        self.fresh.clone().try_reserve_owned().ok()
     }
 
     pub fn node(&self) -> &str {
@@ -64,19 +59,5 @@ impl Deliveries {
 
     pub(crate) async fn woken(&self) {
         self.wake.notified().await;
-    }
-}
-
-impl StartingPlace {
-    /// Name and length in milliseconds of the lease to write.
-    pub fn lease(&self) -> (String, i64) {
-        (self.lease.clone(), self.lease_ms)
-    }
-
-    /// Hand over what was promised. One fact promises at most one delivery that is ours to send at once.
-    pub fn go(self, promised: Vec<Promised>) {
-        if let Some(promised) = promised.into_iter().next() {
-            self.permit.send(Fresh { promised, leased_at: self.at });
-        }
     }
 }

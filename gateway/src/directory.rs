@@ -26,6 +26,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod change;
 pub mod claims;
+pub mod endpoints;
 mod everybody;
 mod load;
 pub mod master;
@@ -49,6 +50,7 @@ pub mod versions;
 use access::Mode;
 use api_keys::{ApiKey, KeyHash};
 use change::Refresh;
+use endpoints::Endpoint;
 use everybody::Everybody;
 use load::Source;
 use tokens::Tokens;
@@ -386,6 +388,10 @@ impl Directory {
                     });
                 }
             }
+            Refresh::Endpoint(id) => {
+                let found = load::endpoint(read, id).await?;
+                self.change(|everybody| everybody.put_endpoint(id, found));
+            }
             Refresh::ApiKey(id) => {
                 let found =
                     load::api_keys(&self.source(read, vault), api_key::Column::Id.eq(id.as_str())).await?;
@@ -414,6 +420,16 @@ impl Directory {
 
     fn change(&self, how: impl FnOnce(&mut Everybody)) {
         how(&mut self.everybody.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A registered one.
+    pub fn endpoint(&self, id: &str) -> Option<Arc<Endpoint>> {
+        self.look(|everybody| everybody.endpoints.get(id).cloned())
+    }
+
+    /// Those that merchant or platform of this id has registered.
+    pub fn endpoints_of(&self, owner_id: &str) -> Vec<Arc<Endpoint>> {
+        self.look(|everybody| everybody.endpoints_of(owner_id))
     }
 
     /// The merchant of a platform under the partnerNo it signs with.

@@ -22,9 +22,10 @@ mod gathered;
 mod leases;
 mod measures;
 mod statements;
+mod told;
 mod writer;
 
-pub use change::{Calmed, Changes, Current, Seen, Target, Told};
+pub use change::{Calmed, Changes, Current, Promise, Seen, Target, Told};
 use change::{Change, Deciding};
 pub use connection::{Connection, Connector, SqliteFile, StoreError};
 pub use measures::Measures;
@@ -90,6 +91,10 @@ pub struct DeliveryMove {
     pub lease: String,
     pub attempt: Option<attempt::Model>,
     pub state: delivery::State,
+    /// Of the last attempt.
+    pub outcome: Option<String>,
+    /// Not worth another attempt once its order is paid.
+    pub is_superseded_by_paid: bool,
     pub attempts: i64,
     pub due_at: i64,
     pub ended_at: Option<i64>,
@@ -113,6 +118,13 @@ pub enum RowStatement {
     Insert(InsertStatement),
     Update(UpdateStatement),
     Delete(DeleteStatement),
+    /// Tell something, unless it was told before, and promise it, while there is this row of `attention`.
+    Tell {
+        told: Box<Told>,
+        matter_id: String,
+    },
+    /// Promise what was told before to somebody, unless that was promised in the same way.
+    Promise(Vec<delivery::Model>),
 }
 
 /// Which queue a write waits in; earlier ones go first.

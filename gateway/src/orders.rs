@@ -7,9 +7,9 @@ use sea_orm::EntityTrait;
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::deliveries::StartingPlace;
+use crate::deliveries::promise;
 use crate::entity::{order, submission};
-use crate::ledger::{Current, Lane, LedgerError, Room, Seen, Target};
+use crate::ledger::{Changes, Current, Lane, LedgerError, Room, Seen, Target};
 use crate::upstream::Said;
 
 mod answer;
@@ -112,7 +112,28 @@ impl Drop for Flight {
     }
 }
 
-/// Take a fact about `submission` through the one gate, durably, and set off what was promised by it.
+/// Let `decide` look at an order as it stands and write what it says, and promise what it tells to everyone who should
+/// hear it. No event of an order comes to be in another way.
+pub async fn change<T: Send + Sync + 'static>(
+    app: &Arc<App>,
+    room: Room,
+    target: Target,
+    mut decide: impl FnMut(&Current<'_>) -> (Changes, T) + Send + Sync + 'static,
+) -> Result<T, LedgerError> {
+    let promising = Arc::clone(app);
+    let (outcome, begun) = room
+        .change(target, move |current| {
+            let (mut changes, outcome) = decide(current);
+            let order = changes.order.as_ref().unwrap_or(current.order);
+            let begun = promise::of_order(&promising, order, &mut changes.told);
+            (changes, (outcome, begun))
+        })
+        .await?;
+    begun.go(app);
+    Ok(outcome)
+}
+
+/// Take a fact about `submission` through the one gate, durably, and set off what follows from it.
 async fn settle(
     app: &Arc<App>,
     room: Room,
@@ -130,8 +151,6 @@ async fn settle_seen(
     order: Option<&order::Model>,
     fact: Fact,
 ) -> Result<Settled, LedgerError> {
-    let may_tell = matches!(fact.told, Told::State(_));
-    let start = if may_tell { app.deliveries.starting_place() } else { None };
     let target = Target {
         order_id: submission.order_id.clone(),
         submission_id: Some(submission.id.clone()),
@@ -140,25 +159,18 @@ async fn settle_seen(
         seen: order.map(|order| Arc::new(Seen { order: order.clone(), submission: submission.clone() })),
         refunds: false,
     };
-    let (source, lease) = (fact.source, start.as_ref().map(StartingPlace::lease));
+    let source = fact.source;
     let deciding = app.clone();
     let decide = move |current: &Current<'_>| {
         let merchant = deciding.directory.merchant_by_id(&current.order.merchant_id);
-        let last_used =
-            merchant.as_ref().and_then(|merchant| merchant.last_used_key()).map(|key| key.id.clone());
-        let sign_key_id = last_used.unwrap_or_else(|| current.order.sign_key_id.clone());
         let refunds_late = merchant.is_some_and(|merchant| {
             merchant.stores.values().any(|store| store.id == current.order.store_id && store.refunds_late)
         });
-        let telling = settle::Telling { lease: lease.clone(), sign_key_id, refunds_late };
         let unnoticed = deciding.troubles.is_unnoticed(&current.order.store_id);
         let pace = schedule::Pace::new(&deciding.config.reconcile, unnoticed);
-        settle::settle(current, &fact, &telling, &pace, &deciding.chance)
+        settle::settle(current, &fact, &settle::Policy { pace, refunds_late }, &deciding.chance)
     };
-    let settled = room.change(target, decide).await?;
-    if let Some(start) = start {
-        start.go(settled.promised.clone());
-    }
+    let settled = change(app, room, target, decide).await?;
     twice::look_soon(app, &settled.order);
     if let Some(refund) = settled.begun.clone() {
         refund::follow::begin_now(app, refund);

@@ -127,7 +127,7 @@ fn without_excerpts(orders: &[String], cutoff: i64) -> UpdateStatement {
     let deliveries = Query::select()
         .column(delivery::Column::Id)
         .from(delivery::Entity)
-        .and_where(Expr::col(delivery::Column::OrderId).is_in(orders.iter().map(String::as_str)))
+        .and_where(Expr::col(delivery::Column::SubjectId).is_in(orders.iter().map(String::as_str)))
         .to_owned();
     Query::update()
         .table(attempt::Entity)

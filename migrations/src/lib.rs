@@ -15,6 +15,7 @@ mod m0008_life;
 mod m0011_refunds;
 mod m0012_reconcile;
 mod m0013_facts;
+mod m0020_fanout;
 mod m0021_second_payment;
 
 pub struct Migrator;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_refunds::Migration),
             Box::new(m0012_reconcile::Migration),
             Box::new(m0013_facts::Migration),
+            Box::new(m0020_fanout::Migration),
             Box::new(m0021_second_payment::Migration),
         ]
     }

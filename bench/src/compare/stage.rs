@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::cast::{self, Merchant};
 use crate::load::{Load, drive};
 use crate::now;
-use crate::order::{Batch, Serials};
+use crate::order::{Batch, OnlyReady, Serials};
 use crate::process::{Server, usage};
 use crate::report::{About, Measured};
 use crate::servers::{gateway, nginx, postgres, stub};
@@ -21,6 +21,8 @@ use super::{Common, Store, Through};
 
 /// `f_type` of a file system in memory, from statfs(2).
 const TMPFS: u64 = 0x0102_1994;
+/// The longest that orders are placed in one go.
+const PLACING: Duration = Duration::from_mins(10);
 /// Orders made ready for each one that the warm-up's rate lets expect.
 const READY_MARGIN: f64 = 1.5;
 
@@ -38,9 +40,21 @@ pub struct Stage {
     _folder: TempDir,
 }
 
+/// Who takes part besides the servers.
+pub struct Cast {
+    pub merchants: Vec<Merchant>,
+    /// Where the gateway's upstream is; `None`: it is the stub that is beside nginx, too.
+    pub upstream: Option<SocketAddr>,
+}
+
 impl Stage {
     /// Start what `turns` need.
     pub async fn set(common: &Common, turns: &[Through]) -> anyhow::Result<Self> {
+        Self::set_with(common, turns, Cast { merchants: cast::merchants(common.merchants), upstream: None })
+            .await
+    }
+
+    pub async fn set_with(common: &Common, turns: &[Through], cast: Cast) -> anyhow::Result<Self> {
         let program = match (&common.scangate, turns.contains(&Through::Gateway)) {
             (_, false) => None,
             (Some(program), true) => {
@@ -54,7 +68,7 @@ impl Stage {
             Some(parent) => builder.tempdir_in(parent.canonicalize()?)?,
             None => builder.tempdir()?,
         };
-        let merchants = cast::merchants(common.merchants);
+        let Cast { merchants, upstream } = cast;
         let stub = stub(folder.path()).await?;
         let nginx_version = if turns.contains(&Through::Nginx) { nginx::version()? } else { None };
         let nginx = match &nginx_version {
@@ -72,7 +86,10 @@ impl Stage {
             _ => (None, format!("sqlite:{}", folder.path().join("gateway/scangate.db").display())),
         };
         let gateway = match &program {
-            Some(program) => Some(gateway::start(program, folder.path(), stub.1, &store, &merchants).await?),
+            Some(program) => Some(
+                gateway::start(program, folder.path(), upstream.unwrap_or(stub.1), &store, &merchants)
+                    .await?,
+            ),
             None => None,
         };
         let in_memory = is_in_memory(folder.path())?;
@@ -105,7 +122,7 @@ impl Stage {
         About::this_machine(self.program.clone(), self.nginx_version.clone(), self.in_memory)
     }
 
-    fn address(&self, through: Through) -> Option<SocketAddr> {
+    pub fn address(&self, through: Through) -> Option<SocketAddr> {
         match through {
             Through::Nothing => Some(self.stub.1),
             Through::Nginx => self.nginx.as_ref().map(|(_, address)| *address),
@@ -144,8 +161,21 @@ impl Stage {
         Ok(Measured::new(run, through, &tally, cpu_seconds, self.peak_memory(through), batch.late()))
     }
 
+    /// Place orders through the gateway until `placed` says there are so many.
+    pub async fn place(&mut self, count: usize, placed: impl Fn() -> usize) -> anyhow::Result<()> {
+        let address = self.address(Through::Gateway).context("it was not started")?;
+        let load = Load { connections: 64, window: PLACING, rate: None };
+        while placed() < count {
+            let missing = count - placed();
+            let batch = Batch::sign(&self.serials, &self.merchants, missing, now());
+            let tally = drive(address, &Rc::new(OnlyReady(batch)), load).await?;
+            ensure!(tally.accepted() > 0, "no order was accepted: {:?}", tally.errors);
+        }
+        Ok(())
+    }
+
     /// Seconds used so far: by what is measured, and for information by driver and stub.
-    fn cpu_seconds(&self, through: Through) -> BTreeMap<&'static str, f64> {
+    pub fn cpu_seconds(&self, through: Through) -> BTreeMap<&'static str, f64> {
         let used = |server: &Server| usage::cpu_seconds(server.pid());
         let mut seconds = BTreeMap::new();
         seconds.insert("stub", used(&self.stub.0));
@@ -165,7 +195,7 @@ impl Stage {
 
     /// Of nginx's or the gateway's own processes. PostgreSQL's share most of their memory, so that neither sum
     /// nor largest would mean anything.
-    fn peak_memory(&self, through: Through) -> u64 {
+    pub fn peak_memory(&self, through: Through) -> u64 {
         let server = match through {
             Through::Nothing => Some(&self.stub),
             Through::Nginx => self.nginx.as_ref(),
@@ -174,7 +204,7 @@ impl Stage {
         server.map_or(0, |(server, _)| usage::peak_memory(server.pid()))
     }
 
-    fn still_run(&mut self) -> anyhow::Result<()> {
+    pub fn still_run(&mut self) -> anyhow::Result<()> {
         let optional = [&mut self.gateway, &mut self.nginx].into_iter().flatten().map(|(server, _)| server);
         for server in optional.chain(&mut self.postgres).chain([&mut self.stub.0]) {
             server.still_runs()?;

@@ -20,6 +20,7 @@ fn measured(run: u32, through: Through, orders: u32, latency_ms: u64) -> Measure
 fn report(runs: u32) -> Report {
     let settings = Settings {
         what: "orders",
+        unit: "orders",
         store: Some(Store::Sqlite),
         connections: 64,
         rate: None,
@@ -27,6 +28,7 @@ fn report(runs: u32) -> Report {
         warm_up_seconds: 1,
         runs,
         merchants: 10,
+        fault: None,
     };
     Report::new(settings, About::this_machine(None, None, false))
 }

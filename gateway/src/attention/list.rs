@@ -133,8 +133,12 @@ pub async fn end(
         RowStatement::Update(update),
         acts::entry_if(actor, act, Expr::exists(ended_so), &app.chance, now),
     ];
-    rows.extend(troubles::credentials::ended_by_hand(app, &row));
+    let (tell, begun) = troubles::credentials::ended_by_hand(app, &row).unzip();
+    rows.extend(tell);
     app.ledger.room(Lane::Bulk, &row.subject_id)?.rows(rows).await?;
+    if let Some(begun) = begun {
+        begun.go(app);
+    }
     // In force here at once, and within seconds on other nodes.
     troubles::look(app).await?;
     app.wake.by(now);

@@ -149,6 +149,8 @@ fn concluded(
     };
     DeliveryMove {
         delivery_id: delivery.id.clone(),
+        outcome: Some(outcome.word.to_owned()),
+        is_superseded_by_paid: delivery.is_superseded_by_paid(),
         lease: delivery.lease.clone().unwrap_or_default(),
         attempt: Some(attempt::Model {
             id: app.chance.id(),

@@ -17,7 +17,6 @@ use super::{Fresh, send};
 use crate::app::App;
 use crate::entity::{delivery, event};
 use crate::ledger::{Claim, DeliveryMove, Lane, LedgerError};
-use crate::orders::tell::Promised;
 
 /// Between two looks at the least, where something due cannot be had just now.
 const LEAST_PAUSE_MS: i64 = 50;
@@ -149,8 +148,8 @@ impl Worker {
     }
 
     async fn start_fresh(&mut self, fresh: Fresh) {
-        let Promised { delivery, content } = fresh.promised;
-        let leased = Leased { delivery, content: Some(content), since: fresh.leased_at };
+        let leased =
+            Leased { delivery: fresh.delivery, content: Some(fresh.content), since: fresh.leased_at };
         if self.is_held(&leased) {
             self.start(leased).await;
         }
@@ -254,7 +253,7 @@ async fn send_one(app: &App, delivery: &delivery::Model, content: Option<String>
     let step = send::attempt(app, delivery, &content).await;
     let due_again = (step.state == delivery::State::Due).then_some(step.due_at);
     if step.state == delivery::State::Exhausted {
-        tracing::error!(delivery = %delivery.id, order = %delivery.order_id, attempts = step.attempts, "a delivery was given up");
+        tracing::error!(delivery = %delivery.id, subject = %delivery.subject_id, attempts = step.attempts, "a delivery was given up");
     }
     let written = write(app, step.clone()).await;
     app.metrics.attempts.note(delivery, &step, written == Ok(true));
@@ -275,6 +274,8 @@ async fn send_one(app: &App, delivery: &delivery::Model, content: Option<String>
 async fn release(app: &App, delivery: &delivery::Model) {
     let step = DeliveryMove {
         delivery_id: delivery.id.clone(),
+        outcome: delivery.outcome.clone(),
+        is_superseded_by_paid: delivery.is_superseded_by_paid(),
         lease: delivery.lease.clone().unwrap_or_default(),
         attempt: None,
         state: delivery::State::Due,

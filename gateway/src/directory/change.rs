@@ -22,6 +22,8 @@ use crate::ledger::{Lane, LedgerError, RowStatement};
 pub enum Refresh {
     Merchant(String),
     Account(String),
+    /// One that is registered.
+    Endpoint(String),
     ApiKey(String),
     /// All of a merchant's.
     ApiKeysOf(String),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::api_keys::{ApiKey, KeyHash};
+use super::endpoints::Endpoint;
 use super::{Account, Merchant, Platform, take_over};
 
 /// Everybody, as last looked at in the store.
@@ -15,6 +16,10 @@ pub(super) struct Everybody {
     pub by_partner_no: HashMap<String, HashMap<String, Arc<Merchant>>>,
     pub merchants: HashMap<String, Arc<Merchant>>,
     pub accounts: HashMap<String, Arc<Account>>,
+    /// Registered ones.
+    pub endpoints: HashMap<String, Arc<Endpoint>>,
+    /// Their ids, by their owners'.
+    pub owned_endpoints: HashMap<String, Vec<String>>,
     pub api_keys: HashMap<KeyHash, Arc<ApiKey>>,
     /// By their ids.
     pub key_hashes: HashMap<String, KeyHash>,
@@ -42,6 +47,25 @@ impl Everybody {
             self.put_merchant(merchant);
         }
         self.accounts.insert(account.id.clone(), account);
+    }
+
+    /// As it is now; `None`: it is no more.
+    pub fn put_endpoint(&mut self, id: &str, endpoint: Option<Endpoint>) {
+        if let Some(before) = self.endpoints.remove(id)
+            && let Some(owned) = self.owned_endpoints.get_mut(before.owner_id())
+        {
+            owned.retain(|owned| owned != id);
+        }
+        if let Some(endpoint) = endpoint {
+            let owned = self.owned_endpoints.entry(endpoint.owner_id().to_owned()).or_default();
+            owned.push(id.to_owned());
+            self.endpoints.insert(id.to_owned(), Arc::new(endpoint));
+        }
+    }
+
+    pub fn endpoints_of(&self, owner_id: &str) -> Vec<Arc<Endpoint>> {
+        let ids = self.owned_endpoints.get(owner_id).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.endpoints.get(id).cloned()).collect()
     }
 
     pub fn put_api_key(&mut self, key: ApiKey) {

@@ -13,6 +13,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::api_keys::ApiKey;
+use super::endpoints::Endpoint;
 use super::everybody::Everybody;
 use super::merchants::OwnFreshness;
 use super::networks;
@@ -21,7 +22,7 @@ use super::usage::LastUse;
 use super::vault::Vault;
 use super::{Account, Directory, Merchant, Platform, SignKey, Store};
 use crate::config;
-use crate::entity::{account, api_key, merchant, platform, sign_key, store};
+use crate::entity::{account, api_key, endpoint, merchant, platform, sign_key, store};
 use crate::limits::{Limits, Quota};
 
 /// What is needed to read them.
@@ -61,6 +62,10 @@ pub(super) async fn everybody(source: &Source<'_>) -> anyhow::Result<Everybody> 
         }
         all.put_merchant(merchant);
     }
+    for row in endpoint::Entity::registered_across_tenants().all(read).await? {
+        let id = row.id.clone();
+        all.put_endpoint(&id, Some(Endpoint::try_from(row)?));
+    }
     for row in api_key::Entity::find().all(read).await? {
         all.put_api_key(ApiKey::of(row, source.limits)?);
     }
@@ -93,6 +98,13 @@ pub(super) async fn account(source: &Source<'_>, id: &str) -> anyhow::Result<Opt
     let own = sign_key::Entity::find().filter(sign_key::Column::OwnerId.eq(id));
     let keys = keys(source, own).await?.remove(id).unwrap_or_default();
     account_of(row, keys, source).map(Some)
+}
+
+/// A registered endpoint, as it stands now.
+pub(super) async fn endpoint(read: &DatabaseConnection, id: &str) -> anyhow::Result<Option<Endpoint>> {
+    let row =
+        endpoint::Entity::registered_across_tenants().filter(endpoint::Column::Id.eq(id)).one(read).await?;
+    row.map(Endpoint::try_from).transpose()
 }
 
 pub(super) async fn api_keys(

@@ -95,6 +95,7 @@ impl Refresh {
         match self {
             Self::Account(id) => ("account", id),
             Self::Merchant(id) => ("merchant", id),
+            Self::Endpoint(id) => ("endpoint", id),
             Self::ApiKey(id) => ("api_key", id),
             Self::ApiKeysOf(id) => ("api_keys_of", id),
             Self::Tokens => ("tokens", ""),
@@ -107,6 +108,7 @@ impl Refresh {
         match row.kind.as_str() {
             "account" => Some(Self::Account(row.id.clone())),
             "merchant" => Some(Self::Merchant(row.id.clone())),
+            "endpoint" => Some(Self::Endpoint(row.id.clone())),
             "api_key" => Some(Self::ApiKey(row.id.clone())),
             "api_keys_of" => Some(Self::ApiKeysOf(row.id.clone())),
             "tokens" => Some(Self::Tokens),

@@ -31,7 +31,7 @@ impl Entity {
         let deliveries = Query::select()
             .column(delivery::Column::Id)
             .from(delivery::Entity)
-            .and_where(delivery::Column::OrderId.eq(order_id))
+            .and_where(delivery::Column::SubjectId.eq(order_id))
             .to_owned();
         Self::find().filter(Column::DeliveryId.in_subquery(deliveries))
     }

@@ -2,19 +2,92 @@
 
 use sea_orm::entity::prelude::*;
 
+use crate::directory::access::Mode;
+
+/// How it came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum Kind {
+    /// By orders' `notifyUrl`s.
+    Implicit,
+    Registered,
+}
+
+/// Whether it is sent anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "snake_case")]
+pub enum Status {
+    /// Nobody there has echoed our challenge since its URL was set.
+    Unproven,
+    Active,
+    /// By its owner or an operator.
+    Paused,
+    /// By the gateway, because nothing was acknowledged for long.
+    Disabled,
+}
+
+/// In whose words it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "kebab-case")]
+pub enum Format {
+    /// The signed envelope of ScanForPay's notices. It can say that an order was paid, and nothing else.
+    #[sea_orm(string_value = "scanforpay")]
+    ScanForPay,
+    StandardWebhooks,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "endpoints")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: String,
-    pub merchant_id: String,
-    pub kind: String,
+    pub platform_id: String,
+    pub merchant_id: Option<String>,
+    pub kind: Kind,
     pub origin: String,
-    pub status: String,
+    pub mode: Option<Mode>,
+    pub url: Option<String>,
+    pub description: Option<String>,
+    pub format: Format,
+    pub event_kinds: Option<String>,
+    pub store_ids: Option<String>,
+    pub wallets: Option<String>,
+    pub acknowledgement: String,
+    pub schedule: Option<String>,
+    pub timeout_ms: Option<i64>,
+    pub rate: Option<i64>,
+    pub concurrency: Option<i64>,
+    pub headers: Option<Vec<u8>>,
+    pub master_key_id: Option<String>,
+    pub status: Status,
+    pub status_reason: Option<String>,
+    pub proven_at: Option<i64>,
+    pub failing_since: Option<i64>,
     pub created_at: i64,
+    pub updated_at: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Entity {
+    /// Those that a merchant has registered.
+    pub fn of_merchant(merchant_id: &str) -> Select<Self> {
+        Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Column::Kind.eq(Kind::Registered))
+    }
+
+    /// Those that a platform has registered for itself.
+    pub fn of_platform(platform_id: &str) -> Select<Self> {
+        Self::find()
+            .filter(Column::PlatformId.eq(platform_id))
+            .filter(Column::MerchantId.is_null())
+            .filter(Column::Kind.eq(Kind::Registered))
+    }
+
+    /// All that anybody has registered, for the directory.
+    pub fn registered_across_tenants() -> Select<Self> {
+        Self::find().filter(Column::Kind.eq(Kind::Registered))
+    }
+}

@@ -26,6 +26,8 @@ pub struct Model {
     pub created_at: i64,
     pub platform_id: String,
     pub audience: Audience,
+    /// Given by the ledger when it is written.
+    pub position: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -9,10 +9,11 @@ use super::connection::Connection;
 use super::decide;
 use super::fault::{self, Fault};
 use super::gathered::Gathered;
-use super::leases::{self, LeaseClock};
+use super::leases;
 use super::measures::Tally;
 use super::statements;
-use super::{NewOrder, Placement, RowStatement, Write};
+use super::told::{Tellings, Writing};
+use super::{NewOrder, Placement, RowStatement, Told, Write};
 use crate::entity::order;
 
 /// After so long without an answer a PostgreSQL connection is given up. Above any lock's or fsync's usual wait.
@@ -23,7 +24,7 @@ pub(super) async fn write(
     connection: &mut Connection,
     batch: &mut [Write],
     again: bool,
-    clock: LeaseClock,
+    writing: Writing,
 ) -> Result<Tally, Fault> {
     let begin = match connection.backend() {
         DbBackend::Postgres => "BEGIN",
@@ -32,7 +33,7 @@ pub(super) async fn write(
     let is_remote = connection.backend() == DbBackend::Postgres;
     let statements = async {
         connection.plain(begin).await.map_err(fault::of_statement)?;
-        statements_of(connection, batch, again, clock).await
+        statements_of(connection, batch, again, writing).await
     };
     let silence = || Fault::Lost("PostgreSQL did not answer in time".into());
     let tally = within(is_remote, statements, silence).await?;
@@ -58,19 +59,21 @@ async fn statements_of(
     connection: &mut Connection,
     batch: &mut [Write],
     again: bool,
-    clock: LeaseClock,
+    writing: Writing,
 ) -> Result<Tally, Fault> {
     let mut gathered = Gathered::default();
     place(connection, batch, &mut gathered).await?;
     decide::change(connection, batch, again, &mut gathered).await?;
-    let tally = gathered.insert(connection, clock).await?;
+    let tally = gathered.insert(connection, writing).await?;
     leases::move_deliveries(connection, batch, again).await?;
     for write in batch.iter_mut() {
         match write {
             Write::Claim { claim, claimed, .. } => {
-                leases::take(connection, claim, claimed, again, clock).await?;
+                leases::take(connection, claim, claimed, again, writing.clock).await?;
             }
-            Write::Rows { statements, written, .. } => *written = run_rows(connection, statements).await?,
+            Write::Rows { statements, written, .. } => {
+                *written = run_rows(connection, statements, writing).await?;
+            }
             Write::Place { .. } | Write::Change(_) | Write::Move { .. } => {}
         }
     }
@@ -119,15 +122,51 @@ async fn place(
     Ok(())
 }
 
-async fn run_rows(connection: &mut Connection, statements: &[RowStatement]) -> Result<u64, Fault> {
+async fn run_rows(
+    connection: &mut Connection,
+    statements: &[RowStatement],
+    writing: Writing,
+) -> Result<u64, Fault> {
     let mut written = 0;
     for statement in statements {
         let done = match statement {
             RowStatement::Insert(insert) => connection.execute(insert).await,
             RowStatement::Update(update) => connection.execute(update).await,
             RowStatement::Delete(delete) => connection.execute(delete).await,
+            RowStatement::Tell { told, matter_id } => {
+                written += tell(connection, told, matter_id, writing).await?;
+                continue;
+            }
+            RowStatement::Promise(deliveries) => {
+                let mut tellings = Tellings::default();
+                tellings.promise(deliveries);
+                tellings.insert(connection, writing).await?;
+                continue;
+            }
         };
         written += done.map_err(fault::of_statement)?;
     }
     Ok(written)
+}
+
+/// Once, however often, and only while its matter stands.
+async fn tell(
+    connection: &mut Connection,
+    told: &Told,
+    matter_id: &str,
+    writing: Writing,
+) -> Result<u64, Fault> {
+    let mut stands = async |statement, id: &str| -> Result<bool, Fault> {
+        let found = connection.each(statement, vec![vec![id.into()]]).await.map_err(fault::of_statement)?;
+        Ok(!found.is_empty())
+    };
+    if !stands(&statements::MATTERS_STANDING, matter_id).await?
+        || stands(&statements::EVENTS_STANDING, &told.event.id).await?
+    {
+        return Ok(0);
+    }
+    let mut tellings = Tellings::default();
+    tellings.take(told.clone());
+    tellings.insert(connection, writing).await?;
+    Ok(1)
 }

@@ -62,11 +62,18 @@ pub struct Current<'a> {
     pub repeated: bool,
 }
 
-/// An event and the one endpoint of ours that it is promised to.
+/// An event, and to whom it is promised.
 #[derive(Debug, Clone)]
 pub struct Told {
     pub event: event::Model,
-    pub promise: Option<(endpoint::Model, delivery::Model)>,
+    pub promises: Vec<Promise>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Promise {
+    pub delivery: delivery::Model,
+    /// The endpoint, where it may not be there yet.
+    pub implicit: Option<endpoint::Model>,
 }
 
 /// A matter that waits for a person no longer.

@@ -47,10 +47,21 @@ pub(super) enum Standing {
     IsLeft,
 }
 
+/// How SQLite tells which rows were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// By how many were: the id is this parameter, counted from 0. `RETURNING` would gather what it yields in a table
+    /// of its own, made and dropped for each row, which costs about as much as the row.
+    ByCount(usize),
+    /// By what the statement yields.
+    ByRows,
+}
+
 #[derive(Debug)]
 pub(super) struct Each {
     /// For one row; its parameters are `?1`, `?2`, ….
     pub sqlite: String,
+    pub told: Told,
     /// For all rows; its parameters are arrays, one for each of `kinds`.
     pub postgres: Arc<str>,
     pub kinds: Vec<Kind>,
@@ -84,9 +95,10 @@ impl Each {
         let values: Vec<String> = values.collect();
         Self {
             sqlite: format!(
-                "INSERT INTO {table} ({columns}) VALUES ({}){conflict} RETURNING id",
+                "INSERT INTO {table} ({columns}) VALUES ({}){conflict}",
                 marks(1, kinds.len())
             ),
+            told: Told::ByCount(id_among(E::Column::iter()).expect("every table of the ledger's has ids")),
             postgres: format!(
                 "INSERT INTO {table} ({columns}) SELECT {} FROM {}{conflict} RETURNING id",
                 values.join(", "),
@@ -112,8 +124,11 @@ impl Each {
             let nulled = nulls.iter().map(|column| format!("\"{}\" = NULL", column.as_str()));
             valued.chain(nulled).collect::<Vec<_>>().join(", ")
         };
+        let id = id_among(keys.iter().copied());
+        let yielded = if id.is_some() { "" } else { " RETURNING id" };
         Self {
-            sqlite: format!("UPDATE {table} AS t SET {} WHERE {} RETURNING id", set("?"), matches(keys, "?")),
+            sqlite: format!("UPDATE {table} AS t SET {} WHERE {}{yielded}", set("?"), matches(keys, "?")),
+            told: id.map_or(Told::ByRows, Told::ByCount),
             postgres: format!(
                 "UPDATE {table} AS t SET {} FROM {} WHERE {} RETURNING t.id",
                 set("v.p"),
@@ -128,9 +143,22 @@ impl Each {
     /// Only the rows of which `column` is null.
     pub(super) fn where_null<C: IdenStatic>(self, column: C) -> Self {
         let only = |text: &str| {
-            text.replacen(" RETURNING", &format!(" AND t.\"{}\" IS NULL RETURNING", column.as_str()), 1)
+            let (before, yielded) = text.split_once(" RETURNING").map_or((text, None), |(a, b)| (a, Some(b)));
+            let yielded = yielded.map_or(String::new(), |yielded| format!(" RETURNING{yielded}"));
+            format!("{before} AND t.\"{}\" IS NULL{yielded}", column.as_str())
         };
-        Self { sqlite: only(&self.sqlite), postgres: only(&self.postgres).into(), kinds: self.kinds }
+        Self { sqlite: only(&self.sqlite), postgres: only(&self.postgres).into(), ..self }
+    }
+
+    /// A statement that is no row's: `?1`, `?2`, … are the row's parameters in the one text, `v.p1`, `v.p2`, … in the
+    /// other, whose `{rows}` is the table of them.
+    pub(super) fn of_texts(kinds: &[Kind], sqlite: &str, postgres: &str) -> Self {
+        Self {
+            sqlite: sqlite.to_owned(),
+            told: Told::ByRows,
+            postgres: postgres.replace("{rows}", &arrays(kinds)).into(),
+            kinds: kinds.to_vec(),
+        }
     }
 
     /// The whole rows whose `keys` are as given, in the order of their ids; locked where the store locks rows and
@@ -152,6 +180,7 @@ impl Each {
         let kinds: Vec<Kind> = keys.iter().map(|key| Kind::of(*key)).collect();
         Self {
             sqlite: format!("SELECT {what} FROM {table} AS t WHERE {}", matches(keys, "?")),
+            told: Told::ByRows,
             postgres: format!(
                 "SELECT {what} FROM {table} AS t JOIN {} ON {}{on_all}",
                 arrays(&kinds),
@@ -161,6 +190,10 @@ impl Each {
             kinds,
         }
     }
+}
+
+fn id_among<C: IdenStatic>(mut columns: impl Iterator<Item = C>) -> Option<usize> {
+    columns.position(|column| column.as_str() == "id")
 }
 
 /// `t.key = <mark>1 AND …`

@@ -1,6 +1,5 @@
 //! Rows gathered from all writes of a batch, by table, and how they are written.
 
-use sea_orm::{DbBackend, ModelTrait};
 use shared::order::OrderStatus;
 
 use super::NewOrder;
@@ -8,10 +7,9 @@ use super::change::{Calmed, Changes};
 use super::connection::Connection;
 use super::each::{Each, Parameters};
 use super::fault::{self, Fault};
-use super::leases::LeaseClock;
 use super::measures::Tally;
 use super::statements;
-use crate::entity::{delivery, endpoint};
+use super::told::{Tellings, Writing};
 
 #[derive(Default)]
 pub(super) struct Gathered {
@@ -24,9 +22,7 @@ pub(super) struct Gathered {
     ended_quarantine: Vec<Parameters>,
     calmed: Vec<Parameters>,
     raised: Vec<Parameters>,
-    endpoints: Vec<endpoint::Model>,
-    events: Vec<Parameters>,
-    deliveries: Vec<delivery::Model>,
+    told: Tellings,
     tally: Tally,
     audit: Vec<Parameters>,
     acts: Vec<Parameters>,
@@ -63,29 +59,11 @@ impl Gathered {
         self.audit.extend(decided.audit.iter().map(statements::whole));
         self.purchase_checks.extend(decided.purchase_check.as_ref().map(statements::whole));
         self.acts.extend(decided.acts.iter().map(statements::whole));
-        for told in decided.told {
-            self.events.push(statements::whole(&told.event));
-            if let Some((endpoint, delivery)) = told.promise {
-                self.endpoints.push(endpoint);
-                self.deliveries.push(delivery);
-            }
-        }
+        decided.told.into_iter().for_each(|told| self.told.take(told));
     }
 
-    pub(super) async fn insert(
-        mut self,
-        connection: &mut Connection,
-        clock: LeaseClock,
-    ) -> Result<Tally, Fault> {
-        if connection.backend() == DbBackend::Sqlite {
-            // A new delivery names in `leased_until` how long its lease is; here it becomes the time it ends.
-            for delivery in &mut self.deliveries {
-                delivery.leased_until = delivery.leased_until.map(|lease_ms| clock.elapsed_ms() + lease_ms);
-            }
-        }
-        self.endpoints.sort_by(|a, b| a.id.cmp(&b.id));
-        self.endpoints.dedup_by(|a, b| a.id == b.id);
-        let steps: [(&Each, Vec<Parameters>); 15] = [
+    pub(super) async fn insert(self, connection: &mut Connection, writing: Writing) -> Result<Tally, Fault> {
+        let steps: [(&Each, Vec<Parameters>); 12] = [
             (&statements::INSERT_SUBMISSIONS, self.submissions),
             (&statements::UPDATE_SUBMISSIONS, self.changed_submissions),
             (&statements::INSERT_JOURNAL, self.journal),
@@ -95,9 +73,6 @@ impl Gathered {
             (&statements::END_QUARANTINE, self.ended_quarantine),
             (&statements::CALM_ATTENTION, self.calmed),
             (&statements::INSERT_ATTENTION, self.raised),
-            (&statements::INSERT_ENDPOINTS, all(&self.endpoints)),
-            (&statements::INSERT_EVENTS, self.events),
-            (&statements::INSERT_DELIVERIES, all(&self.deliveries)),
             (&statements::INSERT_AUDIT, self.audit),
             (&statements::INSERT_ACTS, self.acts),
             (&statements::INSERT_PURCHASE_CHECKS, self.purchase_checks),
@@ -107,10 +82,7 @@ impl Gathered {
                 connection.each(statement, rows).await.map_err(fault::of_statement)?;
             }
         }
+        self.told.insert(connection, writing).await?;
         Ok(self.tally)
     }
-}
-
-fn all<M: ModelTrait>(rows: &[M]) -> Vec<Parameters> {
-    rows.iter().map(statements::whole).collect()
 }

@@ -6,6 +6,7 @@ use sea_orm::DbBackend;
 use sea_orm::sea_query::Expr;
 
 use super::connection::Connection;
+use super::each::Parameters;
 use super::fault::{self, Fault};
 use super::{Claim, DeliveryMove, Write, statements};
 use crate::entity::delivery;
@@ -84,9 +85,28 @@ pub(super) async fn move_deliveries(
     let steps = moves.iter().map(|(step, _)| statements::delivery_move(step)).collect();
     let moved = connection.each(&statements::MOVE_DELIVERIES, steps).await.map_err(fault::of_statement)?;
     let moved: HashSet<String> = moved.into_iter().collect();
+    let (mut ended, mut failed) = (Vec::new(), Vec::new());
     for (step, ours) in moves {
         *ours = moved.contains(&step.delivery_id);
+        if !*ours {
+            continue;
+        }
+        match step.ended_at {
+            Some(_) => ended.push(vec![step.delivery_id.as_str().into()]),
+            None if step.is_superseded_by_paid => {
+                let attempt = step.attempt.as_ref();
+                let ended_at = attempt.map(|attempt| attempt.started_at + attempt.duration_ms);
+                failed.extend(ended_at.map(|at| vec![step.delivery_id.as_str().into(), at.into()]));
+            }
+            None => {}
+        }
     }
+    let mut each = async |statement, rows: Vec<Parameters>| {
+        if rows.is_empty() { Ok(Vec::new()) } else { connection.each(statement, rows).await }
+    };
+    let superseded = each(&statements::SUPERSEDE_FAILED, failed).await.map_err(fault::of_statement)?;
+    ended.extend(superseded.into_iter().map(|id| vec![id.into()]));
+    each(&statements::RELEASE_DELIVERIES, ended).await.map_err(fault::of_statement)?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use sea_orm::sea_query::{
 use sea_orm::{EntityTrait, Iterable, ModelTrait};
 
 use super::change::Calmed;
-use super::each::{Each, Parameters, Standing};
+use super::each::{Each, Kind, Parameters, Standing};
 use super::{Claim, DeliveryMove};
 use crate::entity::{
     attempt, attention, audit_entry, delivery, endpoint, event, journal, operator_act, order, purchase_check,
@@ -32,12 +32,24 @@ pub(super) static INSERT_ATTENTION: Prepared =
     LazyLock::new(|| Each::insert::<attention::Entity>(Standing::IsLeft));
 pub(super) static INSERT_ENDPOINTS: Prepared =
     LazyLock::new(|| Each::insert::<endpoint::Entity>(Standing::IsLeft));
-pub(super) static INSERT_EVENTS: Prepared = LazyLock::new(|| Each::insert::<event::Entity>(Standing::Fails));
+/// PostgreSQL numbers its transactions; the writer of a SQLite file does so itself (`told`).
+pub(super) static INSERT_EVENTS: Prepared = LazyLock::new(|| {
+    let computed = [(event::Column::Position, "pg_current_xact_id()::text::bigint")];
+    Each::insert_computed::<event::Entity>(Standing::Fails, &computed)
+});
+/// The last event of a SQLite file was written last.
+pub(super) static LAST_POSITION: Prepared = LazyLock::new(|| {
+    Each::of_texts(&[], "SELECT CAST(position AS TEXT) FROM events ORDER BY rowid DESC LIMIT 1", "")
+});
+pub(super) static EVENTS_STANDING: Prepared =
+    LazyLock::new(|| Each::find::<event::Entity>(event::Column::Id, &[event::Column::Id]));
+pub(super) static MATTERS_STANDING: Prepared =
+    LazyLock::new(|| Each::find::<attention::Entity>(attention::Column::Id, &[attention::Column::Id]));
 /// A new delivery names in `leased_until` how long its lease is. On PostgreSQL it ends by the database's clock.
 pub(super) static INSERT_DELIVERIES: Prepared = LazyLock::new(|| {
     let until = "{} + (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT";
     let computed = [(delivery::Column::LeasedUntil, until)];
-    Each::insert_computed::<delivery::Entity>(Standing::Fails, &computed)
+    Each::insert_computed::<delivery::Entity>(Standing::IsLeft, &computed)
 });
 pub(super) static INSERT_AUDIT: Prepared =
     LazyLock::new(|| Each::insert::<audit_entry::Entity>(Standing::Fails));
@@ -200,9 +212,93 @@ pub(super) static CALM_ATTENTION: Prepared = LazyLock::new(|| {
 
 /// Move deliveries that are still under the lease they were sent under; yields the ids that moved.
 pub(super) static MOVE_DELIVERIES: Prepared = LazyLock::new(|| {
-    use delivery::Column::{Attempts, DueAt, EndedAt, Id, Lease, LeasedUntil, SignKeyId, State};
-    let columns = [State, Attempts, DueAt, EndedAt, SignKeyId];
+    use delivery::Column::{Attempts, DueAt, EndedAt, Id, Lease, LeasedUntil, Outcome, SignKeyId, State};
+    let columns = [State, Attempts, DueAt, EndedAt, SignKeyId, Outcome];
     Each::update::<delivery::Entity>(&[Id, Lease], &columns, &[Lease, LeasedUntil])
+});
+
+/// What has not ended of a subject to an endpoint, before the one at hand, as a promise of the same kind: the first
+/// one, or that of one replay. Of `t`, and of the row or delivery that `at` stands for.
+const EARLIER: &str = "d.subject_id = {at}.subject_id AND d.endpoint_id = {at}.endpoint_id \
+     AND d.sequence < {at}.sequence AND coalesce(d.replay_id, '') = coalesce({at}.replay_id, '') \
+     AND d.state IN ('due', 'waiting', 'parked')";
+
+/// Keep the deliveries before these (subject, endpoint, replay or nothing, sequence) from ending until we have
+/// committed. SQLite has one writer.
+pub(super) static LOCK_EARLIER_DELIVERIES: Prepared = LazyLock::new(|| {
+    let postgres = "SELECT d.id FROM deliveries AS d JOIN {rows} ON d.subject_id = v.p1 AND d.endpoint_id = v.p2 \
+         AND coalesce(d.replay_id, '') = v.p3 AND d.sequence < v.p4 WHERE d.state IN ('due', 'waiting', 'parked') \
+         ORDER BY d.id FOR UPDATE OF d";
+    Each::of_texts(
+        &[Kind::Text, Kind::Text, Kind::Text, Kind::Int],
+        "SELECT ?1 WHERE FALSE AND ?2 = ?3 AND ?4 = 1",
+        postgres,
+    )
+});
+
+/// Of these new deliveries, those that have one before them wait for it.
+pub(super) static HOLD_BACK_DELIVERIES: Prepared = LazyLock::new(|| {
+    let earlier = format!("EXISTS (SELECT 1 FROM deliveries AS d WHERE {})", EARLIER.replace("{at}", "t"));
+    let set = "UPDATE deliveries AS t SET state = 'waiting'";
+    Each::of_texts(
+        &[Kind::Text],
+        &format!("{set} WHERE t.id = ?1 AND t.state = 'due' AND {earlier}"),
+        &format!("{set} FROM {{rows}} WHERE t.id = v.p1 AND t.state = 'due' AND {earlier} RETURNING t.id"),
+    )
+});
+
+/// For each of these deliveries, which have ended: what waits next for the same subject and endpoint is due.
+pub(super) static RELEASE_DELIVERIES: Prepared = LazyLock::new(|| {
+    let next = "SELECT n.id FROM deliveries AS n WHERE n.subject_id = e.subject_id AND n.endpoint_id = e.endpoint_id \
+         AND n.state = 'waiting' AND coalesce(n.replay_id, '') = coalesce(e.replay_id, '') \
+         ORDER BY n.sequence LIMIT 1";
+    let first = format!("NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE {})", EARLIER.replace("{at}", "t"));
+    let set = "UPDATE deliveries AS t SET state = 'due'";
+    Each::of_texts(
+        &[Kind::Text],
+        &format!(
+            "{set} WHERE t.id = (SELECT ({next}) FROM deliveries AS e WHERE e.id = ?1) AND {first}"
+        ),
+        &format!(
+            "{set} FROM {{rows}} JOIN deliveries AS e ON e.id = v.p1 \
+             WHERE t.id = ({next}) AND {first} RETURNING t.id"
+        ),
+    )
+});
+
+/// Before an `order.paid` to these (subject, endpoint, at): what it makes not worth telling and nobody is at. What
+/// somebody is at ends with the attempt.
+pub(super) static SUPERSEDE_DELIVERIES: Prepared = LazyLock::new(|| {
+    let which = "AND t.replay_id IS NULL AND t.state IN ('due', 'waiting', 'parked') AND t.lease IS NULL \
+         AND t.kind IN ('order.failed', 'order.closed')";
+    Each::of_texts(
+        &[Kind::Text, Kind::Text, Kind::Int],
+        &format!(
+            "UPDATE deliveries AS t SET state = 'superseded', ended_at = ?3 \
+             WHERE t.subject_id = ?1 AND t.endpoint_id = ?2 {which}"
+        ),
+        &format!(
+            "UPDATE deliveries AS t SET state = 'superseded', ended_at = v.p3 FROM {{rows}} \
+             WHERE t.subject_id = v.p1 AND t.endpoint_id = v.p2 {which} RETURNING t.id"
+        ),
+    )
+});
+
+/// Of these (delivery, at), of which an attempt has failed: those behind which an `order.paid` waits.
+pub(super) static SUPERSEDE_FAILED: Prepared = LazyLock::new(|| {
+    let paid = "EXISTS (SELECT 1 FROM deliveries AS d WHERE d.subject_id = t.subject_id \
+         AND d.endpoint_id = t.endpoint_id AND d.state = 'waiting' AND d.replay_id IS NULL AND d.kind = 'order.paid')";
+    let which = format!("t.state = 'due' AND t.lease IS NULL AND t.replay_id IS NULL AND {paid}");
+    Each::of_texts(
+        &[Kind::Text, Kind::Int],
+        &format!(
+            "UPDATE deliveries AS t SET state = 'superseded', ended_at = ?2 WHERE t.id = ?1 AND {which} RETURNING id"
+        ),
+        &format!(
+            "UPDATE deliveries AS t SET state = 'superseded', ended_at = v.p2 FROM {{rows}} \
+             WHERE t.id = v.p1 AND {which} RETURNING t.id"
+        ),
+    )
 });
 
 /// A whole row, for an insert.
@@ -256,6 +352,7 @@ pub(super) fn delivery_move(step: &DeliveryMove) -> Parameters {
         Value::from(step.due_at),
         Value::from(step.ended_at),
         Value::from(step.sign_key_id.clone()),
+        Value::from(step.outcome.clone()),
     ]
 }
 

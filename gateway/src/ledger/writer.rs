@@ -14,6 +14,7 @@ use super::connection::{Connection, Connector};
 use super::fault::Fault;
 use super::leases::LeaseClock;
 use super::measures::{Measures, Tally};
+use super::told::{self, Writing};
 use super::{LedgerError, Settings, Write};
 
 /// Between two tries to reach the database.
@@ -95,6 +96,8 @@ pub(super) struct Writer {
     settings: Settings,
     queues: Queues,
     leases: LeaseClock,
+    /// The number of the last transaction of a SQLite file.
+    position: i64,
     death: Arc<watch::Sender<Option<String>>>,
     measures: Measures,
 }
@@ -107,8 +110,10 @@ impl Writer {
         death: Arc<watch::Sender<Option<String>>>,
         measures: Measures,
     ) -> anyhow::Result<Self> {
-        let connection = Some(connector.connect().await?);
-        Ok(Self { connector, connection, settings, queues, leases: LeaseClock::start(), death, measures })
+        let mut connection = connector.connect().await?;
+        let position = told::last_position(&mut connection).await?;
+        let (connection, leases) = (Some(connection), LeaseClock::start());
+        Ok(Self { connector, connection, settings, queues, leases, position, death, measures })
     }
 
     pub(super) async fn run(mut self, closing: CancellationToken) {
@@ -218,8 +223,10 @@ impl Writer {
                 }
             }
         }
+        self.position += 1;
         let connection = self.connection.as_mut().expect("connected above");
-        match batch::write(connection, batch, doubted, self.leases).await {
+        let writing = Writing { clock: self.leases, position: self.position };
+        match batch::write(connection, batch, doubted, writing).await {
             // A COMMIT in doubt stays so until the batch went through or was found standing.
             Err(Fault::Lost(why)) if doubted => Err(Fault::InDoubt(why)),
             result => result,

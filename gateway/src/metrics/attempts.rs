@@ -58,7 +58,7 @@ impl Attempts {
         let ended = match step.state {
             State::Delivered => "delivered",
             State::Exhausted => "exhausted",
-            State::Due | State::Parked | State::Superseded => return,
+            _ => return,
         };
         if !is_ours {
             return;

@@ -233,7 +233,7 @@ pub async fn reject(
     let record = person.record(app, "fact.rejected", held, "rejected", reason);
     let target = Target::of_order(&held.order_id, &entry.id);
     let (id, reason) = (held.id.clone(), reason.to_owned());
-    let decided = room(app, &held.order_id)?.change(target, move |current| {
+    let decided = super::change(app, room(app, &held.order_id)?, target, move |current| {
         let Some(row) = current.held.iter().find(|row| row.id == id) else {
             return (Changes::default(), false);
         };

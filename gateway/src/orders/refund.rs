@@ -204,7 +204,7 @@ async fn reserve(
     let (entry_id, refund_id, now) = (app.chance.id(), app.chance.id(), app.clock.now_ms());
     let (due, chance) = (now + app.answer_wait_ms(), app.chance.clone());
     let target = target(&call.order_id, &call.id, &entry_id);
-    room.change(target, move |current| {
+    super::change(app, room, target, move |current| {
         let Some(call) = current.submission else {
             return (Changes::default(), Reserved::Refused(Refused::NoSuchPayment));
         };

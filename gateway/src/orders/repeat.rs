@@ -181,7 +181,7 @@ async fn resubmit(app: &Arc<App>, create: &Create, order: &order::Model) -> Plac
     let target = Target::of_order(&order.id, &entry.id);
 
     let (seen, new_order, new_submission) = (order.clone(), after.clone(), submission.clone());
-    let begun = first.change(target, move |current| {
+    let begun = super::change(app, first, target, move |current| {
         // Another create or a payment was quicker: this one changes nothing. (That it was looked after is no matter.)
         let as_seen = order::Model { look_at: seen.look_at, looks: seen.looks, ..current.order.clone() };
         if as_seen != seen {

@@ -16,7 +16,7 @@ use super::journal::{self, Kind};
 use super::refund::books::All;
 use super::refund::settle as refund_settle;
 use super::schedule::Pace;
-use super::{barcode, refund, tell};
+use super::{barcode, refund};
 use crate::chance::Chance;
 use crate::entity::{self, order, submission};
 use crate::ledger::{Changes, Current};
@@ -29,8 +29,6 @@ pub struct Settled {
     pub held: bool,
     /// The held fact that this one was to let in was let in.
     pub released: bool,
-    /// Deliveries that were promised by it, to be sent at once.
-    pub promised: Vec<tell::Promised>,
     /// The refund of a late payment, to be made at once.
     pub begun: Option<entity::refund::Model>,
 }
@@ -38,29 +36,20 @@ pub struct Settled {
 impl Settled {
     /// `order` as it stands, with nothing set off.
     fn of(order: order::Model, held: bool) -> Self {
-        Self { order, held, released: false, promised: Vec::new(), begun: None }
+        Self { order, held, released: false, begun: None }
     }
 }
 
-/// How new deliveries are begun.
+/// What is set for the order's store.
 #[derive(Debug, Clone)]
-pub struct Telling {
-    /// Under this lease by this node, for so long; `None` leaves them to whoever looks for due ones first.
-    pub lease: Option<(String, i64)>,
-    /// Version of the merchant's sign key to begin with.
-    pub sign_key_id: String,
-    /// The store's policy: a payment that comes late is refunded at once.
+pub struct Policy {
+    pub pace: Pace,
+    /// A payment that comes late is refunded at once.
     pub refunds_late: bool,
 }
 
 /// Apply `fact`, which was addressed to the current submission.
-pub fn settle(
-    current: &Current<'_>,
-    fact: &Fact,
-    telling: &Telling,
-    pace: &Pace,
-    chance: &Chance,
-) -> (Changes, Settled) {
+pub fn settle(current: &Current<'_>, fact: &Fact, policy: &Policy, chance: &Chance) -> (Changes, Settled) {
     let unchanged = |held| Settled::of(current.order.clone(), held);
     let Some(submission) = current.submission else {
         return (Changes::default(), unchanged(false)); // the ledger found no such submission: nothing to do
@@ -82,8 +71,8 @@ pub fn settle(
         all_refunded: All::default(),
     };
     after.take(fact);
-    after.look_next(current.order, fact, pace);
-    after.conclude(current, fact, (telling, pace), chance)
+    after.look_next(current.order, fact, &policy.pace);
+    after.conclude(current, fact, policy, chance)
 }
 
 /// By which the ledger tells that this fact was kept before.
@@ -161,7 +150,7 @@ impl After<'_> {
         mut self,
         current: &Current<'_>,
         fact: &Fact,
-        (telling, pace): (&Telling, &Pace),
+        policy: &Policy,
         chance: &Chance,
     ) -> (Changes, Settled) {
         let changed = self.order != *current.order || Some(&self.submission) != current.submission;
@@ -184,16 +173,15 @@ impl After<'_> {
         let mut entry = journal_entry(current.order, &self.submission, fact, &note);
         entry.digest = fact.digest();
 
-        let mut calmed = calmed(current.order, to, fact, pace);
-        let (told, raised) = self.tell(from, fact, telling, chance);
+        let mut calmed = calmed(current.order, to, fact, &policy.pace);
+        let (told, raised) = self.tell(from, fact, chance);
         let ended = self.all_refunded.ended.iter();
         calmed.extend(ended.map(|ended| refund_settle::calmed(ended, fact.at, ended.state)));
         if self.is_given_back_by_it() {
             let by = fact.source.kind().as_str();
             calmed.extend(refund_settle::given_back(&self.order, &self.submission, fact.at, by));
         }
-        let (begun, begins) = self.refund_late(from, fact, telling, chance).unzip();
-        let promised = told.iter().filter_map(tell::promised).collect();
+        let (begun, begins) = self.refund_late(from, fact, policy, chance).unzip();
         if self.order != *current.order {
             self.order.updated_at = self.order.updated_at.max(fact.at);
         }
@@ -210,7 +198,7 @@ impl After<'_> {
         };
         let released = ending.is_released;
         ending.add_to(&mut changes);
-        (changes, Settled { order: self.order, held: false, released, promised, begun })
+        (changes, Settled { order: self.order, held: false, released, begun })
     }
 
     /// Whether anything of the payment that the fact is about was given back by it.
@@ -223,12 +211,12 @@ impl After<'_> {
         &mut self,
         from: OrderStatus,
         fact: &Fact,
-        telling: &Telling,
+        policy: &Policy,
         chance: &Chance,
     ) -> Option<(entity::refund::Model, entity::journal::Model)> {
         let is_late_payment =
             !from.has_money() && self.order.status() == OrderStatus::Paid && self.order.late;
-        if !(is_late_payment && telling.refunds_late) {
+        if !(is_late_payment && policy.refunds_late) {
             return None;
         }
         let refund = refund::of_late_payment(&chance.id(), &mut self.order, &mut self.submission, fact.at);

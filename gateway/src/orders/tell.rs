@@ -1,17 +1,11 @@
-//! What is told of an order: the event, and the delivery that promises it to the order's notifyUrl. That address
-//! hears one thing only, that the order was paid: existing clients mark an order paid on any validly signed message
-//! that names it.
+//! What is told of an order: the event. Whom it is promised to: `deliveries::promise`.
 
-use data_encoding::BASE32_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use url::Url;
 
-use super::settle::Telling;
 use crate::chance::Chance;
 use crate::entity::event::Audience;
-use crate::entity::{delivery, endpoint, event, order, refund};
+use crate::entity::{event, order, refund};
 use crate::ledger::Told;
 
 /// Of an event's content; raised when a reader of the one before could misread it.
@@ -62,6 +56,10 @@ impl Kind {
             Self::RefundFailed => "refund.failed",
             Self::StoreCredentialsFailing => "store.credentials_failing",
         }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
     /// What differs between us and the upstream is the platform's to look into.
@@ -122,13 +120,6 @@ pub struct RefundContent {
     /// The payment that it is taken from, where that is not the one that the order counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<String>,
-}
-
-/// A delivery with what it is to bring.
-#[derive(Debug, Clone)]
-pub struct Promised {
-    pub delivery: delivery::Model,
-    pub content: String,
 }
 
 /// What is new of an order.
@@ -198,74 +189,11 @@ pub fn event(order: &mut order::Model, news: News<'_>, chance: &Chance) -> event
         created_at: news.at,
         platform_id: order.platform_id.clone(),
         audience: news.kind.audience(),
+        position: 0,
     }
 }
 
-/// An event that only registered endpoints hear of.
+/// The event, promised to nobody yet: `orders::change` sees to that.
 pub fn told(order: &mut order::Model, news: News<'_>, chance: &Chance) -> Told {
-    Told { event: event(order, news, chance), promise: None }
-}
-
-/// The event that `order` was paid, and its delivery where the order has a notifyUrl.
-pub fn paid(
-    order: &mut order::Model,
-    at: i64,
-    confirmed_by: &str,
-    telling: &Telling,
-    chance: &Chance,
-) -> Told {
-    let event = event(order, News::new(Kind::OrderPaid, "paid", at, confirmed_by), chance);
-    let promise = order.notify_url.as_ref().map(|url| promise(order, &event, url, at, telling, chance));
-    Told { event, promise }
-}
-
-fn promise(
-    order: &order::Model,
-    event: &event::Model,
-    url: &str,
-    at: i64,
-    telling: &Telling,
-    chance: &Chance,
-) -> (endpoint::Model, delivery::Model) {
-    let endpoint = implicit_endpoint(&order.merchant_id, url, at);
-    let delivery = delivery::Model {
-        id: chance.id(),
-        event_id: event.id.clone(),
-        endpoint_id: endpoint.id.clone(),
-        order_id: order.id.clone(),
-        merchant_id: order.merchant_id.clone(),
-        replay_id: None,
-        url: url.to_owned(),
-        state: delivery::State::Due,
-        attempts: 0,
-        due_at: at,
-        lease: telling.lease.as_ref().map(|(lease, _)| lease.clone()),
-        leased_until: telling.lease.as_ref().map(|(_, length_ms)| *length_ms),
-        sign_key_id: telling.sign_key_id.clone(),
-        created_at: at,
-        ended_at: None,
-    };
-    (endpoint, delivery)
-}
-
-/// The endpoint that a merchant's notifyUrls at one scheme, host and port share. Its id follows from them, so
-/// that nothing has to be looked up to promise a delivery.
-fn implicit_endpoint(merchant_id: &str, url: &str, at: i64) -> endpoint::Model {
-    let origin = Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization());
-    let digest = Sha256::digest(format!("{merchant_id} {origin}"));
-    endpoint::Model {
-        id: BASE32_NOPAD.encode(&digest[..16]),
-        merchant_id: merchant_id.to_owned(),
-        kind: "implicit".to_owned(),
-        origin,
-        status: "active".to_owned(),
-        created_at: at,
-    }
-}
-
-/// What is to be sent at once of what was told: only what this node holds the lease of.
-pub fn promised(told: &Told) -> Option<Promised> {
-    let (_, delivery) = told.promise.as_ref()?;
-    delivery.lease.as_ref()?;
-    Some(Promised { delivery: delivery.clone(), content: told.event.content.clone() })
+    Told { event: event(order, news, chance), promises: Vec::new() }
 }

@@ -58,7 +58,7 @@ pub(super) fn look_soon(app: &Arc<App>, order: &order::Model) {
 }
 
 /// Look at the orders of the check's reference, and let it go once what is to be told of them is on record.
-async fn make(app: &App, check: &purchase_check::Model) -> anyhow::Result<()> {
+async fn make(app: &Arc<App>, check: &purchase_check::Model) -> anyhow::Result<()> {
     let order = reread(app, &check.order_id).await?;
     let paid = paid_ones(app, check).await?;
     if keeps_money(&order) {
@@ -95,7 +95,7 @@ async fn paid_ones(app: &App, check: &purchase_check::Model) -> Result<Vec<order
 }
 
 /// Flag `order` as paid beside `other`, once.
-async fn told(app: &App, order: &order::Model, other: &order::Model) -> anyhow::Result<()> {
+async fn told(app: &Arc<App>, order: &order::Model, other: &order::Model) -> anyhow::Result<()> {
     let r#move = format!("paid_twice:{}", other.id);
     if is_told(app, order, &r#move).await? {
         return Ok(());
@@ -108,7 +108,8 @@ async fn told(app: &App, order: &order::Model, other: &order::Model) -> anyhow::
     let target = Target::of_order(&order.id, &entry.id);
     let (other, chance) = (other.clone(), app.chance.clone());
     let told_as = r#move.clone();
-    let change = app.ledger.room_when_free(Lane::Money, &order.id).await?.change(target, move |current| {
+    let room = app.ledger.room_when_free(Lane::Money, &order.id).await?;
+    let change = super::change(app, room, target, move |current| {
         if !keeps_money(current.order) {
             return (Changes::default(), false);
         }
@@ -167,7 +168,7 @@ async fn is_told(app: &App, order: &order::Model, r#move: &str) -> Result<bool, 
 }
 
 /// One of them was given back: what waited for a person waits no longer.
-async fn calm(app: &App, check: &purchase_check::Model) -> anyhow::Result<()> {
+async fn calm(app: &Arc<App>, check: &purchase_check::Model) -> anyhow::Result<()> {
     let orders = order::Entity::of_reference(&check.merchant_id, &check.reference)
         .filter(Expr::cust("\"orders\".\"paid_twice\""))
         .order_by_desc(order::Column::Id)
@@ -191,7 +192,7 @@ async fn calm(app: &App, check: &purchase_check::Model) -> anyhow::Result<()> {
         let calming = move |_: &crate::ledger::Current<'_>| {
             (Changes { calmed: vec![calmed.clone()], ..Changes::default() }, ())
         };
-        room.change(target, calming).await?;
+        super::change(app, room, target, calming).await?;
     }
     Ok(())
 }

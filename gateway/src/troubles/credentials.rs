@@ -11,11 +11,11 @@ use shared::code::Code;
 use super::{Whose, contains, open, store_of};
 use crate::app::App;
 use crate::attention::Matter;
-use crate::directory::change::insert_if;
+use crate::deliveries::promise::{self, Begun};
 use crate::directory::proof::{self, Proof};
 use crate::entity::event::Audience;
 use crate::entity::{attention, event, store};
-use crate::ledger::{Lane, LedgerError, RowStatement, insert_rows};
+use crate::ledger::{Lane, LedgerError, RowStatement, Told, insert_rows};
 use crate::orders::tell;
 use crate::upstream::{self, Heard};
 
@@ -94,9 +94,10 @@ async fn raise(app: &App, whose: &Whose, code: i32) -> Result<(), LedgerError> {
     );
     let event = told(app, &row, "raised", 1, &detail);
     // Another gateway may have been quicker: then there is neither row nor event.
-    let statements =
-        vec![insert_rows::<attention::Entity>(std::slice::from_ref(&row)), insert_event(&event, &row.id)];
+    let (tell, begun) = tell(app, &row, event);
+    let statements = vec![insert_rows::<attention::Entity>(std::slice::from_ref(&row)), tell];
     app.ledger.room_when_free(Lane::Bulk, &whose.store_id).await?.rows(statements).await?;
+    begun.go(app);
     app.troubles.failing.write().unwrap_or_else(PoisonError::into_inner).insert(whose.store_id.clone());
     Ok(())
 }
@@ -114,7 +115,9 @@ async fn end(app: &App, whose: &Whose, by: &str) -> anyhow::Result<()> {
         let detail = json!({ "confirmed_by": by });
         let event = told(app, &row, "ended", 2, &detail);
         let room = app.ledger.room_when_free(Lane::Bulk, &whose.store_id).await?;
-        room.rows(vec![RowStatement::Update(close(app, &row.id, by)), insert_event(&event, &row.id)]).await?;
+        let (tell, begun) = tell(app, &row, event);
+        room.rows(vec![RowStatement::Update(close(app, &row.id, by)), tell]).await?;
+        begun.go(app);
         tracing::info!(store = whose.store_id, by, "ScanForPay takes the store's credentials again");
     }
     app.troubles.failing.write().unwrap_or_else(PoisonError::into_inner).remove(&whose.store_id);
@@ -136,10 +139,10 @@ pub async fn failing_since(app: &App, store: &store::Model) -> Result<Option<i64
 }
 
 /// What is told where a person ends it: to be written with that.
-pub fn ended_by_hand(app: &App, row: &attention::Model) -> Option<RowStatement> {
+pub fn ended_by_hand(app: &App, row: &attention::Model) -> Option<(RowStatement, Begun)> {
     let detail = json!({ "confirmed_by": "operator" });
     let is_it = row.kind == MATTER.as_str();
-    is_it.then(|| insert_event(&told(app, row, "ended", 2, &detail), &row.id))
+    is_it.then(|| tell(app, row, told(app, row, "ended", 2, &detail)))
 }
 
 fn close(app: &App, id: &str, by: &str) -> UpdateStatement {
@@ -167,17 +170,15 @@ fn told(app: &App, row: &attention::Model, state: &str, sequence: i64, detail: &
         created_at: app.clock.now_ms(),
         platform_id: row.platform_id.clone(),
         audience: Audience::Platform,
+        position: 0,
     }
 }
 
-/// Only while its matter stands; once, however often.
-fn insert_event(event: &event::Model, matter_id: &str) -> RowStatement {
-    let stands = Query::select()
-        .expr(Expr::val(1))
-        .from(attention::Entity)
-        .and_where(Expr::col((attention::Entity, attention::Column::Id)).eq(matter_id))
-        .to_owned();
-    RowStatement::Insert(insert_if::<event::Entity>(event, [Expr::exists(stands)]))
+/// Only while its matter stands; once, however often. And what is to be sent when that is written.
+fn tell(app: &App, row: &attention::Model, event: event::Model) -> (RowStatement, Begun) {
+    let mut told = Told { event, promises: Vec::new() };
+    let begun = promise::of_store(app, &row.store_id, &mut told);
+    (RowStatement::Tell { told: Box::new(told), matter_id: row.id.clone() }, begun)
 }
 
 /// Ask once for each store whose turn it is, whichever gateway sees it first.

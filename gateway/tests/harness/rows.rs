@@ -75,7 +75,7 @@ impl Stage {
 
     pub async fn deliveries(&self, order_id: &str) -> Vec<delivery::Model> {
         delivery::Entity::find()
-            .filter(delivery::Column::OrderId.eq(order_id))
+            .filter(delivery::Column::SubjectId.eq(order_id))
             .order_by_asc(delivery::Column::Id)
             .all(&self.app().store.read)
             .await

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gateway::chance::Chance;
-use gateway::entity::{attempt, delivery, endpoint, event, journal, order, submission};
+use gateway::deliveries::promise::implicit_endpoint;
+use gateway::entity::{attempt, delivery, event, journal, order, submission};
 use gateway::ledger::{
-    Changes, Claim, Current, DeliveryMove, LedgerError, NewOrder, Placement, RowStatement, Seen, Target, Told,
+    Changes, Claim, Current, DeliveryMove, LedgerError, NewOrder, Placement, Promise, RowStatement, Seen,
+    Target, Told,
 };
 use sea_orm::{EntityTrait, PaginatorTrait, QueryOrder};
 use shared::order::OrderStatus;
@@ -238,12 +240,18 @@ impl Rig {
             id: self.chance.id(),
             event_id: self.chance.id(),
             endpoint_id: "endpoint".into(),
-            order_id: "order".into(),
+            owner_id: "merchant".into(),
+            platform_id: "platform".into(),
             merchant_id: "merchant".into(),
+            subject_id: self.chance.id(),
+            kind: "order.paid".into(),
+            sequence: 1,
             replay_id: None,
+            bulk: false,
             url: "https://shop.example/notify".into(),
             state: delivery::State::Due,
             attempts: 0,
+            outcome: None,
             due_at: NOW,
             lease: None,
             leased_until: None,
@@ -258,6 +266,8 @@ impl Rig {
         DeliveryMove {
             delivery_id: delivery_id.to_owned(),
             lease: lease.to_owned(),
+            outcome: Some("refused".into()),
+            is_superseded_by_paid: false,
             attempt: Some(attempt::Model {
                 id: self.chance.id(),
                 delivery_id: delivery_id.to_owned(),
@@ -318,25 +328,26 @@ fn told(order: &order::Model, chance: &Chance) -> Told {
         created_at: NOW,
         platform_id: order.platform_id.clone(),
         audience: event::Audience::All,
+        position: 0,
     };
-    let endpoint = endpoint::Model {
-        id: "implicit".into(),
-        merchant_id: order.merchant_id.clone(),
-        kind: "implicit".into(),
-        origin: "https://shop.example".into(),
-        status: "active".into(),
-        created_at: NOW,
-    };
+    let url = "https://shop.example/notify";
+    let endpoint = implicit_endpoint(&order.platform_id, &order.merchant_id, url, NOW);
     let delivery = delivery::Model {
         id: chance.id(),
         event_id: event.id.clone(),
         endpoint_id: endpoint.id.clone(),
-        order_id: order.id.clone(),
+        owner_id: order.merchant_id.clone(),
+        platform_id: order.platform_id.clone(),
         merchant_id: order.merchant_id.clone(),
+        subject_id: order.id.clone(),
+        kind: event.kind.clone(),
+        sequence: event.sequence,
         replay_id: None,
+        bulk: false,
         url: "https://shop.example/notify".into(),
         state: delivery::State::Due,
         attempts: 0,
+        outcome: None,
         due_at: NOW,
         lease: Some("node".into()),
         leased_until: Some(60_000),
@@ -344,5 +355,5 @@ fn told(order: &order::Model, chance: &Chance) -> Told {
         created_at: NOW,
         ended_at: None,
     };
-    Told { event, promise: Some((endpoint, delivery)) }
+    Told { event, promises: vec![Promise { delivery, implicit: Some(endpoint) }] }
 }

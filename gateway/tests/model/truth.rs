@@ -286,7 +286,10 @@ impl Evidence {
         for delivery in &self.rows.deliveries {
             let event = events[delivery.event_id.as_str()];
             assert_eq!(event.kind, "order.paid", "a notifyUrl hears of nothing else");
-            assert_eq!((&delivery.order_id, &delivery.merchant_id), (&event.subject_id, &event.merchant_id));
+            assert_eq!(
+                (&delivery.subject_id, &delivery.merchant_id),
+                (&event.subject_id, &event.merchant_id)
+            );
             let attempts: Vec<_> =
                 self.rows.attempts.iter().filter(|attempt| attempt.delivery_id == delivery.id).collect();
             assert!(

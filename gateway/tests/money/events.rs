@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use gateway::ledger::{Changes, Lane, Target};
-use gateway::orders::settle::Telling;
 use gateway::orders::tell::{self, Kind, News};
 use gateway::orders::{journal, twice};
 use sandbox::{Fault, Operation, Twist};
@@ -136,30 +135,17 @@ on_both!(
                 journal::Kind::Query,
                 &json!({ "told": kind.as_str() }),
             );
-            let target = Target {
-                order_id: order.id.clone(),
-                submission_id: None,
-                digest: None,
-                key: entry.id.clone(),
-                seen: None,
-                refunds: false,
-            };
-            let (chance, key) = (app.chance.clone(), order.sign_key_id.clone());
+            let target = Target::of_order(&order.id, &entry.id);
+            let chance = app.chance.clone();
             let room = app.ledger.room(Lane::Money, &order.id).expect("room");
-            let told = room.change(target, move |current| {
+            let told = gateway::orders::change(&app, room, target, move |current| {
                 let mut after = current.order.clone();
-                let told = if kind == Kind::OrderPaid {
-                    let telling = Telling { lease: None, sign_key_id: key.clone(), refunds_late: false };
+                if kind == Kind::OrderPaid {
                     "paid".clone_into(&mut after.status);
                     after.paid = after.amount;
-                    tell::paid(&mut after, now, "query", &telling, &chance)
-                } else {
-                    tell::told(
-                        &mut after,
-                        News::new(kind, format!("posted:{}", kind.as_str()), now, "query"),
-                        &chance,
-                    )
-                };
+                }
+                let news = News::new(kind, format!("posted:{}", kind.as_str()), now, "query");
+                let told = tell::told(&mut after, news, &chance);
                 let journal = vec![entry.clone()];
                 (Changes { order: Some(after), told: vec![told], journal, ..Changes::default() }, ())
             });

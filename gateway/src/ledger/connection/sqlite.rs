@@ -7,7 +7,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{OpenFlags, Row, Statement};
 use sea_orm::{ActiveModelTrait, DbErr, Iterable, TryIntoModel, Value};
 
-use super::super::each::{Each, Kind, Parameters};
+use super::super::each::{Each, Kind, Parameters, Told};
 use super::{Readable, StoreError};
 
 /// Statements that stay prepared. There are not as many.
@@ -66,6 +66,14 @@ pub(super) fn each(
     let mut statement = connection.prepare_cached(&each.sqlite)?;
     for parameters in rows {
         bind(&mut statement, parameters)?;
+        if let Told::ByCount(place) = each.told {
+            if statement.raw_execute()? > 0
+                && let Value::String(Some(id)) = &parameters[place]
+            {
+                told.push(id.clone());
+            }
+            continue;
+        }
         let mut yielded = statement.raw_query();
         while let Some(row) = yielded.next()? {
             told.push(row.get(0)?);

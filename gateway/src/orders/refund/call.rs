@@ -9,6 +9,7 @@ use crate::directory::Account;
 use crate::entity::refund::State;
 use crate::entity::{refund, submission};
 use crate::ledger::{LedgerError, Room};
+use crate::orders::change;
 use crate::orders::content::BodyText;
 use crate::orders::query;
 use crate::upstream::{Heard, REFUND_PATH};
@@ -72,7 +73,7 @@ pub(super) async fn take(
 ) -> Result<Settled, LedgerError> {
     let target = target(&refund.order_id, &refund.submission_id, &fact.id);
     let chance = app.chance.clone();
-    room.change(target, move |current| settle::settle(current, &fact, &chance)).await
+    change(app, room, target, move |current| settle::settle(current, &fact, &chance)).await
 }
 
 fn after(app: &Arc<App>, settled: &Settled) {

@@ -17,7 +17,7 @@ use crate::ledger::{Changes, Current, Lane, LedgerError};
 use crate::limits::Priority;
 use crate::orders::journal::{self, Kind};
 use crate::orders::query;
-use crate::orders::reread;
+use crate::orders::{change, reread};
 
 /// Refunds claimed in one go.
 const PAGE: u64 = 100;
@@ -86,7 +86,7 @@ async fn first_call(app: &Arc<App>, refund: &refund::Model) -> Result<(), Ledger
     let (id, now, key) = (refund.id.clone(), app.clock.now_ms(), app.chance.id());
     let due = now + app.answer_wait_ms();
     let target = target(&refund.order_id, &refund.submission_id, &key);
-    let claimed = ready.first.change(target, move |current| {
+    let claimed = change(app, ready.first, target, move |current| {
         let is_new = |refund: &&refund::Model| refund.state == State::Submitting && refund.calls == 0;
         let Some(mut refund) = found(current, &id).filter(is_new).cloned() else {
             return (Changes::default(), None);
@@ -107,7 +107,7 @@ async fn claim(app: &Arc<App>, seen: &refund::Model) -> Result<Step, LedgerError
     let room = app.ledger.room_when_free(Lane::Bulk, &seen.order_id).await?;
     let (seen, now, chance, key) = (seen.clone(), app.clock.now_ms(), app.chance.clone(), app.chance.id());
     let target = target(&seen.order_id, &seen.submission_id, &key);
-    room.change(target, move |current| {
+    change(app, room, target, move |current| {
         let as_seen = |refund: &&refund::Model| refund.look_at == seen.look_at && refund.state.is_open();
         match found(current, &seen.id).filter(as_seen) {
             Some(refund) => due(current, refund, &key, now, &chance),
@@ -172,7 +172,7 @@ async fn repeat(app: &Arc<App>, refund: &refund::Model) -> Result<(), LedgerErro
     let (seen, now, key) = (refund.clone(), app.clock.now_ms(), app.chance.id());
     let due = now + app.answer_wait_ms();
     let target = target(&refund.order_id, &refund.submission_id, &key);
-    let repeated = ready.first.change(target, move |current| {
+    let repeated = change(app, ready.first, target, move |current| {
         let may = |refund: &&refund::Model| {
             matches!(refund.state, State::Unknown | State::InProgress) && refund.calls == seen.calls
         };

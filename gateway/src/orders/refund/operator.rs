@@ -12,7 +12,7 @@ use crate::attention::Matter;
 use crate::entity::refund::{self, State};
 use crate::ledger::{Calmed, Changes, Current, LedgerError};
 use crate::orders::journal::{self, Kind};
-use crate::orders::room;
+use crate::orders::{change, room};
 
 /// `asked_by` of what an operator asks for.
 pub fn asked_by(name: &str) -> String {
@@ -59,7 +59,7 @@ pub async fn approve(app: &Arc<App>, seen: &refund::Model, by: String, force: bo
     let task = app.tasks.spawn(async move {
         let app = task_app;
         let decide = move |current: &Current<'_>| agreed(current, &id, &by, force, &key, now, due);
-        match ready.first.change(target, decide).await {
+        match change(&app, ready.first, target, decide).await {
             Ok(Approved::Begun(refund)) => {
                 call::call(&app, &ready.account, &ready.submission, &refund, ready.second, false).await;
                 follow::while_waited_for(&app, &refund).await;
@@ -148,7 +148,7 @@ pub async fn decline(
 ) -> Result<Decided, LedgerError> {
     let (id, key, now) = (seen.id.clone(), app.chance.id(), app.clock.now_ms());
     let target = target(&seen.order_id, &seen.submission_id, &key);
-    let declined = room(app, &seen.order_id)?.change(target, move |current| {
+    let declined = change(app, room(app, &seen.order_id)?, target, move |current| {
         let proposed = current.refunds.iter().find(|refund| refund.id == id);
         let Some(refund) = proposed.filter(|refund| refund.state == State::Proposed) else {
             return (Changes::default(), false);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::order::OrderStatus;
 
-use super::{After, Telling};
+use super::After;
 use crate::attention::{self, Matter};
 use crate::chance::Chance;
 use crate::entity::{self, order};
@@ -19,7 +19,6 @@ impl After<'_> {
         &mut self,
         from: OrderStatus,
         fact: &Fact,
-        telling: &Telling,
         chance: &Chance,
     ) -> (Vec<Told>, Vec<entity::attention::Model>) {
         let (to, by) = (self.order.status(), fact.source.kind().as_str());
@@ -47,7 +46,7 @@ impl After<'_> {
                 told.push(tell::told(&mut self.order, moved(tell::Kind::OrderRefused, r#move), chance));
             }
             _ if to.has_money() && !from.has_money() => {
-                told.push(tell::paid(&mut self.order, fact.at, by, telling, chance));
+                told.push(tell::told(&mut self.order, moved(tell::Kind::OrderPaid, "paid".into()), chance));
             }
             _ => {}
         }

@@ -1,0 +1,154 @@
+//! Notices in at the callback, events out to shops: how many deliveries a second, and how long from a notice to its
+//! acknowledgement by the shop; with all shops well, or one of them not. Beside it, in the same run, what nginx
+//! passes on of orders.
+
+mod notices;
+mod receivers;
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use tokio::net::TcpListener;
+
+use crate::compare::stage::{Cast, Stage};
+use crate::compare::{Common, Settings, Through};
+use crate::load::{Load, drive};
+use crate::report::{Measured, Report};
+use crate::{cast, stub};
+
+use notices::Orders;
+pub use receivers::Fault;
+use receivers::Receivers;
+
+/// After so long without a delivery the rest is given up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Args)]
+pub struct FanoutArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Receivers, each an endpoint of its own; every event goes to one of them
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    endpoints: u32,
+    /// What is the matter with the first of them
+    #[arg(long, value_enum)]
+    fault: Option<Fault>,
+    /// Notices in each measurement; their orders are placed before the clock starts
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    notices: u32,
+    /// Open connections to the callback
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4000))]
+    connections: u16,
+    /// Notices per second, sent at fixed times (open loop); as fast as answers come unless given
+    #[arg(long, value_name = "R", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+}
+
+/// The upstream and the shops, in this program.
+struct Outside {
+    orders: Rc<Orders>,
+    receivers: Rc<Receivers>,
+    upstream: SocketAddr,
+}
+
+impl Outside {
+    async fn open() -> anyhow::Result<(Self, SocketAddr)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for the upstream")?;
+        let upstream = listener.local_addr()?;
+        let orders = Rc::new(Orders::default());
+        let opening = Rc::clone(&orders);
+        let opened: stub::Opened = Box::new(move |_, id, create| opening.opened(id, create));
+        tokio::task::spawn_local(stub::accept_and_tell(listener, Some(opened)));
+        let (receivers, shops) = Receivers::listen().await?;
+        Ok((Self { orders, receivers, upstream }, shops))
+    }
+}
+
+pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
+    ensure!(
+        args.fault.is_none() || args.endpoints > 1,
+        "with --fault there must be others: give --endpoints 2 or more"
+    );
+    let common = &args.common;
+    let (outside, shops) = Outside::open().await?;
+    let mut merchants = cast::merchants(args.endpoints);
+    for (merchant, number) in merchants.iter_mut().zip(1..) {
+        merchant.notify_url = format!("http://{shops}/notify/{number}");
+    }
+    if let Some(fault) = args.fault {
+        merchants[0].notify_url = format!("http://{}/notify/1", receivers::faulty(fault).await?);
+    }
+    let cast = Cast { merchants, upstream: Some(outside.upstream) };
+    let mut stage = Stage::set_with(common, &[Through::Nginx, Through::Gateway], cast).await?;
+    let settings = Settings {
+        what: "fanout",
+        unit: "deliveries",
+        store: Some(common.store),
+        connections: args.connections,
+        rate: args.rate,
+        seconds: common.seconds,
+        warm_up_seconds: common.warm_up,
+        runs: common.runs,
+        merchants: args.endpoints,
+        fault: args.fault,
+    };
+    let load = Load {
+        connections: args.connections.into(),
+        window: Duration::from_secs(common.seconds),
+        rate: None,
+    };
+    let mut report = Report::new(settings, stage.about());
+    for run in 1..=common.runs {
+        if stage.has(Through::Nginx) {
+            eprintln!("run {run} of {}: nginx …", common.runs);
+            let warm_up = Duration::from_secs(common.warm_up);
+            report.add(stage.measure(run, Through::Nginx, load, warm_up).await?);
+        }
+        eprintln!("run {run} of {}: placing {} orders …", common.runs, args.notices);
+        stage.place(args.notices.try_into()?, || outside.orders.count()).await?;
+        eprintln!("run {run} of {}: {} notices …", common.runs, args.notices);
+        report.add(measure(&mut stage, &outside, &args, run).await?);
+    }
+    drop(stage);
+    report.print();
+    let file = common.json.clone().unwrap_or_else(|| report.default_file());
+    report.write(&file)?;
+    eprintln!("written to {}", file.display());
+    Ok(())
+}
+
+async fn measure(
+    stage: &mut Stage,
+    outside: &Outside,
+    args: &FanoutArgs,
+    run: u32,
+) -> anyhow::Result<Measured> {
+    let notices = Rc::new(outside.orders.notices());
+    outside.receivers.expect(&notices);
+    let callback = stage.address(Through::Gateway).context("it was not started")?;
+    let count = notices.count();
+    let window = args.rate.map_or(Duration::from_mins(10), |rate| {
+        Duration::from_secs_f64(f64::from(args.notices) / f64::from(rate))
+    });
+    let load = Load { connections: args.connections.into(), window, rate: args.rate };
+    let before = stage.cpu_seconds(Through::Gateway);
+    let began = Instant::now();
+    let taken = drive(callback, &notices, load).await?;
+    ensure!(taken.failed() == 0, "notices were not taken: {:?}", taken.errors);
+    // Orders go round the merchants; what is for the one that is not well is not waited for.
+    let well = args.endpoints - u32::from(args.fault.is_some());
+    let awaited = count as u64 * u64::from(well) / u64::from(args.endpoints);
+    let (mut tally, last, twice) = outside.receivers.all(awaited, PATIENCE).await;
+    let used = stage.cpu_seconds(Through::Gateway);
+    tally.elapsed = last.duration_since(began);
+    tally.count("delivered twice", twice);
+    tally.count("not delivered", awaited.saturating_sub(tally.accepted()));
+    stage.still_run()?;
+    let cpu =
+        used.into_iter().map(|(name, used)| (name, used - before.get(name).copied().unwrap_or_default()));
+    let memory = stage.peak_memory(Through::Gateway);
+    Ok(Measured::new(run, Through::Gateway, &tally, cpu.collect(), memory, 0))
+}
