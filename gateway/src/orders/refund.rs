@@ -113,7 +113,8 @@ enum Reserved {
 
 /// Refund a part of one of `order`'s payments, or all of it.
 pub async fn refund(app: &Arc<App>, order: order::Model, ask: Ask) -> Refunding {
-    let (order, call) = match payment::find(app, order, &ask.payment).await {
+    // Boxed: it asks the upstream, and most refunds do not need that.
+    let (order, call) = match Box::pin(payment::find(app, order, &ask.payment)).await {
         Ok(found) => found,
         Err(refunding) => return refunding,
     };
