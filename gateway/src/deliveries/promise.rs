@@ -22,6 +22,8 @@ pub struct Begun {
     places: Vec<(OwnedPermit<Fresh>, Fresh)>,
     /// More was promised than that.
     is_more: bool,
+    /// Something was told.
+    is_told: bool,
 }
 
 impl Begun {
@@ -33,12 +35,15 @@ impl Begun {
         if self.is_more {
             app.deliveries.wake();
         }
+        if self.is_told {
+            app.live.told();
+        }
     }
 }
 
 /// Promise what is told of an order to everyone who should hear it.
 pub fn of_order(app: &App, order: &order::Model, told: &mut [Told]) -> Begun {
-    let mut begun = Begun::default();
+    let mut begun = Begun { is_told: !told.is_empty(), ..Begun::default() };
     let merchant = if told.is_empty() { None } else { app.directory.merchant_by_id(&order.merchant_id) };
     // The directory may not know a merchant that was just made by another node. Its notifyUrl is the order's.
     let last_used = merchant.as_ref().and_then(|merchant| merchant.last_used_key());
@@ -65,7 +70,7 @@ pub fn of_order(app: &App, order: &order::Model, told: &mut [Told]) -> Begun {
 
 /// Promise what is told of a store: only registered endpoints hear it.
 pub fn of_store(app: &App, store_id: &str, told: &mut Told) -> Begun {
-    let mut begun = Begun::default();
+    let mut begun = Begun { is_told: true, ..Begun::default() };
     let Told { event, promises } = told;
     let Some(merchant) = app.directory.merchant_by_id(&event.merchant_id) else { return begun };
     let about = About { store_id, wallet: None, mode: merchant.mode };

@@ -94,10 +94,7 @@ impl Each {
         });
         let values: Vec<String> = values.collect();
         Self {
-            sqlite: format!(
-                "INSERT INTO {table} ({columns}) VALUES ({}){conflict}",
-                marks(1, kinds.len())
-            ),
+            sqlite: format!("INSERT INTO {table} ({columns}) VALUES ({}){conflict}", marks(1, kinds.len())),
             told: Told::ByCount(id_among(E::Column::iter()).expect("every table of the ledger's has ids")),
             postgres: format!(
                 "INSERT INTO {table} ({columns}) SELECT {} FROM {}{conflict} RETURNING id",

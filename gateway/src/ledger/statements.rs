@@ -239,9 +239,7 @@ pub(super) static RELEASE_DELIVERIES: Prepared = LazyLock::new(|| {
     let set = "UPDATE deliveries AS t SET state = 'due'";
     Each::of_texts(
         &[Kind::Text],
-        &format!(
-            "{set} WHERE t.id = (SELECT ({next}) FROM deliveries AS e WHERE e.id = ?1) AND {first}"
-        ),
+        &format!("{set} WHERE t.id = (SELECT ({next}) FROM deliveries AS e WHERE e.id = ?1) AND {first}"),
         &format!(
             "{set} FROM {{rows}} JOIN deliveries AS e ON e.id = v.p1 \
              WHERE t.id = ({next}) AND {first} RETURNING t.id"
