@@ -120,7 +120,7 @@ impl App {
                 .await
                 .context("loading merchants and their keys")?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
-        let (deliveries, fresh) = Deliveries::new(chance.id(), config.deliveries.lease, config.store.queue);
+        let (deliveries, fresh) = Deliveries::new(chance.id(), &config.deliveries);
         let upstream = Upstream::new(
             Outgoing::for_upstream(),
             clock.clone(),

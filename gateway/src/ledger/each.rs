@@ -158,6 +158,11 @@ impl Each {
         }
     }
 
+    /// What it yields is this parameter, counted from 0, of those that wrote anything; SQLite's text returns nothing.
+    pub(super) fn by_count(self, place: usize) -> Self {
+        Self { told: Told::ByCount(place), ..self }
+    }
+
     /// The whole rows whose `keys` are as given, in the order of their ids; locked where the store locks rows and
     /// `lock` says so.
     pub(super) fn rows<E: EntityTrait>(keys: &[E::Column], lock: bool) -> Self {
