@@ -12,8 +12,10 @@ use crate::entity::{attention, order};
 pub enum Matter {
     /// What ScanForPay said differs from what was asked. About the fact.
     FactQuarantined,
-    /// The same was paid more than once. About the order.
+    /// The same was paid with another order too. About the order.
     OrderPaidTwice,
+    /// One order was paid through a second call. About that payment.
+    OrderPaidAgain,
     /// More was refunded than we did. About the order.
     OrderRefundedExternally,
     /// Nobody could say what became of it, for as long as we asked. About the order.
@@ -33,9 +35,10 @@ pub enum Matter {
 }
 
 impl Matter {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::FactQuarantined,
         Self::OrderPaidTwice,
+        Self::OrderPaidAgain,
         Self::OrderRefundedExternally,
         Self::OrderUnknown,
         Self::RefundUnknown,
@@ -50,6 +53,7 @@ impl Matter {
         match self {
             Self::FactQuarantined => "fact.quarantined",
             Self::OrderPaidTwice => "order.paid_twice",
+            Self::OrderPaidAgain => "order.paid_again",
             Self::OrderRefundedExternally => "order.refunded_externally",
             Self::OrderUnknown => "order.unknown",
             Self::RefundUnknown => "refund.unknown",
@@ -70,6 +74,7 @@ impl Matter {
         match self {
             Self::FactQuarantined => "fact",
             Self::OrderPaidTwice | Self::OrderRefundedExternally | Self::OrderUnknown => "order",
+            Self::OrderPaidAgain => "payment",
             Self::RefundUnknown | Self::RefundProposed => "refund",
             Self::StoreCredentialsFailing | Self::StoreNoticesMissing => "store",
             Self::EndpointFailing | Self::EndpointDisabled => "endpoint",
@@ -84,8 +89,12 @@ impl Matter {
                 "Compare what was asked with what came, then release the fact or reject it.",
             ),
             Self::OrderPaidTwice => (
-                "The payer paid again, through another page or another order of the same purchase.",
-                "Ask the merchant, and refund one of the payments.",
+                "The payer paid again, with another order of the same purchase.",
+                "Ask the merchant, and refund one of the orders.",
+            ),
+            Self::OrderPaidAgain => (
+                "The payer paid the same order again, through a page of an earlier or later call.",
+                "Ask the merchant, then refund the order's second payment: `refund` in the detail is what to send.",
             ),
             Self::OrderRefundedExternally => (
                 "Somebody refunded in ScanForPay's own back office, or before the shop moved in.",

@@ -10,5 +10,6 @@ mod refunds {
     mod late;
     mod operators;
     mod rest;
+    mod second;
     mod sums;
 }

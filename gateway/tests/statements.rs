@@ -255,6 +255,53 @@ on_both!(a_statement_is_checked_over_rest_for_platforms, async |stage: &mut Stag
     assert_eq!((columns.status, &columns.json()["errors"][0]["parameter"]), (422, &json!("columns")));
 });
 
+/// An order that was paid through two calls: the one that it counts, and the other.
+async fn paid_twice(stage: &Stage, number: &str) -> [String; 2] {
+    stage.fault(Operation::Create, Fault::HangUp { took_effect: true });
+    assert_eq!(stage.create(&stage.order(number)).await.code, 21);
+    let second = stage.submission_no(number).await;
+    let counted = paid(stage, number).await;
+    stage.pay(&second);
+    [counted, second]
+}
+
+on_both!(each_payment_of_an_order_is_compared_by_itself, async |stage: &mut Stage| {
+    let [counted, second] = paid_twice(stage, "p1").await;
+    let columns = Columns::default();
+    let lines = |counted_status: &str, second: &str| {
+        format!("{HEADER}payment,{counted},,,2100,HKD,{counted_status}\npayment,{second}\n")
+    };
+    let by_number = |status: &str| format!("{second},,,2100,HKD,{status}");
+    // The second payment was not heard of yet: the sweep asks about all calls of an order.
+    let mut unheard = compared(stage, &lines("1", &by_number("1")), &columns, &period(&columns)).await;
+    assert_eq!(in_short(&mut unheard), [(Difference::Status, Some(2), Some("p1".to_owned()))]);
+    let asker = Asker::Own(stage.app().clone(), None);
+    assert!(swept(stage, &asker).await.summary.agrees());
+    assert_eq!(stage.row("p1").await.second_payments, 1);
+
+    let order_no = stage.upstream().order(&second).expect("it is there").order_no;
+    for line in [by_number("1"), format!(",{order_no},,2100,HKD,1")] {
+        let mut scratch = compared(stage, &lines("1", &line), &columns, &period(&columns)).await;
+        assert_eq!((in_short(&mut scratch), scratch.summary.ours), (vec![], 2), "{line}");
+    }
+    let unlisted = format!("{HEADER}payment,{counted},,,2100,HKD,1\n");
+    let mut scratch = compared(stage, &unlisted, &columns, &period(&columns)).await;
+    assert_eq!(in_short(&mut scratch), [(Difference::MissingThere, None, Some("p1".to_owned()))]);
+    assert_eq!(found(&mut scratch)[0].sent_number.as_ref(), Some(&second));
+
+    let refunds = format!("/v1/orders/p1/refunds?merchant={}", stage.merchant_id());
+    let refund = json!({ "refundNo": "r1", "amount": 500, "payment": second });
+    assert_eq!(stage.post(&refunds, refund).await.status, 201);
+    let refunded =
+        |call: &str, status: &str| format!("{}refund,{call},,,500,HKD,\n", lines(status, &by_number("3")));
+    let mut scratch = compared(stage, &refunded(&second, "1"), &columns, &period(&columns)).await;
+    assert_eq!((in_short(&mut scratch), scratch.summary.ours), (vec![], 3));
+    let mut other = compared(stage, &refunded(&counted, "3"), &columns, &period(&columns)).await;
+    let told: Vec<_> = in_short(&mut other).into_iter().map(|(kind, line, _)| (kind, line)).collect();
+    let expected = [(Difference::Status, Some(1)), (Difference::Refund, Some(3)), (Difference::Refund, None)];
+    assert_eq!(told, expected, "it was the other payment's");
+});
+
 /// A statement of many lines that no memory has to hold: each names an order that nobody has.
 struct Long {
     left: u64,

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::directory::access::{Mode, Tenant, is_id};
 use crate::directory::acts::{self, Act, Actor};
 use crate::directory::operators::Bound;
-use crate::entity::{attention, merchant, order, quarantine, refund, store};
+use crate::entity::{attention, merchant, order, quarantine, refund, store, submission};
 use crate::error::Error;
 use crate::ledger::{Lane, RowStatement};
 use crate::troubles;
@@ -21,7 +21,7 @@ use crate::troubles;
 pub struct Waiting {
     pub row: attention::Model,
     pub matter: Matter,
-    /// The order's, the store's or the refund's own; absent where that is gone.
+    /// The order's, the store's or the refund's own, a payment's order's; absent where that is gone.
     pub number: Option<String>,
 }
 
@@ -70,15 +70,18 @@ async fn numbers(app: &App, rows: &[attention::Model]) -> Result<HashMap<String,
     let read = &app.store.read;
     let ids: Vec<&str> = rows.iter().map(|row| row.subject_id.as_str()).collect();
     let held = quarantine::Entity::find().filter(quarantine::Column::Id.is_in(ids.clone())).all(read).await?;
+    let calls = submission::Entity::by_ids(ids.iter().copied()).all(read).await?;
     let order_ids = ids.iter().copied().chain(held.iter().map(|fact| fact.order_id.as_str()));
+    let order_ids = order_ids.chain(calls.iter().map(|call| call.order_id.as_str()));
     let orders = order::Entity::find().filter(order::Column::Id.is_in(order_ids)).all(read).await?;
     let refunds = refund::Entity::find().filter(refund::Column::Id.is_in(ids.clone())).all(read).await?;
     let stores = store::Entity::find().filter(store::Column::Id.is_in(ids)).all(read).await?;
     let mut numbers: HashMap<String, String> =
         orders.into_iter().map(|order| (order.id, order.number)).collect();
-    for fact in held {
-        if let Some(number) = numbers.get(&fact.order_id).cloned() {
-            numbers.insert(fact.id, number);
+    let of_orders = held.into_iter().map(|fact| (fact.id, fact.order_id));
+    for (id, order_id) in of_orders.chain(calls.into_iter().map(|call| (call.id, call.order_id))) {
+        if let Some(number) = numbers.get(&order_id).cloned() {
+            numbers.insert(id, number);
         }
     }
     numbers.extend(refunds.into_iter().map(|refund| (refund.id, refund.refund_no)));

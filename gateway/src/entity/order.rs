@@ -47,6 +47,7 @@ pub struct Model {
     pub paid_twice: bool,
     pub refunded_elsewhere: i64,
     pub notice_due_at: Option<i64>,
+    pub second_payments: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

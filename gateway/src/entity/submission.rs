@@ -50,6 +50,11 @@ pub struct Model {
     pub missed_at: Option<i64>,
     pub own_number: Option<String>,
     pub imported_at: Option<i64>,
+    pub second_paid: i64,
+    pub second_reserved: i64,
+    pub second_refunded: i64,
+    pub second_elsewhere: i64,
+    pub second_pay_time: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -68,6 +73,11 @@ impl Entity {
     /// Of orders that their tenant's finder gave.
     pub fn by_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Select<Self> {
         Self::find().filter(Column::Id.is_in(ids))
+    }
+
+    /// Those through which an order was paid beside the payment that it counts. In the words of their index.
+    pub fn second_payments() -> Select<Self> {
+        Self::find().filter(sea_orm::sea_query::Expr::cust("\"submissions\".\"second_paid\" > 0"))
     }
 
     /// All submissions of an order, newest first.

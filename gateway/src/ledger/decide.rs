@@ -224,13 +224,15 @@ impl Looked {
     }
 }
 
-/// The refunds of those orders of which anything is refunded or reserved, or whose changes ask for them.
+/// The refunds of those orders of which anything is or may be refunded or reserved, or whose changes ask for them.
 async fn refunds(
     connection: &mut Connection,
     targets: impl Iterator<Item = &Target>,
     orders: &HashMap<String, order::Model>,
 ) -> Result<HashMap<String, Vec<refund::Model>>, Fault> {
-    let given_back = |order: &order::Model| order.refund_reserved > 0 || order.refunded > 0;
+    // Of a second payment the submission knows.
+    let given_back =
+        |order: &order::Model| order.refund_reserved > 0 || order.refunded > 0 || order.second_payments > 0;
     let of: Vec<Parameters> = targets
         .filter(|target| {
             orders.get(&target.order_id).is_some_and(|order| target.refunds || given_back(order))

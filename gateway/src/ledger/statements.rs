@@ -96,11 +96,11 @@ pub(super) static ATTEMPTS_STANDING: Prepared = LazyLock::new(|| {
 const STOOD: [order::Column; 3] = [order::Column::Id, order::Column::Status, order::Column::SubmissionId];
 
 /// What a fact can change of an order.
-const SETTLED: [order::Column; 20] = {
+const SETTLED: [order::Column; 21] = {
     use order::Column::{
         AnswerExtra, Buyer, BuyerId, Code, Events, Late, LookAt, Looks, NoticeDueAt, Paid, PaidTwice,
-        PaidWallet, PayTime, PayUrl, RefundReserved, Refunded, RefundedElsewhere, Status, UpdatedAt,
-        UpstreamOrderNo,
+        PaidWallet, PayTime, PayUrl, RefundReserved, Refunded, RefundedElsewhere, SecondPayments, Status,
+        UpdatedAt, UpstreamOrderNo,
     };
     [
         Status,
@@ -121,6 +121,7 @@ const SETTLED: [order::Column; 20] = {
         Looks,
         PaidTwice,
         RefundedElsewhere,
+        SecondPayments,
         NoticeDueAt,
         UpdatedAt,
     ]
@@ -159,9 +160,25 @@ pub(super) static RESUBMIT_ORDERS: Prepared = LazyLock::new(|| {
     Each::update::<order::Entity>(&STOOD, &columns, &[])
 });
 
-const ANSWERED: [submission::Column; 6] = {
-    use submission::Column::{AnsweredAt, Code, MissedAt, PayUrl, State, UpstreamOrderNo};
-    [State, AnsweredAt, Code, PayUrl, UpstreamOrderNo, MissedAt]
+/// What a fact, or a refund of a second payment, can change of a submission.
+const ANSWERED: [submission::Column; 11] = {
+    use submission::Column::{
+        AnsweredAt, Code, MissedAt, PayUrl, SecondElsewhere, SecondPaid, SecondPayTime, SecondRefunded,
+        SecondReserved, State, UpstreamOrderNo,
+    };
+    [
+        State,
+        AnsweredAt,
+        Code,
+        PayUrl,
+        UpstreamOrderNo,
+        MissedAt,
+        SecondPaid,
+        SecondReserved,
+        SecondRefunded,
+        SecondElsewhere,
+        SecondPayTime,
+    ]
 };
 
 pub(super) static UPDATE_SUBMISSIONS: Prepared =

@@ -2,6 +2,7 @@
 //! other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +33,8 @@ pub enum Word {
     Over(u64),
 }
 
-/// Ask about an order's latest call, within what the budget leaves for reconciling.
+/// Ask about an order's latest call, within what the budget leaves for reconciling. Its other calls are asked about
+/// before: what they say passes the gate, and is not said here.
 pub async fn ask(app: &Arc<App>, order_id: &str) -> anyhow::Result<Said> {
     let before = reread(app, order_id).await?;
     let said = |after: &str, said| Said {
@@ -41,6 +43,9 @@ pub async fn ask(app: &Arc<App>, order_id: &str) -> anyhow::Result<Said> {
         after: after.to_owned(),
         said,
     };
+    if before.submissions > 1 {
+        query::ask_within(app, &before, Duration::ZERO, Priority::Reconcile).await;
+    }
     let room = room(app, order_id)?;
     let Some(submission) = submission_of(app, &before.submission_id).await? else {
         return Ok(said(&before.status, Word::Nothing));

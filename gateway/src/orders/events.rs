@@ -46,14 +46,14 @@ const ROWS: [Row; 12] = [
         when: "The purchase was paid with another order of the same `reference` too, or this order through two calls \
             to ScanForPay.",
         once: "once for each other order or call",
-        beside: "`detail`: `reference`, and of the other order `number`, `paid`, `refunded`, `currency`; or `submission`, \
-            the number of the call that was paid, too",
+        beside: "`detail`: `reference`, and of the other order `number`, `paid`, `refunded`, `currency`; or \
+            of the other payment `payment`, `amount`, `currency`, `orderNo`, `payTime`",
     },
     Row {
         kind: Kind::OrderRefundedExternally,
         when: "More was refunded than was asked for here.",
         once: "once for each amount that is found",
-        beside: "`detail`",
+        beside: "`detail`: `amount`; `payment` where it is not the one that the order counts",
     },
     Row {
         kind: Kind::FactQuarantined,
@@ -65,13 +65,13 @@ const ROWS: [Row; 12] = [
         kind: Kind::RefundSucceeded,
         when: "A refund is done.",
         once: "once for each refund",
-        beside: "`refund`: `refundNo`, `amount`, `code`, `reason`",
+        beside: "`refund`: `refundNo`, `amount`, `code`, `reason`; `payment` where it is not the one that the order counts",
     },
     Row {
         kind: Kind::RefundFailed,
         when: "A refund is known to have failed; its amount can be refunded again.",
         once: "once for each refund",
-        beside: "`refund`: `refundNo`, `amount`, `code`, `reason`",
+        beside: "`refund`: `refundNo`, `amount`, `code`, `reason`; `payment` where it is not the one that the order counts",
     },
     Row {
         kind: Kind::StoreCredentialsFailing,

@@ -190,6 +190,7 @@ fn rows(app: &App, merchant: &Merchant, store: &Store, earlier: &Earlier) -> New
         paid_twice: false,
         refunded_elsewhere: 0,
         notice_due_at: None,
+        second_payments: 0,
     };
     let note = json!({"imported": true, "to": order.status, "store": store.store_no});
     let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Imported, &note);
@@ -223,6 +224,11 @@ fn submission_of(app: &App, store: &Store, earlier: &Earlier, order_id: &str, no
         missed_at: None,
         own_number: Some(earlier.number.clone()),
         imported_at: Some(now),
+        second_paid: 0,
+        second_reserved: 0,
+        second_refunded: 0,
+        second_elsewhere: 0,
+        second_pay_time: None,
         id,
     }
 }

@@ -180,6 +180,7 @@ fn new_order(app: &App, create: &Create) -> (NewOrder, Tokens) {
         paid_twice: false,
         refunded_elsewhere: 0,
         notice_due_at: None,
+        second_payments: 0,
     };
     let note = json!({"submission": 1, "store": store.store_no, "key": create.key_id});
     let mut entry = journal::entry(app.chance.id(), &order.id, &submission.id, now, Kind::Placed, &note);
@@ -227,6 +228,11 @@ pub(super) fn new_submission(
         missed_at: None,
         own_number: None,
         imported_at: None,
+        second_paid: 0,
+        second_reserved: 0,
+        second_refunded: 0,
+        second_elsewhere: 0,
+        second_pay_time: None,
         id,
     };
     (submission, tokens)

@@ -13,6 +13,7 @@ use super::fact::{Fact, Source, Told};
 use super::{fact_now, reread, room, settle};
 use crate::app::App;
 use crate::directory::Merchant;
+use crate::entity::submission::State;
 use crate::entity::{order, submission};
 use crate::limits::{Priority, Refusal};
 use crate::troubles::{Whose, credentials};
@@ -215,8 +216,9 @@ async fn ask_each(app: &Arc<App>, order: &order::Model, priority: Priority) -> R
             return Reply::Silence;
         }
     };
-    // Those that money can still come through first; within each kind the newest.
-    submissions.sort_by_key(|submission| !submission.state.is_open());
+    // Those that money can still come through first, then those of which money may be on its way back; within each kind
+    // the newest.
+    submissions.sort_by_key(|submission| (!submission.state.is_open(), submission.state != State::Paid));
     let questions = submissions
         .iter()
         .take(SUBMISSIONS_ASKED)

@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use sea_orm::EntityTrait;
 use serde_json::json;
-use shared::order::OrderStatus;
 
 use super::journal::{self, Kind};
-use super::query::{self, Asked};
 use super::{reread, room, submission_of};
 use crate::app::App;
 use crate::attention::{self, Matter};
@@ -26,11 +24,15 @@ pub mod follow;
 pub mod list;
 mod meaning;
 pub mod operator;
+mod payment;
 mod schedule;
 pub mod settle;
+pub mod sums;
 
 use books::Foreseen;
 pub use books::Refused;
+pub use payment::Payment;
+use sums::Sums;
 
 /// How often a refund that is under way elsewhere is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -45,6 +47,8 @@ pub struct Ask {
     pub refund_no: String,
     /// Minor units.
     pub amount: i64,
+    /// What it is to be taken from, of an order that was paid more than once.
+    pub payment: Payment,
     /// `merchant`, `platform`, `operator:…`.
     pub asked_by: String,
     pub reason: Option<String>,
@@ -73,13 +77,20 @@ pub enum Refunding {
 #[derive(Debug, Clone)]
 pub struct Standing {
     pub order: order::Model,
+    /// Through which the payment came.
+    pub call: submission::Model,
     pub refund: refund::Model,
 }
 
 impl Standing {
     /// What the merchant had better be told besides: one smallest unit is left.
     pub fn remainder(&self) -> Option<i64> {
-        books::remainder(&self.order).filter(|_| self.refund.state == State::Refunded)
+        self.sums().remainder().filter(|_| self.refund.state == State::Refunded)
+    }
+
+    /// Of the payment that it is taken from.
+    pub fn sums(&self) -> Sums {
+        Sums::of(&self.order, &self.call)
     }
 }
 
@@ -100,27 +111,27 @@ enum Reserved {
     Refused(Refused),
 }
 
-/// Refund a part of `order`'s payment, or all of it.
+/// Refund a part of one of `order`'s payments, or all of it.
 pub async fn refund(app: &Arc<App>, order: order::Model, ask: Ask) -> Refunding {
-    let order = match paid_first(app, order).await {
-        Ok(order) => order,
+    let (order, call) = match payment::find(app, order, &ask.payment).await {
+        Ok(found) => found,
         Err(refunding) => return refunding,
     };
     let refunds = match refund::Entity::of_order(&order.id).all(&app.store.read).await {
         Ok(refunds) => refunds,
         Err(error) => return unreadable(&error),
     };
-    match books::foresee(&order, &refunds, &ask) {
+    match books::foresee(&order, &call, &refunds, &ask) {
         Foreseen::Known(known) => return again(app, &known).await,
         Foreseen::Refused(refused) => return Refunding::Refused(refused),
         Foreseen::New => {}
     }
-    let ready = match ready(app, &order.id, &order.submission_id).await {
+    let ready = match ready(app, &order.id, &call.id).await {
         Ok(ready) => ready,
         Err(refunding) => return refunding,
     };
     let refund_no = ask.refund_no.clone();
-    let task = app.tasks.spawn(run(app.clone(), order.clone(), ask, ready));
+    let task = app.tasks.spawn(run(app.clone(), ask, ready));
     match tokio::time::timeout(app.config.orders.refund_wait, task).await {
         Ok(Ok(refunding)) => refunding,
         Ok(Err(_)) => Refunding::Doubt,
@@ -129,27 +140,6 @@ pub async fn refund(app: &Arc<App>, order: order::Model, ask: Ask) -> Refunding 
             // Not even reserved yet.
             Ok(None) => Refunding::Doubt,
             Err(error) => unreadable(&error),
-        },
-    }
-}
-
-/// The order once money was seen: where our row does not say paid, the upstream is asked first. What it said a moment
-/// ago will not do: the payer may have paid since.
-async fn paid_first(app: &Arc<App>, order: order::Model) -> Result<order::Model, Refunding> {
-    if order.status().has_money() {
-        return Ok(order);
-    }
-    match query::ask_anew(app, &order, Priority::Refund).await {
-        Asked::Over(order, refusal) if !order.status().has_money() => Err(Refunding::Over(refusal)),
-        Asked::NoAnswer(order) if !order.status().has_money() => {
-            Err(Refunding::Refused(Refused::PaymentUnknown))
-        }
-        asked => match asked.into_order() {
-            order if order.status().has_money() => Ok(order),
-            order if matches!(order.status(), OrderStatus::Submitting | OrderStatus::Unknown) => {
-                Err(Refunding::Refused(Refused::PaymentUnknown))
-            }
-            _ => Err(Refunding::Refused(Refused::NotPaid)),
         },
     }
 }
@@ -173,9 +163,9 @@ async fn ready(app: &Arc<App>, order_id: &str, submission_id: &str) -> Result<Re
     }
 }
 
-async fn run(app: Arc<App>, order: order::Model, ask: Ask, ready: Ready) -> Refunding {
+async fn run(app: Arc<App>, ask: Ask, ready: Ready) -> Refunding {
     let Ready { submission, account, first, second } = ready;
-    match reserve(&app, first, &order, ask).await {
+    match reserve(&app, first, &submission, ask).await {
         Ok(Reserved::New(standing)) => {
             call::call(&app, &account, &submission, &standing.refund, second, false).await;
             follow::while_waited_for(&app, &standing.refund).await;
@@ -208,23 +198,29 @@ fn unreadable(error: &sea_orm::DbErr) -> Refunding {
 async fn reserve(
     app: &Arc<App>,
     room: Room,
-    order: &order::Model,
+    call: &submission::Model,
     ask: Ask,
 ) -> Result<Reserved, LedgerError> {
     let (entry_id, refund_id, now) = (app.chance.id(), app.chance.id(), app.clock.now_ms());
     let (due, chance) = (now + app.answer_wait_ms(), app.chance.clone());
-    let target = target(&order.id, None, &entry_id);
+    let target = target(&call.order_id, &call.id, &entry_id);
     super::change(app, room, target, move |current| {
-        match books::foresee(current.order, current.refunds, &ask) {
+        let Some(call) = current.submission else {
+            return (Changes::default(), Reserved::Refused(Refused::NoSuchPayment));
+        };
+        match books::foresee(current.order, call, current.refunds, &ask) {
             Foreseen::Known(known) => return (Changes::default(), Reserved::Known(known)),
             Foreseen::Refused(refused) => return (Changes::default(), Reserved::Refused(refused)),
             Foreseen::New => {}
         }
-        let mut refund = new(&refund_id, current.order, &ask, now);
-        let mut order = current.order.clone();
+        let mut refund = new(&refund_id, call, current.order, &ask, now);
+        let (mut order, mut call) = (current.order.clone(), call.clone());
         let mut note = json!({"refundNo": refund.refund_no, "amount": refund.amount, "by": refund.asked_by});
         if let Some(reason) = &refund.reason {
             note["reason"] = json!(reason);
+        }
+        if !sums::is_counted(&order, &call) {
+            note["payment"] = json!(call.id);
         }
         let mut changes = Changes::default();
         let is_proposal = operator::takes_two(&ask, current.refunds);
@@ -234,8 +230,9 @@ async fn reserve(
             changes.raised.push(attention::of_order(&order, matter, &refund.id, now, &note, &chance));
         } else {
             begin(&mut refund, due);
-            keep_back(&mut order, &refund, now);
+            keep_back(&mut order, &mut call, &refund, now);
             changes.order = Some(order.clone());
+            changes.submission = Some(call.clone());
         }
         let kind = if is_proposal { Kind::RefundProposed } else { Kind::RefundAsked };
         changes.journal.push(journal::entry(
@@ -247,23 +244,23 @@ async fn reserve(
             &note,
         ));
         changes.new_refund = Some(refund.clone());
-        let standing = Box::new(Standing { order, refund });
+        let standing = Box::new(Standing { order, call, refund });
         (changes, if is_proposal { Reserved::Proposed(standing) } else { Reserved::New(standing) })
     })
     .await
 }
 
 /// A refund that nothing was done for yet.
-fn new(id: &str, order: &order::Model, ask: &Ask, now: i64) -> refund::Model {
+fn new(id: &str, call: &submission::Model, order: &order::Model, ask: &Ask, now: i64) -> refund::Model {
     refund::Model {
         id: id.to_owned(),
         order_id: order.id.clone(),
-        submission_id: order.submission_id.clone(),
+        submission_id: call.id.clone(),
         platform_id: order.platform_id.clone(),
         merchant_id: order.merchant_id.clone(),
         refund_no: ask.refund_no.clone(),
         amount: ask.amount,
-        currency: order.currency.clone(),
+        currency: call.currency.clone(),
         state: State::Submitting,
         asked_by: ask.asked_by.clone(),
         reason: ask.reason.clone(),
@@ -288,17 +285,23 @@ fn begin(refund: &mut refund::Model, due: i64) {
     refund.look_at = Some(due);
 }
 
-fn keep_back(order: &mut order::Model, refund: &refund::Model, now: i64) {
-    order.refund_reserved += refund.amount;
+fn keep_back(order: &mut order::Model, call: &mut submission::Model, refund: &refund::Model, now: i64) {
+    books::keep_back(order, call, refund);
     order.updated_at = order.updated_at.max(now);
 }
 
 /// The refund of a payment that came late, kept back with the payment itself. It is begun right after that was
 /// written, or by whoever finds it not begun.
-pub fn of_late_payment(id: &str, order: &mut order::Model, now: i64) -> refund::Model {
+pub fn of_late_payment(
+    id: &str,
+    order: &mut order::Model,
+    call: &mut submission::Model,
+    now: i64,
+) -> refund::Model {
     let ask = Ask {
         refund_no: LATE_PAYMENT.to_owned(),
         amount: order.paid,
+        payment: Payment::Counted,
         asked_by: "late_payment".to_owned(),
         reason: None,
         operator_id: None,
@@ -306,8 +309,8 @@ pub fn of_late_payment(id: &str, order: &mut order::Model, now: i64) -> refund::
         force: false,
         alone_up_to: None,
     };
-    let refund = refund::Model { look_at: Some(now), ..new(id, order, &ask, now) };
-    keep_back(order, &refund, now);
+    let refund = refund::Model { look_at: Some(now), ..new(id, call, order, &ask, now) };
+    keep_back(order, call, &refund, now);
     refund
 }
 
@@ -352,13 +355,11 @@ pub async fn standing(app: &App, refund_id: &str) -> Result<Option<Standing>, se
         return Ok(None);
     };
     let order = reread(app, &refund.order_id).await?;
-    Ok(Some(Standing { order, refund }))
+    let call = submission_of(app, &refund.submission_id).await?;
+    Ok(call.map(|call| Standing { order, call, refund }))
 }
 
-fn target(order_id: &str, submission_id: Option<&str>, key: &str) -> Target {
-    Target {
-        submission_id: submission_id.map(str::to_owned),
-        refunds: true,
-        ..Target::of_order(order_id, key)
-    }
+/// A change of a refund's, with the call that its payment came through.
+fn target(order_id: &str, submission_id: &str, key: &str) -> Target {
+    Target { submission_id: Some(submission_id.to_owned()), refunds: true, ..Target::of_order(order_id, key) }
 }

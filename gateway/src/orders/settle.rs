@@ -177,6 +177,10 @@ impl After<'_> {
         let (told, raised) = self.tell(from, fact, chance);
         let ended = self.all_refunded.ended.iter();
         calmed.extend(ended.map(|ended| refund_settle::calmed(ended, fact.at, ended.state)));
+        if self.is_given_back_by_it() {
+            let by = fact.source.kind().as_str();
+            calmed.extend(refund_settle::given_back(&self.order, &self.submission, fact.at, by));
+        }
         let (begun, begins) = self.refund_late(from, fact, policy, chance).unzip();
         if self.order != *current.order {
             self.order.updated_at = self.order.updated_at.max(fact.at);
@@ -197,6 +201,11 @@ impl After<'_> {
         (changes, Settled { order: self.order, held: false, released, begun })
     }
 
+    /// Whether anything of the payment that the fact is about was given back by it.
+    fn is_given_back_by_it(&self) -> bool {
+        !self.all_refunded.ended.is_empty() || self.all_refunded.elsewhere > 0
+    }
+
     /// The refund of a payment that came late, where the store wants it so, and what the journal says of it.
     fn refund_late(
         &mut self,
@@ -210,7 +219,7 @@ impl After<'_> {
         if !(is_late_payment && policy.refunds_late) {
             return None;
         }
-        let refund = refund::of_late_payment(&chance.id(), &mut self.order, fact.at);
+        let refund = refund::of_late_payment(&chance.id(), &mut self.order, &mut self.submission, fact.at);
         let note = json!({"refundNo": refund.refund_no, "amount": refund.amount, "by": refund.asked_by});
         let kind = Kind::RefundAsked;
         let entry = journal::entry(chance.id(), &self.order.id, &self.submission.id, fact.at, kind, &note);

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, QueryFilter, QueryOrder, QuerySelect};
 use ulid::Ulid;
 
+use super::refund::sums::Sums;
 use super::tell::{Content, Kind};
 use crate::entity::{event, order, store, submission};
 
@@ -32,12 +33,13 @@ pub struct Line {
     pub booking: Booking,
     /// RFC 3339 in the store's time zone.
     pub booked_at: String,
+    /// With the sums, number and time of the payment that the booking is about.
     pub order: order::Model,
-    /// The number under which the upstream knows it.
+    /// The number under which the upstream knows that payment.
     pub sent_number: String,
 }
 
-/// What was booked: the order's payment, or something of it that went back, in minor units.
+/// What was booked: a payment of the order's, or something of it that went back, in minor units.
 pub enum Booking {
     Payment,
     Refund {
@@ -51,17 +53,45 @@ pub enum Booking {
 }
 
 impl Booking {
-    const KINDS: [Kind; 3] = [Kind::OrderPaid, Kind::RefundSucceeded, Kind::OrderRefundedExternally];
+    const KINDS: [Kind; 4] =
+        [Kind::OrderPaid, Kind::OrderPaidTwice, Kind::RefundSucceeded, Kind::OrderRefundedExternally];
 
-    fn of(event: &event::Model) -> Option<Self> {
+    /// With the call that the payment came through, where that is not the one that the order counts.
+    fn of(event: &event::Model) -> Option<(Self, Option<String>)> {
         if event.kind == Kind::OrderPaid.as_str() {
-            return Some(Self::Payment);
+            return Some((Self::Payment, None));
         }
         let content: Content = serde_json::from_str(&event.content).ok()?;
-        match content.refund {
-            Some(refund) => Some(Self::Refund { refund_no: refund.refund_no, amount: refund.amount }),
-            None => Some(Self::RefundElsewhere { amount: content.detail?["amount"].as_i64()? }),
+        if let Some(refund) = content.refund {
+            let booking = Self::Refund { refund_no: refund.refund_no, amount: refund.amount };
+            return Some((booking, refund.payment));
         }
+        let detail = content.detail?;
+        let payment = detail["payment"].as_str().map(str::to_owned);
+        if event.kind == Kind::OrderPaidTwice.as_str() {
+            // That another order was paid, too, is booked as that one's.
+            return payment.map(|payment| (Self::Payment, Some(payment)));
+        }
+        Some((Self::RefundElsewhere { amount: detail["amount"].as_i64()? }, payment))
+    }
+}
+
+/// `order` as it would stand if the payment that came through `call` were the one that it counts.
+fn with_payment_of(order: order::Model, call: &submission::Model) -> order::Model {
+    let sums = Sums::of(&order, call);
+    order::Model {
+        product: call.product.clone(),
+        wallet: call.wallet.clone(),
+        paid_wallet: None,
+        currency: call.currency.clone(),
+        amount: call.amount,
+        paid: sums.paid,
+        refunded: sums.refunded,
+        refund_reserved: sums.reserved,
+        upstream_order_no: call.upstream_order_no.clone(),
+        pay_time: call.second_pay_time.clone(),
+        late: false,
+        ..order
     }
 }
 
@@ -104,16 +134,21 @@ impl Day {
             .filter(order::Column::Id.is_in(ids()))
             .all(read)
             .await?;
-        let submissions = orders.iter().map(|order| order.submission_id.as_str());
-        let submissions = submission::Entity::by_ids(submissions).all(read).await?;
-        let sent: HashMap<&str, &str> =
-            submissions.iter().map(|row| (row.id.as_str(), row.sent_number())).collect();
+        let booked: Vec<_> = events.iter().filter_map(|event| Some((event, Booking::of(event)?))).collect();
+        let second = booked.iter().filter_map(|(_, (_, payment))| payment.as_deref());
+        let calls = orders.iter().map(|order| order.submission_id.as_str()).chain(second);
+        let calls = submission::Entity::by_ids(calls).all(read).await?;
+        let calls: HashMap<&str, &submission::Model> =
+            calls.iter().map(|row| (row.id.as_str(), row)).collect();
         let orders: HashMap<&str, &order::Model> =
             orders.iter().map(|order| (order.id.as_str(), order)).collect();
-        let lines = events.iter().filter_map(|event| {
-            let order = (*orders.get(event.subject_id.as_str())?).clone();
-            let booking = Booking::of(event)?;
-            let sent_number = (*sent.get(order.submission_id.as_str()).unwrap_or(&"")).to_owned();
+        let lines = booked.into_iter().filter_map(|(event, (booking, payment))| {
+            let mut order = (*orders.get(event.subject_id.as_str())?).clone();
+            let call = calls.get(payment.as_deref().unwrap_or(&order.submission_id)).copied();
+            let sent_number = call.map(|call| call.sent_number().to_owned()).unwrap_or_default();
+            if let Some(call) = call.filter(|_| payment.is_some()) {
+                order = with_payment_of(order, call);
+            }
             Some(Line { booking, booked_at: self.written(event.created_at), order, sent_number })
         });
         Ok((lines.collect(), next))

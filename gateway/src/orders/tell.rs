@@ -124,6 +124,9 @@ pub struct RefundContent {
     /// The upstream's last code.
     pub code: Option<i64>,
     pub reason: Option<String>,
+    /// The payment that it is taken from, where that is not the one that the order counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<String>,
 }
 
 /// What is new of an order.
@@ -177,6 +180,7 @@ pub fn event(order: &mut order::Model, news: News<'_>, chance: &Chance) -> event
             amount: refund.amount,
             code: refund.code,
             reason: refund.reason.clone(),
+            payment: (refund.submission_id != order.submission_id).then(|| refund.submission_id.clone()),
         }),
         detail: news.detail,
         ..content(order, news.confirmed_by)

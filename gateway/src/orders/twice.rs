@@ -177,10 +177,7 @@ async fn calm(app: &Arc<App>, check: &purchase_check::Model) -> anyhow::Result<(
         let open = matter::Entity::waiting()
             .filter(matter::Column::Kind.eq(Matter::OrderPaidTwice.as_str()))
             .filter(matter::Column::SubjectId.eq(order.id.as_str()));
-        let Some(open) = open.one(&app.store.read).await? else { continue };
-        // One order that was paid through two submissions is another matter.
-        let detail: Value = serde_json::from_str(&open.detail).unwrap_or_default();
-        if detail["reference"].is_null() {
+        if open.one(&app.store.read).await?.is_none() {
             continue;
         }
         let target = Target::of_order(&order.id, &app.chance.id());

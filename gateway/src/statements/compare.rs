@@ -11,6 +11,7 @@ use super::read::{Line, Status, amount_in};
 use super::{Difference, Found, Period, Scratch};
 use crate::entity::submission::State;
 use crate::entity::{account, refund};
+use crate::orders::refund::sums::Sums;
 
 /// Lines looked at in one go.
 const LINES: usize = 500;
@@ -96,7 +97,7 @@ fn payment_line(
     let is_paid = call.state == State::Paid;
     let agrees = match line.status {
         Status::Paid => is_paid,
-        Status::Refunded => is_paid && ours.order.refunded > 0,
+        Status::Refunded => is_paid && Sums::of(&ours.order, call).refunded > 0,
         Status::Unpaid => !is_paid,
         Status::Other => false,
     };
@@ -124,7 +125,7 @@ async fn refund_line(
         // Without its number: one of this amount that no other line has named.
         (None, Some(ours)) if line.refund_no.is_none() => {
             let mut free = None;
-            for refund in books.refunds_of(&ours.order.id).await? {
+            for refund in books.refunds_of(ours).await? {
                 if Some(refund.amount) == amount && !scratch.is_matched(&key(&refund))? {
                     free = Some(refund);
                     break;

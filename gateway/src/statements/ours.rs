@@ -9,6 +9,8 @@ use ulid::Ulid;
 
 use super::Period;
 use crate::entity::{account, event, order, refund, store, submission};
+use crate::orders::refund::sums::is_counted;
+use crate::orders::tell::{Content, Kind};
 
 /// Rows of a page.
 pub const PAGE: u64 = 500;
@@ -30,6 +32,13 @@ pub struct Books<'a> {
 pub struct Ours {
     pub order: order::Model,
     pub submission: submission::Model,
+}
+
+impl Ours {
+    /// Whether the order counts what was paid through this call.
+    pub fn is_counted(&self) -> bool {
+        is_counted(&self.order, &self.submission)
+    }
 }
 
 impl<'a> Books<'a> {
@@ -65,7 +74,8 @@ impl<'a> Books<'a> {
         Ok(ours.into_iter().map(|ours| (ours.submission.sent_number().to_owned(), ours)).collect())
     }
 
-    /// What ScanForPay gave these numbers, by number.
+    /// What ScanForPay gave these numbers, by number. An order knows that of the payment which it counts; of another one
+    /// its call does.
     pub async fn of_order_nos(&self, order_nos: &[&str]) -> Result<HashMap<String, Ours>, DbErr> {
         if order_nos.is_empty() {
             return Ok(HashMap::new());
@@ -76,8 +86,15 @@ impl<'a> Books<'a> {
             .all(self.read)
             .await?;
         let ours = self.with_submissions(orders).await?;
+        let second = submission::Entity::second_payments()
+            .filter(submission::Column::AccountId.eq(self.account.id.as_str()))
+            .filter(submission::Column::UpstreamOrderNo.is_in(order_nos.iter().copied()))
+            .all(self.read)
+            .await?;
+        let second = self.with_orders(second).await?.into_iter();
+        let second = second.filter_map(|ours| Some((ours.submission.upstream_order_no.clone()?, ours)));
         let named = ours.into_iter().filter_map(|ours| Some((ours.order.upstream_order_no.clone()?, ours)));
-        Ok(named.collect())
+        Ok(second.chain(named).collect())
     }
 
     async fn with_orders(&self, calls: Vec<submission::Model>) -> Result<Vec<Ours>, DbErr> {
@@ -118,7 +135,7 @@ impl<'a> Books<'a> {
             .filter(event::Column::PlatformId.eq(self.account.platform_id.as_str()))
             .filter(event::Column::Id.gte(id_at(start - LAG_MS)))
             .filter(event::Column::Id.lt(id_at(end + LAG_MS)))
-            .filter(event::Column::Kind.eq("order.paid"));
+            .filter(event::Column::Kind.is_in([Kind::OrderPaid, Kind::OrderPaidTwice].map(Kind::as_str)));
         if let Some(after) = after {
             events = events.filter(event::Column::Id.gt(after));
         }
@@ -130,10 +147,30 @@ impl<'a> Books<'a> {
             .filter(order::Column::StoreId.is_in(self.stores.iter().map(String::as_str)))
             .all(self.read)
             .await?;
-        let booked: HashMap<&str, i64> =
-            events.iter().map(|event| (event.subject_id.as_str(), event.created_at)).collect();
-        let ours = self.with_submissions(orders).await?.into_iter().filter_map(|ours| {
-            let day = paid_on(&ours.order, *booked.get(ours.order.id.as_str())?, period);
+        let orders: HashMap<&str, &order::Model> =
+            orders.iter().map(|order| (order.id.as_str(), order)).collect();
+        let booked: Vec<(i64, String)> = events
+            .iter()
+            .filter_map(|event| {
+                let call_id = match second_payment(event) {
+                    None if event.kind != Kind::OrderPaid.as_str() => return None,
+                    None => orders.get(event.subject_id.as_str())?.submission_id.clone(),
+                    Some(call_id) => call_id,
+                };
+                Some((event.created_at, call_id))
+            })
+            .collect();
+        let calls = submission::Entity::by_ids(booked.iter().map(|(_, call_id)| call_id.as_str()))
+            .filter(submission::Column::AccountId.eq(self.account.id.as_str()))
+            .all(self.read)
+            .await?;
+        let calls: HashMap<&str, &submission::Model> =
+            calls.iter().map(|call| (call.id.as_str(), call)).collect();
+        let ours = booked.iter().filter_map(|(booked_at, call_id)| {
+            let submission = (*calls.get(call_id.as_str())?).clone();
+            let order = (*orders.get(submission.order_id.as_str())?).clone();
+            let ours = Ours { order, submission };
+            let day = paid_on(&ours, *booked_at, period);
             period.holds(day).then_some((ours, day))
         });
         Ok((ours.collect(), next))
@@ -195,8 +232,10 @@ impl<'a> Books<'a> {
         Ok(through.into_iter().map(|(refund, ours)| (refund.id.clone(), (refund, ours))).collect())
     }
 
-    pub async fn refunds_of(&self, order_id: &str) -> Result<Vec<refund::Model>, DbErr> {
-        refund::Entity::of_order(order_id).all(self.read).await
+    /// The refunds of what was paid through this call, oldest first.
+    pub async fn refunds_of(&self, ours: &Ours) -> Result<Vec<refund::Model>, DbErr> {
+        let of_call = refund::Column::SubmissionId.eq(ours.submission.id.as_str());
+        refund::Entity::of_order(&ours.order.id).filter(of_call).all(self.read).await
     }
 
     async fn through_account(
@@ -219,9 +258,17 @@ impl<'a> Books<'a> {
 }
 
 /// The day it was paid, as ScanForPay said; as we booked it where it did not say.
-fn paid_on(order: &order::Model, booked_at: i64, period: &Period) -> Date {
-    let said = order.pay_time.as_deref().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+fn paid_on(ours: &Ours, booked_at: i64, period: &Period) -> Date {
+    let said = if ours.is_counted() { &ours.order.pay_time } else { &ours.submission.second_pay_time };
+    let said = said.as_deref().and_then(|text| text.parse::<jiff::Timestamp>().ok());
     period.day_of(said.map_or(booked_at, jiff::Timestamp::as_millisecond))
+}
+
+/// The call that an order's second payment came through, where the event tells of one.
+fn second_payment(event: &event::Model) -> Option<String> {
+    let is_told = event.kind == Kind::OrderPaidTwice.as_str();
+    let content: Content = serde_json::from_str(&event.content).ok().filter(|_| is_told)?;
+    content.detail?["payment"].as_str().map(str::to_owned)
 }
 
 /// The least id that something of this time may have.

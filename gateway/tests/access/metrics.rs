@@ -147,6 +147,7 @@ on_both!(
             ("facts_held_now", 1),
             (r#"attention{matter="fact.quarantined"}"#, 1),
             (r#"attention{matter="order.paid_twice"}"#, 0),
+            (r#"attention{matter="order.paid_again"}"#, 0),
             (r#"notices_total{outcome="kept"}"#, 1),
             (r#"notices_total{outcome="not_genuine"}"#, 1),
             (r#"notices_total{outcome="unknown_token"}"#, 1),

@@ -49,6 +49,7 @@ impl Stage {
         let told = order::Model {
             events: now.events,
             paid_twice: now.paid_twice,
+            second_payments: now.second_payments,
             updated_at: now.updated_at,
             ..as_it_was.clone()
         };

@@ -107,6 +107,7 @@ impl Rig {
             paid_twice: false,
             refunded_elsewhere: 0,
             notice_due_at: None,
+            second_payments: 0,
         };
         let submission = submission::Model {
             id: submission_id.clone(),
@@ -131,6 +132,11 @@ impl Rig {
             missed_at: None,
             own_number: None,
             imported_at: None,
+            second_paid: 0,
+            second_reserved: 0,
+            second_refunded: 0,
+            second_elsewhere: 0,
+            second_pay_time: None,
         };
         let journal = entry(self.chance.id(), &id, "placed");
         NewOrder { order, submission, journal }

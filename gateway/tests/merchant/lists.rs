@@ -13,7 +13,7 @@ use crate::harness::{Backend, Stage};
 use crate::on_both;
 
 /// Rows of one statement; a store takes only so many parameters.
-const AT_ONCE: usize = 800;
+const AT_ONCE: usize = 700;
 
 /// Orders like `sample`, the oldest first, an hour before it; `change` makes each its own.
 pub async fn many(

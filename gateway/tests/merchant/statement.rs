@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gateway::orders::statement::PAGE;
+use sandbox::{Fault, Operation};
 use serde_json::json;
 
 use super::lists::{many, paid};
@@ -83,4 +84,35 @@ on_both!(a_statement_of_nothing_is_refused_or_empty, async |stage: &mut Stage| {
     let (_, neighbour) = stage.api_key(&["orders:read"], Some(&stage.neighbour_id())).await;
     let path = format!("/v1/statement?day=2026-02-28&store={HKD_STORE}");
     assert_eq!(stage.get_as(&neighbour, &path).await.status, 404, "another's store");
+});
+
+on_both!(each_payment_of_an_order_is_booked_with_its_own_numbers, async |stage: &mut Stage| {
+    let key = own_key(stage).await;
+    stage.fault(Operation::Create, Fault::HangUp { took_effect: true });
+    assert_eq!(stage.create(&stage.order("p1")).await.code, 21);
+    let second = stage.submission_no("p1").await;
+    stage.open("p1").await;
+    let counted = stage.submission_no("p1").await;
+    for call in [&counted, &second] {
+        stage.pay(call);
+        stage.notify(call).await;
+    }
+    let (_, refunder) = stage.api_key(&["refunds:write"], Some(&stage.merchant_id())).await;
+    for (refund_no, payment, amount) in [("r1", &second, 600), ("r2", &counted, 100)] {
+        let body = json!({ "refundNo": refund_no, "amount": amount, "payment": payment });
+        assert_eq!(stage.post_as(&refunder, "/v1/orders/p1/refunds", body).await.status, 201);
+    }
+    let order_no = |call: &str| stage.upstream().order(call).expect("it is there").order_no;
+    let rows = statement(stage, &key, "2026-09-21", HKD_STORE).await;
+    let told: Vec<[&str; 6]> =
+        rows.iter().map(|row| [0, 5, 6, 10, 11, 15].map(|cell| row[cell].as_str())).collect();
+    let (first_no, second_no) = (order_no(&counted), order_no(&second));
+    let expected: [[&str; 6]; 4] = [
+        ["payment", &counted, &first_no, "2100", "100", ""],
+        ["payment", &second, &second_no, "2100", "600", ""],
+        ["refund", &second, &second_no, "600", "600", "r1"],
+        ["refund", &counted, &first_no, "100", "100", "r2"],
+    ];
+    assert_eq!(told, expected);
+    assert!(rows.iter().all(|row| !row[2].is_empty()), "each was paid at a time");
 });

@@ -262,7 +262,13 @@ impl Play {
             Step::RotateAccountKey if self.held.is_empty() => self.rotate_account_key().await,
             Step::Advance(_) | Step::RotateAccountKey => {}
             Step::Deliver(answer) => self.deliver(*answer).await,
-            Step::Refund { who, nth, part, fault } => self.refund(*who, *nth, *part, *fault).await,
+            Step::Refund { who, nth, part, second, fault } => {
+                let payment = if *second { self.second_payment(*who).await } else { None };
+                match payment {
+                    Some(payment) => self.refund_second(*who, &payment, *nth, *part, *fault).await,
+                    None => self.refund(*who, *nth, *part, *fault).await,
+                }
+            }
             Step::EndRefund { nth, well } => self.end_refund(*nth, *well),
             Step::RotateMerchantKey { merchant } => self.rotate_merchant_key(*merchant).await,
             Step::ChangeKey { merchant } => self.change_key(*merchant),

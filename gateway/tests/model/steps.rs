@@ -92,12 +92,13 @@ pub enum Step {
         who: Who,
         fault: Option<QueryFault>,
     },
-    /// A refund, for the first time or again under the same number, perhaps of another amount; perhaps its answer is
-    /// hurt.
+    /// A refund, for the first time or again under the same number, perhaps of another amount, or of the second payment
+    /// where the order was paid twice; perhaps its answer is hurt.
     Refund {
         who: Who,
         nth: usize,
         part: Part,
+        second: bool,
         fault: Option<RefundFault>,
     },
     /// A refund that goes on upstream ends.
@@ -363,8 +364,8 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => nth().prop_map(|nth| Step::LateNotice { nth }),
         2 => (nth(), mismatch()).prop_map(|(nth, how)| Step::Mismatch { nth, how }),
         4 => (who(), option::weighted(0.3, query_fault())).prop_map(|(who, fault)| Step::Query { who, fault }),
-        6 => (who(), 0..REFUNDS, part(), option::weighted(0.5, refund_fault()))
-            .prop_map(|(who, nth, part, fault)| Step::Refund { who, nth, part, fault }),
+        6 => (who(), 0..REFUNDS, part(), any::<bool>(), option::weighted(0.5, refund_fault()))
+            .prop_map(|(who, nth, part, second, fault)| Step::Refund { who, nth, part, second, fault }),
         2 => (nth(), any::<bool>()).prop_map(|(nth, well)| Step::EndRefund { nth, well }),
         1 => (0..2_usize).prop_map(|merchant| Step::RotateMerchantKey { merchant }),
         1 => (0..2_usize).prop_map(|merchant| Step::ChangeKey { merchant }),

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use gateway::entity::refund::State as RefundState;
-use gateway::entity::{attempt, delivery, event, journal, order, quarantine, refund, submission};
+use gateway::entity::{attempt, attention, delivery, event, journal, order, quarantine, refund, submission};
 use gateway::orders::tell::Content;
 use sandbox::shop::Received;
 use sea_orm::{
-    AccessMode, DatabaseConnection, DbBackend, EntityTrait, IsolationLevel, QueryOrder, TransactionTrait,
+    AccessMode, ColumnTrait, DatabaseConnection, DbBackend, EntityTrait, IsolationLevel, QueryFilter,
+    QueryOrder, TransactionTrait,
 };
 use serde_json::Value;
 use shared::envelope::{Envelope, Side};
@@ -48,6 +49,8 @@ pub struct Rows {
     events: Vec<event::Model>,
     deliveries: Vec<delivery::Model>,
     attempts: Vec<attempt::Model>,
+    /// What waits for a person about payments.
+    waiting: Vec<attention::Model>,
 }
 
 impl Rows {
@@ -71,6 +74,11 @@ impl Rows {
             events: event::Entity::find().all(&look).await.expect(why),
             deliveries: delivery::Entity::find().all(&look).await.expect(why),
             attempts: attempt::Entity::find().all(&look).await.expect(why),
+            waiting: attention::Entity::waiting()
+                .filter(attention::Column::Kind.eq("order.paid_again"))
+                .all(&look)
+                .await
+                .expect(why),
         }
     }
 }
@@ -157,12 +165,30 @@ impl Evidence {
     fn refunds(&self, order: &order::Model) {
         let number = &order.number;
         let refunds: Vec<_> = self.rows.refunds.iter().filter(|refund| refund.order_id == order.id).collect();
-        let sum = |of: fn(RefundState) -> bool| -> i64 {
-            refunds.iter().filter(|refund| of(refund.state)).map(|refund| refund.amount).sum()
+        let sum = |call: &submission::Model, of: fn(RefundState) -> bool| -> i64 {
+            let of_it = refunds.iter().filter(|refund| refund.submission_id == call.id && of(refund.state));
+            of_it.map(|refund| refund.amount).sum()
         };
-        let (back, kept_back) = (sum(|state| state == RefundState::Refunded), sum(RefundState::is_open));
-        assert_eq!((order.refunded, order.refund_reserved), (back, kept_back), "{number}");
-        assert!(back + kept_back <= order.paid, "{number}: {back} and {kept_back} of {}", order.paid);
+        let mut second = 0;
+        for call in self.submissions_of(order) {
+            let back = sum(call, |state| state == RefundState::Refunded);
+            let kept_back = sum(call, RefundState::is_open);
+            let is_counted = call.id == order.submission_id;
+            if is_counted {
+                assert_eq!((order.refunded, order.refund_reserved), (back, kept_back), "{number}");
+            }
+            let is_second = !is_counted && order.paid > 0 && call.state == submission::State::Paid;
+            second += i64::from(is_second);
+            let expected = if is_second { (back, kept_back, call.amount) } else { (0, 0, 0) };
+            let kept = (call.second_refunded, call.second_reserved, call.second_paid);
+            assert_eq!(kept, expected, "{number}, {}", call.id);
+            let paid = if is_counted { order.paid } else { call.second_paid };
+            assert!(back + kept_back <= paid, "{number}, {}: {back} and {kept_back} of {paid}", call.id);
+            assert_eq!(call.second_elsewhere, 0, "{number}: nobody refunds elsewhere");
+            let waits = self.rows.waiting.iter().any(|matter| matter.subject_id == call.id);
+            assert_eq!(waits, is_second && back < call.amount, "{number}, {}: a person's to decide", call.id);
+        }
+        assert_eq!(order.second_payments, second, "{number}");
         assert_eq!(order.refunded_elsewhere, 0, "{number}: nobody refunds elsewhere");
         for refund in refunds {
             let events =

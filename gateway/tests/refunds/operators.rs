@@ -23,16 +23,16 @@ use crate::on_both;
 const PASSWORD: &str = "correct horse battery";
 
 /// The operators' listener of the stage's gateway.
-struct Ops {
+pub struct Ops {
     address: SocketAddr,
     _stop: DropGuard,
 }
 
 /// Somebody who is logged in.
-struct Person(String);
+pub struct Person(String);
 
 impl Ops {
-    async fn of(stage: &Stage) -> Self {
+    pub async fn of(stage: &Stage) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (address, stop) = (listener.local_addr().expect("an address"), CancellationToken::new());
         let settings = lifecycle::Settings::from(&stage.app().config.server);
@@ -40,7 +40,7 @@ impl Ops {
         Self { address, _stop: stop.drop_guard() }
     }
 
-    async fn person(&self, stage: &Stage, name: &str, role: Role, platform: Option<&str>) -> Person {
+    pub async fn person(&self, stage: &Stage, name: &str, role: Role, platform: Option<&str>) -> Person {
         let platform = platform.map(str::to_owned);
         let new = NewOperator { name: name.to_owned(), password: PASSWORD.to_owned(), role, platform };
         add(stage.app(), new, &Actor::Command).await.expect("added");
@@ -60,7 +60,7 @@ impl Ops {
         exchange(method, &format!("http://{}/ops/v1{path}", self.address), &headers, body).await
     }
 
-    async fn post(&self, person: &Person, path: &str, body: Value) -> (u16, Value) {
+    pub async fn post(&self, person: &Person, path: &str, body: Value) -> (u16, Value) {
         let reply = self.call(Method::POST, path, Some(person), body).await;
         (reply.status, reply.json())
     }

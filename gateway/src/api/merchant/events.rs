@@ -80,6 +80,8 @@ pub struct RefundThen {
     /// ScanForPay's last code.
     pub code: Option<i64>,
     pub reason: Option<String>,
+    /// The payment that it is taken from, where that is not the one that the order counts.
+    pub payment: Option<String>,
 }
 
 /// A store that something was told of.
@@ -151,6 +153,7 @@ impl Event {
                 amount: refund.amount,
                 code: refund.code,
                 reason: refund.reason,
+                payment: refund.payment,
             }),
             detail: content.detail.map(Any),
         })

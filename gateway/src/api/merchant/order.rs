@@ -6,7 +6,8 @@ use shared::order::OrderStatus;
 
 use crate::api::rest::Timestamp;
 use crate::directory::Merchant;
-use crate::entity::order;
+use crate::entity::{order, submission};
+use crate::orders::refund::sums::{self, Sums};
 use crate::product::{self, Carries};
 
 /// Where an order stands.
@@ -61,6 +62,50 @@ impl From<Status> for OrderStatus {
     }
 }
 
+/// One of an order's payments. Amounts are integers in the currency's smallest unit.
+#[derive(Object, Debug, Clone)]
+#[oai(rename = "OrderPayment", rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct Payment {
+    /// What a refund names it by.
+    pub id: String,
+    /// It is the one that the order's own amounts and status tell of.
+    pub is_counted: bool,
+    /// The number that ScanForPay was given.
+    pub sent_number: String,
+    /// ScanForPay's order number.
+    pub order_no: Option<String>,
+    /// When the payer paid, as ScanForPay said it: RFC 3339.
+    pub pay_time: Option<String>,
+    pub paid_amount: i64,
+    pub refunded_amount: i64,
+    /// What may still be refunded of it.
+    pub left_amount: i64,
+}
+
+impl Payment {
+    /// Those of `order`, which came through some of `calls`: all that it has.
+    pub fn all(order: &order::Model, calls: &[submission::Model]) -> Vec<Self> {
+        let paid = calls.iter().filter(|call| Sums::of(order, call).paid > 0);
+        let mut payments: Vec<Self> = paid.map(|call| Self::of(order, call)).collect();
+        payments.sort_by(|a, b| (!a.is_counted, &a.id).cmp(&(!b.is_counted, &b.id)));
+        payments
+    }
+
+    fn of(order: &order::Model, call: &submission::Model) -> Self {
+        let (sums, is_counted) = (Sums::of(order, call), sums::is_counted(order, call));
+        Self {
+            id: call.id.clone(),
+            is_counted,
+            sent_number: call.sent_number().to_owned(),
+            order_no: call.upstream_order_no.clone(),
+            pay_time: if is_counted { order.pay_time.clone() } else { call.second_pay_time.clone() },
+            paid_amount: sums.paid,
+            refunded_amount: sums.refunded,
+            left_amount: sums.left(),
+        }
+    }
+}
+
 /// One payment. Amounts are integers in the currency's smallest unit: 2100 is 21.00 HKD, and 2100 JPY.
 #[derive(Object, Debug, Clone)]
 #[allow(clippy::struct_field_names, reason = "`orderNo` is ScanForPay's own word")]
@@ -91,6 +136,9 @@ pub struct Order {
     pub late: bool,
     /// The same purchase was paid with another order too, or this order through two calls to ScanForPay.
     pub paid_twice: bool,
+    /// Of an order that was paid through several calls, when it is looked at by itself: each payment, the one that the
+    /// order counts first. A refund says which it is taken from.
+    pub payments: Option<Vec<Payment>>,
     /// Where the payer pays; while it can be paid.
     pub pay_url: Option<String>,
     /// Of a `transaction_qr`: the text of the code to be shown; while it can be paid.
@@ -124,6 +172,7 @@ impl Example for Order {
             status: Status::Paid,
             late: false,
             paid_twice: false,
+            payments: None,
             pay_url: None,
             qr_code: None,
             pay_time: Some("2018-07-25T18:07:31+08:00".into()),
@@ -163,6 +212,7 @@ impl Order {
             status: status.into(),
             late: row.late,
             paid_twice: row.paid_twice,
+            payments: None,
             pay_time: row.pay_time,
             buyer: row.buyer,
             created_at: Timestamp::of(row.created_at),

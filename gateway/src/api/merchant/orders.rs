@@ -9,7 +9,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 use shared::money::Currency;
 
-use super::order::{Order, Status};
+use super::order::{Order, Payment, Status};
 use super::place::{self, NewOrder, PlacedOrder, ProductName};
 use super::{merchant_of, wrong};
 use crate::api::rest::{Body, ChangeError, Found, Group, Once, Page, PageQuery, Timestamp};
@@ -139,8 +139,15 @@ impl OrdersApi {
         caller.may(Scope::OrdersRead)?;
         let merchant = merchant_of(app.0, &caller, merchant.0.as_deref())?;
         let order = found(app.0, &merchant, &number).await?;
+        let payments = if order.second_payments > 0 {
+            let calls = submission::Entity::of_order(&order.id).all(&app.store.read).await?;
+            Some(Payment::all(&order, &calls))
+        } else {
+            None
+        };
         let shown = shown(app.0, &merchant, vec![order]).await?;
-        shown.into_iter().next().map(Found).ok_or(Error::NotFound)
+        let order = shown.into_iter().next().ok_or(Error::NotFound)?;
+        Ok(Found(Order { payments, ..order }))
     }
 }
 

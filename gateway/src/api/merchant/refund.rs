@@ -5,9 +5,10 @@ use poem_openapi::{Enum, Object};
 
 use crate::api::rest::Timestamp;
 use crate::api::signed::refund::failure;
-use crate::entity::{order, refund};
+use crate::entity::{order, refund, submission};
 use crate::error::Error;
-use crate::orders::refund::{Refused, Standing, books};
+use crate::orders::refund::Refused;
+use crate::orders::refund::sums::Sums;
 
 /// Where a refund stands.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +89,8 @@ pub struct Refund {
     /// The merchant's number of the order.
     pub number: String,
     pub merchant_id: String,
+    /// The payment that it is taken from; an order has more than one where it was paid through several calls.
+    pub payment: String,
     pub amount: i64,
     /// ISO 4217.
     pub currency: String,
@@ -96,7 +99,7 @@ pub struct Refund {
     pub reason: Option<String>,
     /// ScanForPay's last `code`.
     pub code: Option<i64>,
-    /// What may still be refunded of the order.
+    /// What may still be refunded of the payment.
     pub left_amount: i64,
     /// It has left one smallest unit of the payment, as rounding does. Nothing refunds that by itself.
     pub remainder: Option<i64>,
@@ -111,6 +114,7 @@ impl Example for Refund {
             refund_no: "r20180726091500000001".into(),
             number: "p20180725180605466813".into(),
             merchant_id: "01KXVZ5B8M3Q0V6T9YJ2C4E7GJ".into(),
+            payment: "01KXVZ5B8M3Q0V6T9YJ2C4E7GH".into(),
             amount: 700,
             currency: "HKD".into(),
             state: State::Refunded,
@@ -126,23 +130,23 @@ impl Example for Refund {
 }
 
 impl Refund {
-    pub fn of(order: &order::Model, refund: refund::Model) -> Self {
-        let standing = Standing { order: order.clone(), refund };
-        let remainder = standing.remainder();
-        let refund = standing.refund;
+    /// `calls` has the one that the refund's payment came through, unless that is the one that the order counts.
+    pub fn of(order: &order::Model, calls: &[submission::Model], refund: refund::Model) -> Self {
+        let sums = Sums::through(order, calls, &refund.submission_id);
         Self {
             id: refund.id,
             refund_no: refund.refund_no,
             number: order.number.clone(),
             merchant_id: refund.merchant_id,
+            payment: refund.submission_id,
             amount: refund.amount,
             currency: refund.currency,
             state: refund.state.into(),
             asked_by: AskedBy::of(&refund.asked_by),
             reason: refund.reason,
             code: refund.code,
-            left_amount: books::left(order),
-            remainder,
+            left_amount: sums.left(),
+            remainder: sums.remainder().filter(|_| refund.state == refund::State::Refunded),
             created_at: Timestamp::of(refund.created_at),
             updated_at: Timestamp::of(refund.updated_at),
         }
@@ -153,6 +157,9 @@ impl Refund {
 pub fn refusal(refused: &Refused) -> Error {
     let (code, pointer) = match refused {
         Refused::OtherAmount => ("refund_no_taken", Some("/refundNo")),
+        Refused::OtherPayment => ("refund_no_taken", Some("/payment")),
+        Refused::WhichPayment => ("several_payments", Some("/payment")),
+        Refused::NoSuchPayment => ("no_such_payment", Some("/payment")),
         Refused::Open(_) => ("refund_open", Some("/amount")),
         Refused::TooMuch { .. } => ("more_than_refundable", Some("/amount")),
         Refused::NotPaid => ("not_paid", None),

@@ -21,10 +21,10 @@ use crate::api::rest::{
 use crate::api::signed::in_time;
 use crate::app::App;
 use crate::directory::access::{Caller, Scope, Tenant};
-use crate::entity::{order, refund};
+use crate::entity::{order, refund, submission};
 use crate::error::Error;
 use crate::orders::refund::list::{self, Filter};
-use crate::orders::refund::{Ask, Refunding, Standing, refund as begin};
+use crate::orders::refund::{Ask, Payment, Refunding, Standing, refund as begin};
 
 /// A refund to be made.
 #[derive(Object, Debug)]
@@ -34,9 +34,12 @@ pub struct NewRefund {
     /// same refund.
     #[oai(validator(min_length = 1, max_length = 32, pattern = r"^[^\x00]*$"))]
     pub refund_no: String,
-    /// In the currency's smallest unit; refunds of one order may be several, in all no more than was paid.
+    /// In the currency's smallest unit; refunds of one payment may be several, in all no more than was paid.
     #[oai(validator(minimum(value = "1"), maximum(value = "9007199254740992")))]
     pub amount: i64,
+    /// Which payment it is taken from: required where the order was paid more than once, an `id` of its `payments`.
+    #[oai(validator(min_length = 1, max_length = 32, pattern = r"^[^\x00]*$"))]
+    pub payment: Option<String>,
     /// For people.
     #[oai(validator(min_length = 1, max_length = 200, pattern = r"^[^\x00]*$"))]
     pub reason: Option<String>,
@@ -55,6 +58,7 @@ impl Example for NewRefund {
         Self {
             refund_no: "r20180726091500000001".into(),
             amount: 700,
+            payment: None,
             reason: Some("one cup was cold".into()),
             force: None,
             operator_id: None,
@@ -96,7 +100,8 @@ impl RefundsApi {
     /// Gives back a part of what was paid, or all of it. Answered within ten seconds: 201 once the money is given back;
     /// 202 while how it ends is not known, and then it is followed until it is, and `refund.succeeded` or
     /// `refund.failed` tells. The same `refundNo` with the same amount is the same refund, however often it is sent.
-    /// The `Idempotency-Key` points to the refund.
+    /// The `Idempotency-Key` points to the refund. Of an order that was paid more than once it is said which payment is
+    /// meant (`payment`); the order's status tells of the one that it counts.
     #[oai(path = "/v1/orders/:number/refunds", method = "post", operation_id = "refundOrder")]
     async fn refund(
         &self,
@@ -139,8 +144,9 @@ impl RefundsApi {
         let merchant = merchant_of(app.0, &caller, merchant.0.as_deref())?;
         let page = PageQuery::new(request.original_uri(), limit.0, cursor.0.as_deref())?;
         let order = found(app.0, &merchant, &number).await?;
+        let calls = submission::Entity::of_order(&order.id).all(&app.store.read).await?;
         let rows = refund::Entity::find().filter(refund::Column::OrderId.eq(order.id.as_str()));
-        let show = |row: refund::Model| (row.id.clone(), Refund::of(&order, row));
+        let show = |row: refund::Model| (row.id.clone(), Refund::of(&order, &calls, row));
         page.rows(&app.store.read, rows, refund::Column::Id, show).await
     }
 
@@ -222,19 +228,28 @@ async fn make(
         Tenant::Platform { .. } => "platform",
         Tenant::Merchant { .. } => "merchant",
     };
-    let NewRefund { refund_no, amount, reason, force, operator_id, terminal_no } = body.value;
+    let NewRefund { refund_no, amount, payment, reason, force, operator_id, terminal_no } = body.value;
     // A platform may send the same body for two merchants.
     let request = [order.merchant_id.as_bytes(), &body.raw].concat();
     // The same again is the same refund by its number; the key tells another request apart.
     let _pointed = point(app, caller, once, &request, &location(REFUNDS, &refund_no)).await?;
     let force = force.unwrap_or_default();
-    let (asked_by, alone_up_to) = (asked_by.to_owned(), None);
-    let ask = Ask { refund_no, amount, asked_by, reason, operator_id, terminal_no, force, alone_up_to };
+    let ask = Ask {
+        refund_no,
+        amount,
+        payment: Payment::of(payment),
+        asked_by: asked_by.to_owned(),
+        reason,
+        operator_id,
+        terminal_no,
+        force,
+        alone_up_to: None,
+    };
     told(in_time(app, begin(app, order, ask)).await.unwrap_or(Refunding::Doubt))
 }
 
 fn told(refunding: Refunding) -> Result<MadeRefund, Error> {
-    let Standing { order, refund } = match refunding {
+    let Standing { order, call, refund } = match refunding {
         Refunding::Stands(standing) => *standing,
         Refunding::Refused(refused) => return Err(refusal(&refused)),
         Refunding::Over(refusal) => return Err(Error::Limited(refusal)),
@@ -247,7 +262,7 @@ fn told(refunding: Refunding) -> Result<MadeRefund, Error> {
         _ => StatusCode::ACCEPTED,
     };
     let location = Some(location(REFUNDS, &refund.id));
-    Ok(MadeRefund(Answer { status, location, body: Refund::of(&order, refund).to_json_string() }))
+    Ok(MadeRefund(Answer { status, location, body: Refund::of(&order, &[call], refund).to_json_string() }))
 }
 
 /// The refunds with the numbers of their orders.
@@ -257,8 +272,10 @@ async fn shown(app: &App, rows: Vec<refund::Model>) -> Result<Vec<Refund>, Error
     let orders = order::Entity::find().filter(order::Column::Id.is_in(ids)).all(&app.store.read).await?;
     let orders: HashMap<&str, &order::Model> =
         orders.iter().map(|order| (order.id.as_str(), order)).collect();
+    let calls = rows.iter().map(|row| row.submission_id.as_str());
+    let calls = submission::Entity::by_ids(calls).all(&app.store.read).await?;
     Ok(rows
         .into_iter()
-        .filter_map(|row| orders.get(row.order_id.as_str()).map(|order| Refund::of(order, row)))
+        .filter_map(|row| orders.get(row.order_id.as_str()).map(|order| Refund::of(order, &calls, row)))
         .collect())
 }

@@ -5,8 +5,8 @@ use poem_openapi::{Enum, Object};
 
 use crate::api::merchant::refund::State;
 use crate::api::rest::Timestamp;
-use crate::entity::{order, refund};
-use crate::orders::refund::{Standing, books};
+use crate::entity::{order, refund, submission};
+use crate::orders::refund::sums::Sums;
 
 /// A refund to be made.
 #[derive(Object)]
@@ -18,6 +18,10 @@ pub struct RefundToMake {
     /// In the currency's smallest unit.
     #[oai(validator(minimum(value = "1"), maximum(value = "9007199254740992")))]
     pub amount: i64,
+    /// Which payment it is taken from: required where the order was paid more than once. A matter `order.paid_again`
+    /// names the second one in its detail, in `refund`.
+    #[oai(validator(min_length = 1, max_length = 32, pattern = r"^[^\x00]*$"))]
+    pub payment: Option<String>,
     #[oai(validator(min_length = 1, max_length = 200, pattern = r"^[^\x00]*$"))]
     pub reason: String,
     /// Though as much is being refunded under another number and how that ends is not known.
@@ -26,7 +30,7 @@ pub struct RefundToMake {
 
 impl Example for RefundToMake {
     fn example() -> Self {
-        Self { refund_no: None, amount: 700, reason: "one cup was cold".into(), force: None }
+        Self { refund_no: None, amount: 700, payment: None, reason: "one cup was cold".into(), force: None }
     }
 }
 
@@ -99,6 +103,8 @@ pub struct RefundEntry {
     pub merchant_id: String,
     /// The number of whoever asked for it.
     pub refund_no: String,
+    /// The payment that it is taken from; an order has more than one where it was paid through several calls.
+    pub payment: String,
     pub amount: i64,
     /// ISO 4217.
     pub currency: String,
@@ -114,7 +120,7 @@ pub struct RefundEntry {
     pub calls: i64,
     /// When it is looked at next; absent: it has ended, or waits for a person.
     pub look_at: Option<Timestamp>,
-    /// What may still be refunded of the order.
+    /// What may still be refunded of the payment.
     pub left_amount: i64,
     /// It has left one smallest unit of the payment, as rounding does.
     pub remainder: Option<i64>,
@@ -123,16 +129,16 @@ pub struct RefundEntry {
 }
 
 impl RefundEntry {
-    pub fn of(order: &order::Model, refund: refund::Model) -> Self {
-        let standing = Standing { order: order.clone(), refund };
-        let remainder = standing.remainder();
-        let refund = standing.refund;
+    /// `calls` has the one that the refund's payment came through, unless that is the one that the order counts.
+    pub fn of(order: &order::Model, calls: &[submission::Model], refund: refund::Model) -> Self {
+        let sums = Sums::through(order, calls, &refund.submission_id);
         Self {
             id: refund.id,
             order_id: refund.order_id,
             number: order.number.clone(),
             merchant_id: refund.merchant_id,
             refund_no: refund.refund_no,
+            payment: refund.submission_id,
             amount: refund.amount,
             currency: refund.currency,
             state: refund.state.into(),
@@ -142,8 +148,8 @@ impl RefundEntry {
             code: refund.code,
             calls: refund.calls,
             look_at: refund.look_at.map(Timestamp::of),
-            left_amount: books::left(order),
-            remainder,
+            left_amount: sums.left(),
+            remainder: sums.remainder().filter(|_| refund.state == refund::State::Refunded),
             created_at: Timestamp::of(refund.created_at),
             updated_at: Timestamp::of(refund.updated_at),
         }

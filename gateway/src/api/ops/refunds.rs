@@ -19,11 +19,11 @@ use crate::api::signed::in_time;
 use crate::app::App;
 use crate::directory::acts::{self, Act};
 use crate::directory::operators::Role;
-use crate::entity::{order, refund};
+use crate::entity::{order, refund, submission};
 use crate::error::Error;
 use crate::ledger::Lane;
 use crate::orders::refund::operator::{self, Decided, asked_by};
-use crate::orders::refund::{Ask, Refunding, refund as begin, standing};
+use crate::orders::refund::{Ask, Payment, Refunding, Standing, refund as begin, standing};
 
 pub struct RefundsApi;
 
@@ -50,15 +50,17 @@ impl RefundsApi {
     ) -> Result<Page<RefundEntry>, Error> {
         let page = PageQuery::new(request.original_uri(), limit.0, cursor.0.as_deref())?;
         let order = order_of(app.0, &caller, &id.0).await?;
+        let calls = submission::Entity::of_order(&order.id).all(&app.store.read).await?;
         let rows = refund::Entity::find().filter(refund::Column::OrderId.eq(order.id.as_str()));
-        let show = |row: refund::Model| (row.id.clone(), RefundEntry::of(&order, row));
+        let show = |row: refund::Model| (row.id.clone(), RefundEntry::of(&order, &calls, row));
         page.rows(&app.store.read, rows, refund::Column::Id, show).await
     }
 
     /// Refund an order
     ///
     /// For operators. More than one operator may refund alone of one order (`orders.refund_second_operator_above`) is
-    /// only proposed: `state` is `proposed`, and a second operator has to approve it.
+    /// only proposed: `state` is `proposed`, and a second operator has to approve it. The second payment of an order is
+    /// given back by what its matter `order.paid_again` has in `refund`, and a reason.
     #[oai(path = "/orders/:id/refunds", method = "post", operation_id = "refundOrder")]
     async fn refund(
         &self,
@@ -71,15 +73,16 @@ impl RefundsApi {
     ) -> Result<Found<RefundEntry>, ChangeError> {
         caller.must_be(Role::Operator)?;
         let order = order_of(app.0, &caller, &id.0).await?;
-        let RefundToMake { refund_no, amount, reason, force } = body.value;
+        let RefundToMake { refund_no, amount, payment, reason, force } = body.value;
         let refund_no = refund_no.unwrap_or_else(|| app.chance.id());
-        let said = json!({"refundNo": refund_no, "amount": amount, "reason": reason});
+        let said = json!({"refundNo": refund_no, "amount": amount, "payment": payment, "reason": reason});
         note(app.0, &caller, "refund.asked", &order.id, &order.platform_id, said).await?;
         let bounds = &app.config.orders.refund_second_operator_above;
         let bound = bounds.iter().find(|bound| bound.currency.as_str() == order.currency);
         let ask = Ask {
             refund_no,
             amount,
+            payment: Payment::of(payment),
             asked_by: asked_by(&caller.operator.name),
             reason: Some(reason),
             operator_id: None,
@@ -203,7 +206,10 @@ fn told(decided: Decided) -> Result<Found<RefundEntry>, Error> {
 
 fn shown(refunding: Refunding) -> Result<Found<RefundEntry>, Error> {
     match refunding {
-        Refunding::Stands(standing) => Ok(Found(RefundEntry::of(&standing.order, standing.refund))),
+        Refunding::Stands(standing) => {
+            let Standing { order, call, refund } = *standing;
+            Ok(Found(RefundEntry::of(&order, &[call], refund)))
+        }
         Refunding::Refused(refused) => Err(refusal(&refused)),
         Refunding::Over(refusal) => Err(Error::Limited(refusal)),
         Refunding::Doubt => Err(Error::InDoubt),

@@ -44,10 +44,10 @@ pub struct Matter {
 #[derive(Object, Debug)]
 #[oai(rename = "MatterSubject", rename_all = "camelCase", skip_serializing_if_is_none)]
 pub struct Subject {
-    /// `order`, `refund`, `store`, or `fact`: what ScanForPay said of an order.
+    /// `order`, `payment`, `refund`, `store`, or `fact`: what ScanForPay said of an order.
     pub kind: String,
     pub id: String,
-    /// The order's, refund's or store's number; a fact's is its order's.
+    /// The order's, refund's or store's number; a payment's and a fact's is its order's.
     pub number: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use crate::entity::order;
 use crate::entity::refund::State;
 use crate::orders::content::{BodyText, FieldError, required_amount, required_text, text_if_present};
 use crate::orders::query::{Locator, find};
-use crate::orders::refund::{self, Ask, Refunding, Standing};
+use crate::orders::refund::{self, Ask, Payment, Refunding, Standing};
 
 pub(super) async fn answer<T>(app: &Arc<App>, platform: &str, request: &Signed<T>) -> Answered {
     let (mut caller, envelope) = match verify(app, platform, &request.document, request.address) {
@@ -57,6 +57,7 @@ fn read(body: &Object<'_>) -> Result<(String, Ask), FieldError> {
     let ask = Ask {
         refund_no: required_text(body, "refundNo", 32)?,
         amount: required_amount(body, "orderAmount")?,
+        payment: Payment::Counted,
         asked_by: "merchant".to_owned(),
         reason: None,
         operator_id: text_if_present(body, "operatorId", 20)?,

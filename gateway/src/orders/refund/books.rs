@@ -1,12 +1,12 @@
-//! An order's books: what of its payment is kept back for refunds, what is given back, and what may still be. Pure;
+//! An order's books: what of a payment is kept back for refunds, what is given back, and what may still be. Pure;
 //! the ledger runs it inside the transaction that writes its outcome.
 
 use shared::code::Code;
-use shared::order::OrderStatus;
 
-use super::Ask;
-use crate::entity::order;
+use super::sums::Sums;
+use super::{Ask, Payment};
 use crate::entity::refund::{self, State};
+use crate::entity::{order, submission};
 
 /// Refunds of one order at most, failed ones included: all are looked at whenever one of them changes.
 pub const MOST: usize = 500;
@@ -16,6 +16,12 @@ pub const MOST: usize = 500;
 pub enum Refused {
     /// The number stands for a refund of another amount.
     OtherAmount,
+    /// The number stands for a refund of another payment of the order.
+    OtherPayment,
+    /// The order was paid more than once, and it was not said which payment is meant.
+    WhichPayment,
+    /// The order has no call of this name.
+    NoSuchPayment,
     /// As much is being refunded under this number, and how that ends is not known.
     Open(String),
     TooMuch {
@@ -33,9 +39,10 @@ impl Refused {
     /// The protocol's.
     pub fn code(&self) -> Code {
         match self {
-            Self::OtherAmount => Code::CREATED_TWICE,
+            Self::OtherAmount | Self::OtherPayment => Code::CREATED_TWICE,
             Self::TooMuch { .. } => Code::MORE_THAN_REFUNDABLE,
             Self::PaymentUnknown => Code::RESULT_UNKNOWN,
+            Self::WhichPayment | Self::NoSuchPayment => Code::INVALID,
             Self::Open(_) | Self::NotPaid | Self::Elsewhere | Self::TooMany => Code::WRONG_STATE,
         }
     }
@@ -43,13 +50,18 @@ impl Refused {
     pub fn text(&self) -> String {
         match self {
             Self::OtherAmount => "this refundNo stands for a refund of another amount".to_owned(),
+            Self::OtherPayment => "this refundNo stands for a refund of another payment".to_owned(),
+            Self::WhichPayment => "this order was paid more than once; say which payment is meant".to_owned(),
+            Self::NoSuchPayment => "this order has no such payment".to_owned(),
             Self::Open(refund_no) => format!("as much is being refunded already: refundNo {refund_no}"),
             Self::TooMuch { left } => format!("more than is refundable; {left} is left"),
             Self::NotPaid => "this order is not paid".to_owned(),
             Self::PaymentUnknown => {
                 "whether this order is paid is not known yet; nothing was begun, ask again".to_owned()
             }
-            Self::Elsewhere => "this order was refunded outside of this gateway; ask the platform".to_owned(),
+            Self::Elsewhere => {
+                "this payment was refunded outside of this gateway; ask the platform".to_owned()
+            }
             Self::TooMany => format!("this order has {MOST} refunds already"),
         }
     }
@@ -59,41 +71,49 @@ impl Refused {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Foreseen {
     New,
-    /// The number and the amount are this one's: it is the same refund.
+    /// The number, the amount and the payment are this one's: it is the same refund.
     Known(Box<refund::Model>),
     Refused(Refused),
 }
 
-/// Minor units that may still be refunded.
-pub fn left(order: &order::Model) -> i64 {
-    order.paid - order.refunded - order.refund_reserved
-}
-
-/// One smallest unit that is left behind a refund: nobody means to keep that, a client has rounded.
-pub fn remainder(order: &order::Model) -> Option<i64> {
-    Some(left(order)).filter(|left| *left == 1 && order.refunded > 0)
-}
-
-pub fn foresee(order: &order::Model, refunds: &[refund::Model], ask: &Ask) -> Foreseen {
+/// Of what was paid through `call`.
+pub fn foresee(
+    order: &order::Model,
+    call: &submission::Model,
+    refunds: &[refund::Model],
+    ask: &Ask,
+) -> Foreseen {
     if let Some(known) = refunds.iter().find(|refund| refund.refund_no == ask.refund_no) {
-        return if known.amount == ask.amount {
-            Foreseen::Known(Box::new(known.clone()))
-        } else {
-            Foreseen::Refused(Refused::OtherAmount)
+        // Whoever names no payment may have asked before there was a second one.
+        let is_of_it = ask.payment == Payment::Only || known.submission_id == call.id;
+        return match known.amount == ask.amount {
+            true if is_of_it => Foreseen::Known(Box::new(known.clone())),
+            true => Foreseen::Refused(Refused::OtherPayment),
+            false => Foreseen::Refused(Refused::OtherAmount),
         };
     }
-    match refused(order, refunds, ask.amount, ask.force) {
+    if ask.payment == Payment::Only && order.second_payments > 0 {
+        return Foreseen::Refused(Refused::WhichPayment);
+    }
+    match refused(order, call, refunds, ask.amount, ask.force) {
         Some(refused) => Foreseen::Refused(refused),
         None => Foreseen::New,
     }
 }
 
-/// What is in the way of a new refund of `amount`.
-pub fn refused(order: &order::Model, refunds: &[refund::Model], amount: i64, force: bool) -> Option<Refused> {
-    let twin = refunds.iter().find(|refund| refund.state.is_open() && refund.amount == amount);
-    match (twin, left(order)) {
-        _ if !order.status().has_money() => Some(Refused::NotPaid),
-        _ if order.refunded_elsewhere > 0 => Some(Refused::Elsewhere),
+/// What is in the way of a new refund of `amount` of what was paid through `call`.
+pub fn refused(
+    order: &order::Model,
+    call: &submission::Model,
+    refunds: &[refund::Model],
+    amount: i64,
+    force: bool,
+) -> Option<Refused> {
+    let sums = Sums::of(order, call);
+    let twin = of(call, refunds).find(|refund| refund.state.is_open() && refund.amount == amount);
+    match (twin, sums.left()) {
+        _ if sums.paid == 0 => Some(Refused::NotPaid),
+        _ if sums.elsewhere > 0 => Some(Refused::Elsewhere),
         (Some(twin), _) if !force => Some(Refused::Open(twin.refund_no.clone())),
         (_, left) if amount > left => Some(Refused::TooMuch { left }),
         _ if refunds.len() >= MOST => Some(Refused::TooMany),
@@ -101,31 +121,39 @@ pub fn refused(order: &order::Model, refunds: &[refund::Model], amount: i64, for
     }
 }
 
+/// The refunds of what was paid through `call`.
+fn of<'a>(
+    call: &submission::Model,
+    refunds: &'a [refund::Model],
+) -> impl Iterator<Item = &'a refund::Model> + use<'a> {
+    let id = call.id.clone();
+    refunds.iter().filter(move |refund| refund.submission_id == id)
+}
+
+/// Keep the amount back.
+pub fn keep_back(order: &mut order::Model, call: &mut submission::Model, refund: &refund::Model) {
+    let sums = Sums::of(order, call);
+    Sums { reserved: sums.reserved + refund.amount, ..sums }.keep(order, call);
+}
+
 /// Give back what was kept back.
-pub fn succeed(order: &mut order::Model, refund: &mut refund::Model) {
-    order.refund_reserved -= refund.amount;
-    give_back(order, refund.amount);
+pub fn succeed(order: &mut order::Model, call: &mut submission::Model, refund: &mut refund::Model) {
+    let sums = Sums::of(order, call);
+    let (reserved, refunded) = (sums.reserved - refund.amount, sums.refunded + refund.amount);
+    Sums { reserved, refunded, ..sums }.keep(order, call);
     end(refund, State::Refunded);
 }
 
 /// Keep it back no longer.
-pub fn fail(order: &mut order::Model, refund: &mut refund::Model) {
-    order.refund_reserved -= refund.amount;
+pub fn fail(order: &mut order::Model, call: &mut submission::Model, refund: &mut refund::Model) {
+    let sums = Sums::of(order, call);
+    Sums { reserved: sums.reserved - refund.amount, ..sums }.keep(order, call);
     end(refund, State::Failed);
 }
 
 fn end(refund: &mut refund::Model, state: State) {
     refund.state = state;
     refund.look_at = None;
-}
-
-fn give_back(order: &mut order::Model, amount: i64) {
-    order.refunded += amount;
-    let next =
-        if order.refunded == order.paid { OrderStatus::Refunded } else { OrderStatus::PartiallyRefunded };
-    if order.status().may_become(next) {
-        next.as_str().clone_into(&mut order.status);
-    }
 }
 
 /// What the word that all of a payment is refunded comes to.
@@ -137,28 +165,34 @@ pub struct All {
     pub elsewhere: i64,
 }
 
-/// All of the payment is refunded, says the upstream at `at`. Our open refunds are done, but for one whose own answer
-/// is still to come: that will say it better. What they do not explain was refunded without us.
-pub fn refunded_in_full(order: &mut order::Model, refunds: &[refund::Model], at: i64) -> All {
+/// All that was paid through `call` is refunded, says the upstream at `at`. Our open refunds of it are done, but for one
+/// whose own answer is still to come: that will say it better. What they do not explain was refunded without us.
+pub fn refunded_in_full(
+    order: &mut order::Model,
+    call: &mut submission::Model,
+    refunds: &[refund::Model],
+    at: i64,
+) -> All {
     let is_in_flight = |refund: &refund::Model| {
         refund.state == State::Submitting && refund.answer_due_at.is_some_and(|due| due > at)
     };
-    let open = refunds.iter().filter(|refund| refund.state.is_open() && !is_in_flight(refund));
+    let open = of(call, refunds).filter(|refund| refund.state.is_open() && !is_in_flight(refund));
     let mut all = All::default();
     for refund in open {
         let mut refund = refund.clone();
         refund.updated_at = refund.updated_at.max(at);
         if refund.calls == 0 {
-            fail(order, &mut refund);
+            fail(order, call, &mut refund);
         } else {
-            succeed(order, &mut refund);
+            succeed(order, call, &mut refund);
         }
         all.ended.push(refund);
     }
-    all.elsewhere = left(order);
+    let sums = Sums::of(order, call);
+    all.elsewhere = sums.left();
     if all.elsewhere > 0 {
-        order.refunded_elsewhere += all.elsewhere;
-        give_back(order, all.elsewhere);
+        let refunded = sums.refunded + all.elsewhere;
+        Sums { refunded, elsewhere: sums.elsewhere + all.elsewhere, ..sums }.keep(order, call);
     }
     all
 }

@@ -71,7 +71,7 @@ pub(super) async fn take(
     refund: &refund::Model,
     fact: Fact,
 ) -> Result<Settled, LedgerError> {
-    let target = target(&refund.order_id, Some(&refund.submission_id), &fact.id);
+    let target = target(&refund.order_id, &refund.submission_id, &fact.id);
     let chance = app.chance.clone();
     change(app, room, target, move |current| settle::settle(current, &fact, &chance)).await
 }

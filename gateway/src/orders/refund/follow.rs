@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::settle::{self, Fact, Told};
-use super::{begin, books, call, ready, schedule, target};
+use super::{begin, call, ready, schedule, target};
 use crate::app::App;
 use crate::attention::{self, Matter};
 use crate::chance::Chance;
@@ -85,7 +85,7 @@ async fn first_call(app: &Arc<App>, refund: &refund::Model) -> Result<(), Ledger
     let Ok(ready) = ready(app, &refund.order_id, &refund.submission_id).await else { return Ok(()) };
     let (id, now, key) = (refund.id.clone(), app.clock.now_ms(), app.chance.id());
     let due = now + app.answer_wait_ms();
-    let target = target(&refund.order_id, Some(&refund.submission_id), &key);
+    let target = target(&refund.order_id, &refund.submission_id, &key);
     let claimed = change(app, ready.first, target, move |current| {
         let is_new = |refund: &&refund::Model| refund.state == State::Submitting && refund.calls == 0;
         let Some(mut refund) = found(current, &id).filter(is_new).cloned() else {
@@ -106,7 +106,7 @@ async fn first_call(app: &Arc<App>, refund: &refund::Model) -> Result<(), Ledger
 async fn claim(app: &Arc<App>, seen: &refund::Model) -> Result<Step, LedgerError> {
     let room = app.ledger.room_when_free(Lane::Bulk, &seen.order_id).await?;
     let (seen, now, chance, key) = (seen.clone(), app.clock.now_ms(), app.chance.clone(), app.chance.id());
-    let target = target(&seen.order_id, Some(&seen.submission_id), &key);
+    let target = target(&seen.order_id, &seen.submission_id, &key);
     change(app, room, target, move |current| {
         let as_seen = |refund: &&refund::Model| refund.look_at == seen.look_at && refund.state.is_open();
         match found(current, &seen.id).filter(as_seen) {
@@ -171,7 +171,7 @@ async fn repeat(app: &Arc<App>, refund: &refund::Model) -> Result<(), LedgerErro
     let Ok(ready) = ready(app, &refund.order_id, &refund.submission_id).await else { return Ok(()) };
     let (seen, now, key) = (refund.clone(), app.clock.now_ms(), app.chance.id());
     let due = now + app.answer_wait_ms();
-    let target = target(&refund.order_id, Some(&refund.submission_id), &key);
+    let target = target(&refund.order_id, &refund.submission_id, &key);
     let repeated = change(app, ready.first, target, move |current| {
         let may = |refund: &&refund::Model| {
             matches!(refund.state, State::Unknown | State::InProgress) && refund.calls == seen.calls
@@ -197,7 +197,7 @@ pub(super) async fn while_waited_for(app: &Arc<App>, refund: &refund::Model) {
     let until = Instant::now() + wait;
     loop {
         let Ok(Some(standing)) = super::standing(app, &refund.id).await else { return };
-        let can_tell = standing.refund.state == State::InProgress && books::left(&standing.order) == 0;
+        let can_tell = standing.refund.state == State::InProgress && standing.sums().left() == 0;
         if !can_tell || Instant::now() + pause >= until {
             return;
         }

@@ -54,7 +54,7 @@ pub async fn approve(app: &Arc<App>, seen: &refund::Model, by: String, force: bo
         Err(refunding) => return Decided::Done(refunding),
     };
     let (id, key, now) = (seen.id.clone(), app.chance.id(), app.clock.now_ms());
-    let (due, target) = (now + app.answer_wait_ms(), target(&seen.order_id, None, &key));
+    let (due, target) = (now + app.answer_wait_ms(), target(&seen.order_id, &seen.submission_id, &key));
     let task_app = app.clone();
     let task = app.tasks.spawn(async move {
         let app = task_app;
@@ -88,22 +88,25 @@ fn agreed(
     due: i64,
 ) -> (Changes, Approved) {
     let proposed = current.refunds.iter().find(|refund| refund.id == id && refund.state == State::Proposed);
-    let Some(proposed) = proposed else { return (Changes::default(), Approved::NotWaiting) };
+    let Some((proposed, call)) = proposed.zip(current.submission) else {
+        return (Changes::default(), Approved::NotWaiting);
+    };
     if proposed.asked_by == by {
         return (Changes::default(), Approved::Own);
     }
     let others: Vec<refund::Model> =
         current.refunds.iter().filter(|refund| refund.id != id).cloned().collect();
-    if let Some(refused) = books::refused(current.order, &others, proposed.amount, force) {
+    if let Some(refused) = books::refused(current.order, call, &others, proposed.amount, force) {
         return (Changes::default(), Approved::Refused(refused));
     }
     let mut refund = proposed.clone();
     begin(&mut refund, due);
     refund.approved_by = Some(by.to_owned());
     let mut changes = decided(&refund, by, None, key, now, Kind::RefundAsked);
-    let mut order = current.order.clone();
-    keep_back(&mut order, &refund, now);
+    let (mut order, mut call) = (current.order.clone(), call.clone());
+    keep_back(&mut order, &mut call, &refund, now);
     changes.order = Some(order);
+    changes.submission = Some(call);
     (changes, Approved::Begun(Box::new(refund)))
 }
 
@@ -144,7 +147,7 @@ pub async fn decline(
     reason: String,
 ) -> Result<Decided, LedgerError> {
     let (id, key, now) = (seen.id.clone(), app.chance.id(), app.clock.now_ms());
-    let target = target(&seen.order_id, None, &key);
+    let target = target(&seen.order_id, &seen.submission_id, &key);
     let declined = change(app, room(app, &seen.order_id)?, target, move |current| {
         let proposed = current.refunds.iter().find(|refund| refund.id == id);
         let Some(refund) = proposed.filter(|refund| refund.state == State::Proposed) else {

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::meaning::{Meaning, meaning};
+use super::sums::{Sums, is_counted};
 use super::{books, schedule};
 use crate::attention::Matter;
 use crate::chance::Chance;
@@ -89,8 +90,12 @@ pub fn settle(current: &Current<'_>, fact: &Fact, chance: &Chance) -> (Changes, 
     };
     let differences = differences(submission, refund, fact);
     let held = !differences.is_empty();
-    let mut after =
-        After { order: current.order.clone(), refund: refund.clone(), changes: Changes::default() };
+    let mut after = After {
+        order: current.order.clone(),
+        call: submission.clone(),
+        refund: refund.clone(),
+        changes: Changes::default(),
+    };
     let mut entry = entry(refund, fact, &differences);
     entry.raw = fact.raw.as_ref().map(|raw| buyer::keep_out(current.order, raw.clone().into_bytes()));
     after.changes.journal.push(entry);
@@ -104,7 +109,7 @@ pub fn settle(current: &Current<'_>, fact: &Fact, chance: &Chance) -> (Changes, 
         let meaning = if held { Meaning::Unknown } else { fact.told.meaning() };
         after.take(meaning, fact, chance);
     }
-    after.conclude(current, refund, fact, held)
+    after.conclude((current.order, submission, refund), fact, held)
 }
 
 /// Where a fact does not agree with what was asked. What an answer repeats must agree.
@@ -150,9 +155,11 @@ fn entry(refund: &refund::Model, fact: &Fact, differences: &[Difference]) -> cra
     journal::entry(fact.id.clone(), &refund.order_id, &refund.submission_id, fact.at, fact.told.kind(), &note)
 }
 
-/// Order and refund as the fact leaves them.
+/// Order, call and refund as the fact leaves them.
 struct After {
     order: order::Model,
+    /// Through which the payment came.
+    call: submission::Model,
     refund: refund::Model,
     changes: Changes,
 }
@@ -161,11 +168,11 @@ impl After {
     fn take(&mut self, meaning: Meaning, fact: &Fact, chance: &Chance) {
         match meaning {
             Meaning::Refunded => {
-                books::succeed(&mut self.order, &mut self.refund);
+                books::succeed(&mut self.order, &mut self.call, &mut self.refund);
                 self.tell(tell::Kind::RefundSucceeded, "succeeded", fact, chance);
             }
             Meaning::Failed => {
-                books::fail(&mut self.order, &mut self.refund);
+                books::fail(&mut self.order, &mut self.call, &mut self.refund);
                 self.tell(tell::Kind::RefundFailed, "failed", fact, chance);
             }
             Meaning::InProgress => self.follow(State::InProgress, fact.at),
@@ -192,6 +199,7 @@ impl After {
         };
         self.changes.told.push(tell::told(&mut self.order, news, chance));
         self.changes.calmed.push(calmed(&self.refund, fact.at, self.refund.state));
+        self.changes.calmed.extend(given_back(&self.order, &self.call, fact.at, "refund"));
     }
 
     fn hold(
@@ -215,23 +223,26 @@ impl After {
 
     fn conclude(
         mut self,
-        current: &Current<'_>,
-        before: &refund::Model,
+        (order, call, refund): (&order::Model, &submission::Model, &refund::Model),
         fact: &Fact,
         held: bool,
     ) -> (Changes, Settled) {
-        if self.refund != *before {
+        if self.refund != *refund {
             self.refund.updated_at = self.refund.updated_at.max(fact.at);
             self.changes.refunds.push(self.refund.clone());
         }
-        if let Some(left) = books::remainder(&self.order).filter(|_| self.refund.state == State::Refunded)
+        let sums = Sums::of(&self.order, &self.call);
+        if let Some(left) = sums.remainder().filter(|_| self.refund.state == State::Refunded)
             && let Some(entry) = self.changes.journal.first_mut()
         {
             let mut note: Value = serde_json::from_str(&entry.note).unwrap_or_default();
             note["remainder"] = json!(left);
             entry.note = note.to_string();
         }
-        if self.order != *current.order {
+        if self.call != *call {
+            self.changes.submission = Some(self.call.clone());
+        }
+        if self.order != *order {
             self.order.updated_at = self.order.updated_at.max(fact.at);
             self.changes.order = Some(self.order.clone());
         }
@@ -250,4 +261,16 @@ pub fn calmed(refund: &refund::Model, at: i64, state: State) -> Calmed {
         by: by.to_owned(),
         reason: None,
     }
+}
+
+/// Of a second payment that has gone back whole: the order keeps no more than it counts.
+pub fn given_back(order: &order::Model, call: &submission::Model, at: i64, by: &str) -> Option<Calmed> {
+    let is_second = !is_counted(order, call);
+    (is_second && Sums::of(order, call).is_given_back()).then(|| Calmed {
+        kind: Matter::OrderPaidAgain.as_str(),
+        subject_id: call.id.clone(),
+        at,
+        by: by.to_owned(),
+        reason: Some("the second payment was given back".to_owned()),
+    })
 }

@@ -49,6 +49,7 @@ fn order(status: OrderStatus, submissions: i64) -> order::Model {
         paid_twice: false,
         refunded_elsewhere: 0,
         notice_due_at: None,
+        second_payments: 0,
     }
 }
 

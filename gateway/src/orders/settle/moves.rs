@@ -147,9 +147,8 @@ impl After<'_> {
             Some(3) => {
                 self.paid(said);
                 // That a second payment went back says nothing of the one that counts.
-                if self.is_latest() {
-                    self.all_refunded = books::refunded_in_full(&mut self.order, self.refunds, at);
-                }
+                self.all_refunded =
+                    books::refunded_in_full(&mut self.order, &mut self.submission, self.refunds, at);
             }
             _ => {}
         }
@@ -161,7 +160,9 @@ impl After<'_> {
         self.submission.state = State::Paid;
         let before = self.order.status();
         if before.has_money() {
-            self.paid_again = !paid_before;
+            if !paid_before && !self.is_latest() {
+                self.paid_again(said);
+            }
             return;
         }
         self.order.late = matches!(before, OrderStatus::Refused | OrderStatus::Failed | OrderStatus::Closed);
@@ -184,6 +185,14 @@ impl After<'_> {
             self.order.upstream_order_no = Some(order_no.clone());
         }
         self.become_(OrderStatus::Paid);
+    }
+
+    /// The order is paid already: this payment has books of its own.
+    fn paid_again(&mut self, said: &Said) {
+        self.paid_again = true;
+        self.order.second_payments += 1;
+        self.submission.second_paid = self.submission.amount;
+        self.submission.second_pay_time.clone_from(&said.pay_time);
     }
 
     fn note_order_no(&mut self, said: &Said) {

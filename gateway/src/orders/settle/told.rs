@@ -1,6 +1,6 @@
 //! What a move is told as, and what of it waits for a person, or no longer.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::order::OrderStatus;
 
 use super::After;
@@ -9,6 +9,7 @@ use crate::chance::Chance;
 use crate::entity::{self, order};
 use crate::ledger::{Calmed, Told};
 use crate::orders::fact::{Fact, Source};
+use crate::orders::refund::sums::{self, Sums};
 use crate::orders::schedule::Pace;
 use crate::orders::tell;
 
@@ -51,17 +52,37 @@ impl After<'_> {
         }
         if self.paid_again {
             self.order.paid_twice = true;
-            let detail = json!({"submission": self.submission.id});
+            let detail = self.second_payment();
             let news = tell::News {
                 detail: Some(detail.clone()),
                 ..moved(tell::Kind::OrderPaidTwice, format!("paid_twice:{}", self.submission.id))
             };
             told.push(tell::told(&mut self.order, news, chance));
-            let matter = Matter::OrderPaidTwice;
-            raised.push(attention::of_order(&self.order, matter, &self.order.id, fact.at, &detail, chance));
+            // What has gone back already waits for nobody.
+            if !Sums::of(&self.order, &self.submission).is_given_back() {
+                let (matter, detail) = (Matter::OrderPaidAgain, self.to_be_sent(detail));
+                let subject = &self.submission.id;
+                raised.push(attention::of_order(&self.order, matter, subject, fact.at, &detail, chance));
+            }
         }
         self.tell_refunds(fact, chance, &mut told, &mut raised);
         (told, raised)
+    }
+
+    /// The payment beside the one that the order counts, for those who are told of it.
+    fn second_payment(&self) -> Value {
+        let call = &self.submission;
+        json!({
+            "payment": call.id, "amount": call.second_paid, "currency": call.currency,
+            "orderNo": call.upstream_order_no, "payTime": call.second_pay_time,
+        })
+    }
+
+    /// The same with what gives it back, for a person to send.
+    fn to_be_sent(&self, mut detail: Value) -> Value {
+        detail["order"] = json!(self.order.id);
+        detail["refund"] = json!({"payment": self.submission.id, "amount": self.submission.second_paid});
+        detail
     }
 
     /// What the word that all is refunded is told as.
@@ -85,16 +106,26 @@ impl After<'_> {
             told.push(tell::told(&mut self.order, news, chance));
         }
         if self.all_refunded.elsewhere > 0 {
-            let detail = json!({"amount": self.all_refunded.elsewhere});
+            let mut detail = json!({"amount": self.all_refunded.elsewhere});
             // A second time it is more than before.
-            let r#move = format!("refunded_externally:{}", self.order.refunded_elsewhere);
+            let mut r#move = format!("refunded_externally:{}", self.order.refunded_elsewhere);
+            let is_second = !sums::is_counted(&self.order, &self.submission);
+            if is_second {
+                let call = &self.submission;
+                detail["payment"] = json!(call.id);
+                r#move = format!("refunded_externally:{}:{}", call.id, call.second_elsewhere);
+            }
             let news = tell::News {
                 detail: Some(detail.clone()),
                 ..tell::News::new(tell::Kind::OrderRefundedExternally, r#move, fact.at, by)
             };
             told.push(tell::told(&mut self.order, news, chance));
-            let matter = Matter::OrderRefundedExternally;
-            raised.push(attention::of_order(&self.order, matter, &self.order.id, fact.at, &detail, chance));
+            // The second payment that goes back is what somebody was waited for to do.
+            if !is_second {
+                let matter = Matter::OrderRefundedExternally;
+                let subject = &self.order.id;
+                raised.push(attention::of_order(&self.order, matter, subject, fact.at, &detail, chance));
+            }
         }
     }
 }
