@@ -69,6 +69,11 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
+    /// Whether it tells how an order stands.
+    pub fn is_of_order(self) -> bool {
+        !matches!(self, Self::StoreCredentialsFailing | Self::EndpointFailing | Self::EndpointDisabled)
+    }
+
     /// What differs between us and the upstream is the platform's to look into.
     pub fn audience(self) -> Audience {
         match self {

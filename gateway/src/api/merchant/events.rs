@@ -36,13 +36,15 @@ pub struct Event {
     pub created_at: Timestamp,
     /// Where it is known from: `answer`, `notice`, `query`, …
     pub confirmed_by: Option<String>,
-    /// The id of the merchant it is about.
-    pub merchant_id: String,
+    /// The id of the merchant it is about. Of what is about the platform's own endpoint, none.
+    pub merchant_id: Option<String>,
     /// Of what is told of an order.
     pub order: Option<OrderThen>,
     pub refund: Option<RefundThen>,
     /// Of what is told of a store.
     pub store: Option<StoreThen>,
+    /// Of what is told of an endpoint.
+    pub endpoint: Option<EndpointThen>,
     /// More, by type.
     pub detail: Option<Any<Value>>,
 }
@@ -95,20 +97,33 @@ pub struct StoreThen {
     pub state: String,
 }
 
-/// As it is kept (`troubles::credentials`).
+/// An endpoint that something was told of.
+#[derive(Object, Debug)]
+#[oai(rename_all = "camelCase")]
+pub struct EndpointThen {
+    pub id: String,
+    /// Since when nothing was acknowledged there.
+    pub failing_since: Timestamp,
+}
+
+/// What is not about an order, as it is kept (`troubles::credentials`, `deliveries::failing`).
 #[derive(Deserialize)]
-struct OfStore {
+#[serde(rename_all = "camelCase")]
+struct NotOfOrder {
     version: u32,
     #[serde(flatten)]
-    store: StoreThen,
+    store: Option<StoreThen>,
+    endpoint_id: Option<String>,
+    failing_since: Option<i64>,
     detail: Option<Value>,
 }
 
 impl Event {
     pub(super) fn of(row: event::Model) -> Result<Self, Error> {
         let unreadable = |error: serde_json::Error| Error::Failed(error.into());
-        if row.kind == Kind::StoreCredentialsFailing.as_str() {
-            let content: OfStore = serde_json::from_str(&row.content).map_err(unreadable)?;
+        let merchant_id = (!row.merchant_id.is_empty()).then_some(row.merchant_id);
+        if !Kind::parse(&row.kind).is_some_and(Kind::is_of_order) {
+            let content: NotOfOrder = serde_json::from_str(&row.content).map_err(unreadable)?;
             return Ok(Self {
                 id: row.id,
                 kind: row.kind,
@@ -116,10 +131,14 @@ impl Event {
                 sequence: row.sequence,
                 created_at: Timestamp::of(row.created_at),
                 confirmed_by: None,
-                merchant_id: row.merchant_id,
+                merchant_id,
                 order: None,
                 refund: None,
-                store: Some(content.store),
+                store: content.store,
+                endpoint: content
+                    .endpoint_id
+                    .zip(content.failing_since)
+                    .map(|(id, since)| EndpointThen { id, failing_since: Timestamp::of(since) }),
                 detail: content.detail.map(Any),
             });
         }
@@ -132,7 +151,7 @@ impl Event {
             sequence: row.sequence,
             created_at: Timestamp::of(row.created_at),
             confirmed_by: said(content.confirmed_by),
-            merchant_id: row.merchant_id,
+            merchant_id,
             order: Some(OrderThen {
                 number: content.number,
                 reference: content.reference,
@@ -148,6 +167,7 @@ impl Event {
                 late: content.late,
             }),
             store: None,
+            endpoint: None,
             refund: content.refund.map(|refund| RefundThen {
                 refund_no: refund.refund_no,
                 amount: refund.amount,

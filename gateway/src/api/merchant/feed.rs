@@ -6,13 +6,14 @@ use std::time::Duration;
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::events::Event;
 use super::{merchant_of, wrong};
 use crate::api::rest::{Found, Group};
 use crate::app::App;
-use crate::directory::access::{Caller, Scope};
+use crate::directory::access::{Caller, Mode, Scope};
 use crate::entity::event;
 use crate::error::Error;
 use crate::orders::feed::{self, Part, Place};
@@ -100,8 +101,7 @@ impl FeedApi {
         };
         // A platform has merchants of both kinds; a key is for one.
         let is_wanted = |row: &event::Model| {
-            let merchant = app.directory.merchant_by_id(&row.merchant_id);
-            merchant.is_some_and(|merchant| merchant.mode == caller.mode)
+            mode_of(app.0, row) == Some(caller.mode)
                 && kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| kind.as_str() == row.kind))
         };
         let until = Instant::now() + Duration::from_secs(wait.0.unwrap_or(0).into());
@@ -119,6 +119,15 @@ impl FeedApi {
         let data = rows.into_iter().map(Event::of).collect::<Result<_, _>>()?;
         Ok(Found(Feed { data, next: next.text(), more: is_more }))
     }
+}
+
+/// Of the merchant that an event is about, or of the platform's own endpoint.
+fn mode_of(app: &App, row: &event::Model) -> Option<Mode> {
+    if !row.merchant_id.is_empty() {
+        return app.directory.merchant_by_id(&row.merchant_id).map(|merchant| merchant.mode);
+    }
+    let content: Value = serde_json::from_str(&row.content).ok()?;
+    app.directory.endpoint(content["endpointId"].as_str()?).map(|endpoint| endpoint.mode)
 }
 
 fn wanted_kinds(listed: &str) -> Result<Vec<Kind>, Error> {
