@@ -286,7 +286,26 @@ impl App {
         }
     }
 
+    /// Rows that came or went while the view was held still.
+    pub fn held_count(&self) -> usize {
+        match &self.held {
+            None => 0,
+            Some(Loaded::Attention(page)) => differing(&self.attention.rows, &page.rows),
+            Some(Loaded::Platforms(page)) => differing(&self.platforms.rows, &page.rows),
+            Some(Loaded::Operators(page)) => differing(&self.operators.rows, &page.rows),
+            Some(Loaded::Audit(page)) => differing(&self.audit.rows, &page.rows),
+            Some(Loaded::Health(health)) => usize::from(self.health.as_ref() != Some(health)),
+        }
+    }
+
     pub fn say(&mut self, text: impl Into<String>, meaning: Meaning) {
         self.message = Some(Message { text: text.into(), meaning });
     }
+}
+
+/// Rows of either that the other does not have as they are.
+fn differing<T: PartialEq>(shown: &[T], held: &[T]) -> usize {
+    let new = held.iter().filter(|row| !shown.contains(row)).count();
+    let gone = shown.iter().filter(|row| !held.contains(row)).count();
+    new.max(gone)
 }

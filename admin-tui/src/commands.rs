@@ -97,7 +97,7 @@ pub static COMMANDS: [Entry; 33] = [
     entry(Command::End, &["e"], "end", "Somebody has seen to it: end the matter")
         .changing(Role::Operator)
         .in_footer(3),
-    entry(Command::Release, &["a"], "release", "Release the fact, if ScanForPay bears it out")
+    entry(Command::Release, &["a"], "release", "Release the fact if ScanForPay agrees")
         .changing(Role::Operator)
         .in_footer(4),
     entry(Command::Reject, &["x"], "reject", "Reject the fact for good")
@@ -112,19 +112,14 @@ pub static COMMANDS: [Entry; 33] = [
     entry(Command::WasRefunded, &["a"], "was-refunded", "ScanForPay's books show the refund")
         .changing(Role::Operator)
         .in_footer(8),
-    entry(
-        Command::WasNotRefunded,
-        &["x"],
-        "was-not-refunded",
-        "ScanForPay's books show that nothing was given back",
-    )
-    .changing(Role::Operator)
-    .in_footer(9),
+    entry(Command::WasNotRefunded, &["x"], "was-not-refunded", "ScanForPay's books show no refund")
+        .changing(Role::Operator)
+        .in_footer(9),
     entry(Command::Disable, &["x"], "disable", "Let the operator in no more")
         .changing(Role::Admin)
         .in_footer(10),
     entry(Command::Enable, &["a"], "enable", "Let the operator in again").changing(Role::Admin).in_footer(11),
-    entry(Command::Pause, &["space"], "pause", "Hold the view still, and count what waits").in_footer(12),
+    entry(Command::Pause, &["space"], "pause", "Hold the view still; what waits is counted").in_footer(12),
     entry(Command::Refresh, &["r"], "refresh", "Read the list anew"),
     entry(Command::Copy, &["y"], "copy", "Send the row's id to the clipboard (OSC 52)"),
     entry(Command::Export, &["w"], "write", "Write the rows to a CSV file in this folder"),

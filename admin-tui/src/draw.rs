@@ -51,9 +51,9 @@ pub fn draw(app: &App, frame: &mut Frame) {
     frame.render_widget(title_line(app, title.width), title);
     frame.render_widget(tab_line(app), tabs);
     if app.is_open {
-        detail::draw(app, frame, body)
+        detail::draw(app, frame, body);
     } else {
-        rows(app, frame, body)
+        rows(app, frame, body);
     }
     frame.render_widget(message_line(app), message);
     frame.render_widget(footer_line(app, footer.width), footer);
@@ -116,7 +116,7 @@ fn tab_texts(app: &App) -> Vec<(Tab, String)> {
 
 fn tab_line(app: &App) -> Line<'static> {
     let style = |tab| if tab == app.tab { app.colours.selected() } else { Style::new() };
-    Line::from_iter(tab_texts(app).into_iter().map(|(tab, text)| Span::styled(text, style(tab))))
+    tab_texts(app).into_iter().map(|(tab, text)| Span::styled(text, style(tab))).collect()
 }
 
 /// The tab that is drawn there.
@@ -201,7 +201,11 @@ fn draw_table(
 fn message_line(app: &App) -> Line<'static> {
     let colours = app.colours;
     if app.is_paused {
-        let waiting = if app.held.is_some() { "newer rows wait" } else { "nothing newer yet" };
+        let waiting = match app.held_count() {
+            0 => "nothing newer yet".to_owned(),
+            1 => "1 change waits".to_owned(),
+            count => format!("{count} changes wait"),
+        };
         let said = format!(" Paused: {waiting}; space goes on");
         return Line::styled(said, colours.style(Meaning::Warning));
     }

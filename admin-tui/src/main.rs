@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
+        Err(ended) if ended.code == 0 => ExitCode::SUCCESS,
         Err(ended) => {
             eprintln!("scangate-admin: {}", ended.said);
             ExitCode::from(ended.code)

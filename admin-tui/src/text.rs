@@ -58,6 +58,36 @@ pub fn cut(text: &str, columns: usize) -> String {
     kept
 }
 
+/// Lines of at most so many columns, broken between words where there are any.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is always one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.width() + 1 + word.width() <= columns {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+        while lines.last().is_some_and(|line| line.width() > columns) {
+            let long = lines.pop().expect("it was just there");
+            let mut taken = 0;
+            // At least one character, or it would never end.
+            let first = long.chars().next().map_or(0, char::len_utf8);
+            let fitting = long.chars().take_while(|character| {
+                taken += character.width().unwrap_or(0);
+                taken <= columns
+            });
+            let end = fitting.map(char::len_utf8).sum::<usize>().max(first);
+            lines.push(long[..end].to_owned());
+            lines.push(long[end..].to_owned());
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +98,14 @@ mod tests {
         assert_eq!(cut("咖啡店", 5), "咖啡…");
         assert_eq!(cut("咖啡店", 4), "咖…");
         assert_eq!(cut("abc", 0), "");
+    }
+
+    #[test]
+    fn lines_break_between_words_and_within_what_is_too_long() {
+        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrapped("a 咖啡咖啡咖啡", 5), ["a", "咖啡", "咖啡", "咖啡"]);
+        assert_eq!(wrapped("咖", 1), ["咖", ""], "what never fits is shown all the same");
+        assert_eq!(wrapped("", 5), [""]);
     }
 
     #[test]

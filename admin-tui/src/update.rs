@@ -49,15 +49,15 @@ fn ticked(app: &mut App, now_ms: i64) -> Vec<Effect> {
     let is_due = app.heard_at.is_none_or(|heard| now_ms - heard >= READ_EVERY_MS);
     // An older page that was read stays until the list is asked for anew.
     if is_due && app.asked_at.is_none() && !app.has_older() {
-        effects.extend(load(app));
+        effects.push(load(app));
     }
     effects
 }
 
 /// Read the screen that is shown.
-pub(crate) fn load(app: &mut App) -> Option<Effect> {
+pub(crate) fn load(app: &mut App) -> Effect {
     app.asked_at = Some(app.now_ms);
-    Some(Effect::Load { tab: app.tab, next: None })
+    Effect::Load { tab: app.tab, next: None }
 }
 
 fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
@@ -104,7 +104,7 @@ pub(crate) fn obey(app: &mut App, command: Command) -> Vec<Effect> {
         }
         Command::Open => return open(app),
         Command::Back => close(app),
-        Command::Refresh => return load(app).into_iter().collect(),
+        Command::Refresh => return vec![load(app)],
         Command::Pause => pause(app),
         Command::Copy => {
             let id = app.selected_id();
@@ -157,7 +157,7 @@ fn show(app: &mut App, tab: Tab) -> Vec<Effect> {
         return Vec::new();
     }
     (app.tab, app.heard_at, app.is_paused, app.held) = (tab, None, false, None);
-    load(app).into_iter().collect()
+    vec![load(app)]
 }
 
 pub(crate) fn close(app: &mut App) {

@@ -322,7 +322,7 @@ fn a_view_that_is_held_still_loses_nothing() {
         Event::Answer(Answer::Loaded { tab: Tab::Attention, is_more: false, result: Ok(empty) }),
     );
     assert_eq!(app.attention.rows.len(), 4);
-    assert!(drawn(&app).to_string().contains("Paused"));
+    assert!(drawn(&app).to_string().contains("Paused: 4 changes wait"));
     press(&mut app, KeyCode::Char(' '));
     assert_eq!(app.attention.rows.len(), 0);
 }

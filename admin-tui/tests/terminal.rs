@@ -13,7 +13,7 @@ use serde_json::Value;
 
 const CONSOLE: &str = env!("CARGO_BIN_EXE_scangate-admin");
 /// Nothing takes so long but what never comes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 struct Demo {
     child: Child,
@@ -257,14 +257,33 @@ fn the_demo_is_entered_without_a_password_and_left_by_a_signal() {
     terminal.types("5");
     terminal.sees("deliveries due");
     let pid = terminal.child.process_id().expect("it runs");
-    let kill = Command::new("/bin/kill").args(["-TERM", &pid.to_string()]).status();
-    assert!(kill.expect("there is kill").success());
+    terminal.types("\u{1a}");
+    is_stopped(pid);
+    signal(pid, "CONT");
+    terminal.types("1");
+    terminal.sees("Nothing waits for a person.");
+    signal(pid, "TERM");
     let (code, raw) = terminal.ends();
     assert_eq!(code, 0);
     is_restored(&raw);
     let record = std::fs::read_to_string(record).expect("it is written");
-    assert!(record.contains("key 5") && record.contains("deliveries due"), "{record}");
+    assert!(record.contains("key 5") && record.contains("Nothing waits for a person."), "{record}");
     assert!(!record.contains(demo.told("/operator/password")));
+}
+
+fn signal(pid: u32, name: &str) {
+    let kill = Command::new("/bin/kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(kill.expect("there is kill").success());
+}
+
+/// Once the system says that it stands still. That is told to a parent only, which here is the terminal's library.
+fn is_stopped(pid: u32) {
+    let begun = std::time::Instant::now();
+    let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it is there");
+    while !state().rsplit(')').next().expect("a name in brackets").starts_with(" T") {
+        assert!(begun.elapsed() < LONG, "it does not stop");
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Flex, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Padding, Paragraph, Wrap};
+use unicode_width::UnicodeWidthStr;
 
 use crate::app::{App, Dialog};
 use crate::commands;
@@ -31,7 +32,10 @@ pub fn draw(app: &App, frame: &mut Frame, area: Rect) {
                 key("esc"),
                 Span::raw(" leave it"),
             ]));
-            over(" Sure? ", lines, (72, 12), frame, area);
+            // Borders, and one more line for each that is broken.
+            let broken = reason.width() / 60 + 1;
+            let height = u16::try_from(lines.len() + 2 + broken).unwrap_or(area.height);
+            over(" Sure? ", lines, (72, height), frame, area);
         }
     }
 }

@@ -93,7 +93,7 @@ impl World {
                 Answer::Loaded { tab, is_more, result: load(&client, tab, &path).await }
             }),
             Effect::LoadFact(id) => self.spawn(async move {
-                Answer::Fact(client.get(&format!("/ops/v1/quarantine/{id}")).await.map(Box::new))
+                Answer::Fact(client.get(&format!("/ops/v1/quarantine/{}", segment(&id))).await.map(Box::new))
             }),
             Effect::Do { act, reason } => self.spawn(async move {
                 let result = perform(&client, &act, &reason).await;

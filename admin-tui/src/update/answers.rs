@@ -15,6 +15,8 @@ pub fn answered(app: &mut App, answer: Answer) -> Vec<Effect> {
         Answer::LoggedIn(Err(failure)) => {
             app.login.is_waiting = false;
             if std::mem::take(&mut app.is_renewing) {
+                // A password that is refused is not tried again: that would lock the name.
+                app.can_renew = matches!(failure, Failure::Lost(_));
                 return failed(app, failure);
             }
             app.say(failure.to_string(), Meaning::Bad);
@@ -46,7 +48,7 @@ pub fn answered(app: &mut App, answer: Answer) -> Vec<Effect> {
         Answer::Done(act, Ok(())) => {
             app.say(act.done(), Meaning::Good);
             close(app);
-            return load(app).into_iter().collect();
+            return vec![load(app)];
         }
         Answer::Done(_, Err(failure)) => {
             if failure == Failure::LoggedOut {
@@ -75,7 +77,7 @@ fn enter(app: &mut App, logged_in: LoggedIn) -> Vec<Effect> {
     }
     app.message = None;
     app.tab = app.tabs().first().copied().unwrap_or(Tab::Health);
-    load(app).into_iter().collect()
+    vec![load(app)]
 }
 
 /// Back to the form. What the last operator saw is forgotten.
@@ -93,6 +95,7 @@ fn failed(app: &mut App, failure: Failure) -> Vec<Effect> {
             app.is_renewing = true;
             return vec![Effect::Renew];
         }
+        Failure::LoggedOut if app.is_renewing => {} // asked before the new token was there
         Failure::LoggedOut => leave(app, "The token is good no more; log in again.", Meaning::Warning),
         Failure::Lost(why) => app.lost = Some(why),
         other => app.say(other.to_string(), Meaning::Bad),

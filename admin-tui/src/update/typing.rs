@@ -37,9 +37,9 @@ pub fn at_login(app: &mut App, key: KeyEvent) -> Vec<Effect> {
         }
         KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => {
             if form.is_at_password {
-                form.password.clear()
+                form.password.clear();
             } else {
-                form.name.clear()
+                form.name.clear();
             }
         }
         KeyCode::Char(character) if is_text(key) => {
@@ -81,11 +81,10 @@ pub fn in_dialog(app: &mut App, key: KeyEvent) -> Vec<Effect> {
                 let typed = typed.trim().to_owned();
                 app.dialog = None;
                 let given = commands::of_name(app, &typed).or_else(|| only_one(app, &typed));
-                match given {
-                    Some(entry) => return obey(app, entry.command),
-                    None => app
-                        .say(format!("There is no command {typed:?} here; ? lists them."), Meaning::Warning),
+                if let Some(entry) = given {
+                    return obey(app, entry.command);
                 }
+                app.say(format!("There is no command {typed:?} here; ? lists them."), Meaning::Warning);
             }
             KeyCode::Tab => {
                 let begun = typed.clone();
