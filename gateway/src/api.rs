@@ -27,6 +27,7 @@ use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable, address};
 use merchant::erase::EraseApi;
 use merchant::events::EventsApi;
+use merchant::feed::FeedApi;
 use merchant::orders::OrdersApi;
 use merchant::refunds::RefundsApi;
 use merchant::selfcheck::SelfCheckApi;
@@ -72,7 +73,7 @@ type Apis = (
     signed::SignedApi,
     OrdersApi,
     (EraseApi, RefundsApi),
-    (TimelineApi, EventsApi),
+    (TimelineApi, EventsApi, FeedApi),
     StatementApi,
     (SignatureApi, SelfCheckApi),
     TokenApi,
@@ -139,7 +140,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         signed::SignedApi,
         OrdersApi,
         (EraseApi, RefundsApi),
-        (TimelineApi, EventsApi),
+        (TimelineApi, EventsApi, FeedApi),
         StatementApi,
         (SignatureApi, SelfCheckApi),
         TokenApi,

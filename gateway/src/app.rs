@@ -28,6 +28,7 @@ use crate::doctor::kept::Failures;
 use crate::entity::delivery;
 use crate::ledger::{self, Lane, Ledger, Writers};
 use crate::limits::Limits;
+use crate::live::Live;
 use crate::metrics::{Metrics, Parts};
 use crate::orders::query::Questions;
 use crate::orders::reconcile::Wake;
@@ -70,6 +71,8 @@ pub struct App {
     pub questions: Questions,
     /// For whoever learns that an order is to be looked after soon.
     pub wake: Wake,
+    /// For whoever waits for an event.
+    pub live: Live,
     pub troubles: Troubles,
     pub seen: SeenIds,
     /// Requests with an Idempotency-Key that are being answered.
@@ -117,7 +120,7 @@ impl App {
                 .await
                 .context("loading merchants and their keys")?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
-        let (deliveries, fresh) = Deliveries::new(chance.id(), config.deliveries.lease, config.store.queue);
+        let (deliveries, fresh) = Deliveries::new(chance.id(), &config.deliveries);
         let upstream = Upstream::new(
             Outgoing::for_upstream(),
             clock.clone(),
@@ -134,6 +137,7 @@ impl App {
             following: Arc::new(Semaphore::new(orders::refund::follow::FOLLOWED)),
             questions: Questions::default(),
             wake: Wake::default(),
+            live: Live::default(),
             troubles: Troubles::default(),
             seen: SeenIds::default(),
             running: Running::default(),

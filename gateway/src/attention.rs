@@ -28,10 +28,14 @@ pub enum Matter {
     StoreCredentialsFailing,
     /// Payments were found by asking of which no notice came. About the store.
     StoreNoticesMissing,
+    /// Nothing was acknowledged for so long that it will be disabled. About the endpoint.
+    EndpointFailing,
+    /// The same, and it was. About the endpoint.
+    EndpointDisabled,
 }
 
 impl Matter {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::FactQuarantined,
         Self::OrderPaidTwice,
         Self::OrderPaidAgain,
@@ -41,6 +45,8 @@ impl Matter {
         Self::RefundProposed,
         Self::StoreCredentialsFailing,
         Self::StoreNoticesMissing,
+        Self::EndpointFailing,
+        Self::EndpointDisabled,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -54,6 +60,8 @@ impl Matter {
             Self::RefundProposed => "refund.proposed",
             Self::StoreCredentialsFailing => "store.credentials_failing",
             Self::StoreNoticesMissing => "store.notices_missing",
+            Self::EndpointFailing => "endpoint.failing",
+            Self::EndpointDisabled => "endpoint.disabled",
         }
     }
 
@@ -69,6 +77,7 @@ impl Matter {
             Self::OrderPaidAgain => "payment",
             Self::RefundUnknown | Self::RefundProposed => "refund",
             Self::StoreCredentialsFailing | Self::StoreNoticesMissing => "store",
+            Self::EndpointFailing | Self::EndpointDisabled => "endpoint",
         }
     }
 
@@ -110,6 +119,14 @@ impl Matter {
             Self::StoreNoticesMissing => (
                 "ScanForPay cannot reach this gateway's public address, or does not send notices for this store.",
                 "See from outside whether the public address answers, then ask ScanForPay. Orders are asked about more often meanwhile.",
+            ),
+            Self::EndpointFailing => (
+                "The endpoint's owner does not answer, or does not acknowledge what it is sent.",
+                "Look at the endpoint's last attempts and talk to its owner; it is disabled when the time is over.",
+            ),
+            Self::EndpointDisabled => (
+                "The endpoint acknowledged nothing for as long as the gateway tries.",
+                "Once its owner has repaired it, let it be enabled again: what is due to it was kept and goes out in order.",
             ),
         }
     }

@@ -221,6 +221,16 @@ pub struct Deliveries {
     pub max_body: usize,
     pub max_in_flight: usize,
     pub max_in_flight_per_endpoint: usize,
+    /// Attempts a second.
+    pub rate_per_endpoint: u32,
+    /// In a row.
+    pub breaker_failures: u32,
+    #[serde(with = "humantime_serde")]
+    pub breaker_pause: Duration,
+    #[serde(with = "humantime_serde")]
+    pub breaker_longest_pause: Duration,
+    #[serde(with = "humantime_serde")]
+    pub disable_after: Duration,
     pub claim_batch: usize,
     #[serde(with = "humantime_serde")]
     pub idle_poll: Duration,

@@ -2,46 +2,70 @@
 //! HTTP request of it is an attempt. What a fact promised is sent at once by the node that wrote it; what was
 //! not acknowledged, and what a node that died left behind, is found in the store when it is due.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use crate::app::App;
+use crate::config;
 use crate::entity::delivery;
 
 pub mod address;
+mod breaker;
+pub mod due;
+pub mod failing;
+mod lanes;
+mod pace;
 pub mod promise;
 pub mod schedule;
 pub mod send;
 pub mod worker;
 
+pub use breaker::State as Breaker;
+use failing::Heard;
+pub use lanes::Standing;
+use lanes::{Now, Place, Shared, Terms};
+
 /// Handle on the worker: what was promised just now goes to it directly.
 pub struct Deliveries {
     fresh: mpsc::Sender<Fresh>,
+    lanes: Shared,
+    /// How attempts at registered endpoints went since that was last written down.
+    heard: Heard,
     /// This node, in the leases it holds.
     node: String,
     lease_ms: i64,
     wake: Notify,
+    /// The store is to be looked at.
+    is_look_wanted: AtomicBool,
 }
 
 /// A promise of this node's own, leased to it since `leased_at` at the latest.
 #[derive(Debug)]
 pub struct Fresh {
-    pub delivery: delivery::Model,
+    delivery: delivery::Model,
     /// The event's.
-    pub content: String,
-    pub leased_at: Instant,
+    content: String,
+    leased_at: Instant,
+    place: Place,
 }
 
 impl Deliveries {
-    /// The handle, and the worker's end of it. `queue` promises may wait to be sent.
-    pub fn new(node: String, lease: std::time::Duration, queue: usize) -> (Self, mpsc::Receiver<Fresh>) {
-        let (fresh, queue) = mpsc::channel(queue);
-        let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
-        (Self { fresh, node, lease_ms, wake: Notify::new() }, queue)
-    }
-
-    /// A place in the worker's queue; `None` where it has enough to do.
-    fn place(&self) -> Option<mpsc::OwnedPermit<Fresh>> {
-        self.fresh.clone().try_reserve_owned().ok()
+    /// The handle, and the worker's end of it.
+    pub fn new(node: String, config: &config::Deliveries) -> (Self, mpsc::Receiver<Fresh>) {
+        // Each has a place, of which there are no more.
+        let (fresh, queue) = mpsc::channel(config.max_in_flight);
+        let deliveries = Self {
+            fresh,
+            lanes: Shared::new(config),
+            heard: Heard::default(),
+            node,
+            lease_ms: i64::try_from(config.lease.as_millis()).unwrap_or(i64::MAX),
+            wake: Notify::new(),
+            is_look_wanted: AtomicBool::new(true),
+        };
+        (deliveries, queue)
     }
 
     pub fn node(&self) -> &str {
@@ -52,12 +76,52 @@ impl Deliveries {
         self.lease_ms
     }
 
-    /// Something may be due sooner than the worker thinks.
+    /// Something may be due sooner than the worker thinks, or an endpoint may take again what it did not.
     pub fn wake(&self) {
+        self.is_look_wanted.store(true, Ordering::Relaxed);
         self.wake.notify_one();
     }
 
-    pub(crate) async fn woken(&self) {
+    /// How this node stands with an endpoint; `None`: it has had nothing to do with it lately.
+    pub fn state_of(&self, app: &App, endpoint_id: &str) -> Option<Standing> {
+        self.lanes.lock().standing(endpoint_id, Now::of(app))
+    }
+
+    /// Endpoints that this node leaves alone for a while, because they fail.
+    pub fn left_alone(&self, app: &App) -> Vec<String> {
+        self.lanes.lock().left_alone(app.clock.passed())
+    }
+
+    /// A place for a promise that is about to be written, if it can go out as soon as that is done.
+    fn place(&self, app: &App, delivery: &delivery::Model) -> Option<Place> {
+        if self.fresh.is_closed() {
+            return None;
+        }
+        let terms = Terms::of(app, &delivery.endpoint_id);
+        self.lanes.promise(&delivery.endpoint_id, &delivery.owner_id, terms, Now::of(app))
+    }
+
+    fn send_fresh(&self, fresh: Fresh) {
+        if self.fresh.try_send(fresh).is_err() {
+            tracing::info!("a promise was made while the worker ends; its lease will run out");
+        }
+    }
+
+    /// Something is due, as the store knows by now: endpoint, its owner, and since when.
+    fn is_due<'a>(&self, due: impl Iterator<Item = (&'a str, &'a str, i64)>, now: i64) {
+        let mut lanes = self.lanes.lock();
+        for (endpoint_id, owner_id, at) in due {
+            lanes.due(endpoint_id, owner_id, at, now);
+        }
+        drop(lanes);
+        self.wake.notify_one();
+    }
+
+    async fn woken(&self) {
         self.wake.notified().await;
+    }
+
+    fn take_look(&self) -> bool {
+        self.is_look_wanted.swap(false, Ordering::Relaxed)
     }
 }

@@ -14,6 +14,7 @@ use crate::entity::{attempt, delivery, journal, order, submission};
 
 mod batch;
 mod change;
+mod claims;
 mod connection;
 mod decide;
 mod each;
@@ -101,15 +102,23 @@ pub struct DeliveryMove {
     pub sign_key_id: String,
 }
 
+/// What became of a delivery's move.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// It was made: the lease was ours still.
+    pub is_ours: bool,
+    /// The delivery has ended with it, and what waited for that is due.
+    pub has_freed: bool,
+}
+
 /// Take due deliveries under a lease.
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub lease: String,
     pub now: i64,
     pub lease_ms: i64,
-    pub limit: u64,
-    /// Endpoints that are at their limit already.
-    pub except_endpoints: Vec<String>,
+    /// From which endpoints, and how many at most of each.
+    pub shares: Vec<(String, u32)>,
 }
 
 /// Statements of the directory and of housekeeping. They must be such that running them twice does no harm.
@@ -157,8 +166,8 @@ enum Write {
     Change(Box<dyn Change>),
     Move {
         step: Box<DeliveryMove>,
-        ours: bool,
-        done: oneshot::Sender<Result<bool, LedgerError>>,
+        moved: Moved,
+        done: oneshot::Sender<Result<Moved, LedgerError>>,
     },
     Claim {
         claim: Claim,
@@ -316,10 +325,10 @@ impl Room {
         answered(answer).await
     }
 
-    /// Record an attempt and move its delivery on. `false`: the lease was no longer ours.
-    pub async fn advance(self, step: DeliveryMove) -> Result<bool, LedgerError> {
+    /// Record an attempt and move its delivery on.
+    pub async fn advance(self, step: DeliveryMove) -> Result<Moved, LedgerError> {
         let (done, answer) = oneshot::channel();
-        self.0.send(Write::Move { step: Box::new(step), ours: false, done });
+        self.0.send(Write::Move { step: Box::new(step), moved: Moved::default(), done });
         answered(answer).await
     }
 
@@ -370,7 +379,7 @@ impl Write {
         match self {
             Self::Place { placement, done, .. } => drop(done.send(placement.ok_or(LedgerError::InDoubt))),
             Self::Change(change) => change.finish(Ok(())),
-            Self::Move { ours, done, .. } => drop(done.send(Ok(ours))),
+            Self::Move { moved, done, .. } => drop(done.send(Ok(moved))),
             Self::Claim { claimed, done, .. } => drop(done.send(Ok(claimed))),
             Self::Rows { written, done, .. } => drop(done.send(Ok(written))),
         }

@@ -23,6 +23,7 @@ pub mod error;
 pub mod ledger;
 pub mod lifecycle;
 pub mod limits;
+pub mod live;
 pub mod metrics;
 pub mod orders;
 pub mod outgoing;

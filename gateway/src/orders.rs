@@ -21,6 +21,7 @@ pub mod content;
 mod ending;
 pub mod events;
 pub mod fact;
+pub mod feed;
 mod held;
 pub mod history;
 pub mod import;

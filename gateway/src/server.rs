@@ -60,6 +60,7 @@ impl Running {
             reason = self.app.ledger.died() => Some(reason),
         };
         self.stop.cancel();
+        self.app.live.end();
         for listener in self.listeners {
             if let Ok(lifecycle::Stopped { cut }) = listener.await
                 && cut > 0

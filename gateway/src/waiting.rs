@@ -1,19 +1,23 @@
 //! What waits in the store, and since when: for detailed health and for monitoring. It concerns all tenants, and names
 //! none.
 
-use sea_orm::sea_query::{Expr, Func};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait, Func, Query};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Select,
+};
 use shared::order::OrderStatus;
 
 use crate::app::App;
 use crate::attention::Matter;
 use crate::directory::master;
-use crate::entity::{attention, delivery, order, quarantine};
+use crate::entity::{attention, delivery, endpoint, order, quarantine};
 
 pub struct Waiting {
-    /// Not acknowledged yet.
+    /// Not acknowledged yet, to endpoints that take something.
     pub deliveries_due: u64,
-    /// When the oldest of them was promised.
+    /// The same to endpoints that are paused or disabled, or that this node leaves alone for a while.
+    pub deliveries_parked: u64,
+    /// When the oldest of those that are due was promised.
     pub oldest_due_since: Option<i64>,
     /// Without an answer of the upstream after it was due.
     pub orders_overdue: u64,
@@ -27,7 +31,7 @@ pub struct Waiting {
 
 pub async fn look(app: &App) -> Result<Waiting, DbErr> {
     let read = &app.store.read;
-    let due = delivery::Entity::find().filter(delivery::Column::State.eq(delivery::State::Due));
+    let (due, parked) = due_and_parked(app);
     let oldest: Option<Option<i64>> = due
         .clone()
         .select_only()
@@ -41,12 +45,31 @@ pub async fn look(app: &App) -> Result<Waiting, DbErr> {
     let held = quarantine::Entity::find().filter(quarantine::Column::State.eq("held"));
     Ok(Waiting {
         deliveries_due: due.count(read).await?,
+        deliveries_parked: parked.count(read).await?,
         oldest_due_since: oldest.flatten(),
         orders_overdue: overdue.count(read).await?,
         facts_held: held.count(read).await?,
         attention: attention(app).await?,
         sealed_under_previous: master::left(app).await?,
     })
+}
+
+/// Endpoints that fail are named to the store, of which there may be many: those beyond this count as due.
+const LEFT_ALONE: usize = 1_000;
+
+fn due_and_parked(app: &App) -> (Select<delivery::Entity>, Select<delivery::Entity>) {
+    use delivery::Column::EndpointId;
+    let closed = Query::select()
+        .column(endpoint::Column::Id)
+        .from(endpoint::Entity)
+        .and_where(Expr::col(endpoint::Column::Status).ne(endpoint::Status::Active.to_value()))
+        .to_owned();
+    let mut left_alone = app.deliveries.left_alone(app);
+    left_alone.truncate(LEFT_ALONE);
+    let parked = Condition::any().add(EndpointId.in_subquery(closed)).add(EndpointId.is_in(left_alone));
+    // No parameter, so that the index of what is due is of use.
+    let due = delivery::Entity::find().filter(Expr::cust("state = 'due'"));
+    (due.clone().filter(parked.clone().not()), due.filter(parked))
 }
 
 /// Of every matter, also where nothing waits.

@@ -22,6 +22,8 @@ mod one_order;
 mod queue;
 #[path = "ledger/store_fails.rs"]
 mod store_fails;
+#[path = "ledger/superseded.rs"]
+mod superseded;
 #[path = "ledger/two_ledgers.rs"]
 mod two_ledgers;
 #[path = "ledger/unreachable.rs"]

@@ -5,6 +5,7 @@ mod harness;
 
 mod merchant {
     mod faulty_shop;
+    mod feed;
     mod lists;
     mod numbers;
     mod orders;

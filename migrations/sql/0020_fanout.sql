@@ -91,3 +91,6 @@ CREATE INDEX deliveries_subject ON deliveries (subject_id);
 -- Events in the order in which they were written: the transaction that wrote them, by number. Readers see all of a
 -- transaction's events or none, and never one with a lower number than what they have seen.
 ALTER TABLE events ADD COLUMN position {int} NOT NULL DEFAULT 0;
+DROP INDEX events_platform;
+CREATE INDEX events_of_merchant ON events (merchant_id, position, id);
+CREATE INDEX events_of_platform ON events (platform_id, position, id);

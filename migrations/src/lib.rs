@@ -17,6 +17,7 @@ mod m0012_reconcile;
 mod m0013_facts;
 mod m0020_fanout;
 mod m0021_second_payment;
+mod m0023_leases;
 
 pub struct Migrator;
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_facts::Migration),
             Box::new(m0020_fanout::Migration),
             Box::new(m0021_second_payment::Migration),
+            Box::new(m0023_leases::Migration),
         ]
     }
 }

@@ -39,6 +39,7 @@ pub async fn detail(app: Data<&Arc<App>>) -> poem::Result<Json<serde_json::Value
         "limits_count": app.limits.counting().as_str(),
         "accounts_barred": app.directory.barred(),
         "deliveries_due": waiting.deliveries_due,
+        "deliveries_parked": waiting.deliveries_parked,
         "oldest_due_since": waiting.oldest_due_since,
         "orders_overdue": waiting.orders_overdue,
         "master_keys_previous": app.vault.previous_ids().len(),

@@ -10,6 +10,7 @@ use crate::error::{Error, FieldProblem};
 
 pub mod erase;
 pub mod events;
+pub mod feed;
 pub mod order;
 pub mod orders;
 pub mod place;

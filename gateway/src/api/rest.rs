@@ -49,6 +49,8 @@ pub enum Group {
     Orders,
     /// Money given back.
     Refunds,
+    /// What merchants and platforms are told.
+    Events,
     /// Why a signature does not verify.
     Signature,
     /// Whether a shop takes notices as it should.

@@ -248,6 +248,11 @@ impl Checker<'_> {
         let each = deliveries.max_in_flight_per_endpoint;
         self.within("deliveries.max_in_flight_per_endpoint", each, 1, 100_000);
         self.within("deliveries.claim_batch", deliveries.claim_batch, 1, 10_000);
+        self.within("deliveries.rate_per_endpoint", deliveries.rate_per_endpoint, 1, 100_000);
+        self.within("deliveries.breaker_failures", deliveries.breaker_failures, 1, 1_000);
+        self.lasts("deliveries.breaker_pause", deliveries.breaker_pause, MILLISECOND, HOUR);
+        self.lasts("deliveries.breaker_longest_pause", deliveries.breaker_longest_pause, MILLISECOND, DAY);
+        self.lasts("deliveries.disable_after", deliveries.disable_after, MINUTE, 365 * DAY);
     }
 
     fn log(&mut self) {
@@ -332,6 +337,15 @@ impl Checker<'_> {
             format!(
                 "deliveries.max_in_flight_per_endpoint ({}) is more than deliveries.max_in_flight ({})",
                 deliveries.max_in_flight_per_endpoint, deliveries.max_in_flight
+            ),
+        );
+        self.together(
+            deliveries.breaker_pause <= deliveries.breaker_longest_pause,
+            &["deliveries.breaker_longest_pause", "deliveries.breaker_pause"],
+            format!(
+                "deliveries.breaker_pause ({}) is more than deliveries.breaker_longest_pause ({})",
+                format_duration(deliveries.breaker_pause),
+                format_duration(deliveries.breaker_longest_pause)
             ),
         );
         self.together(

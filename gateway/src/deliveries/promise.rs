@@ -2,43 +2,50 @@
 //! registered endpoints of the merchant and of its platform that want to hear it. Runs where the event comes to be,
 //! inside the transaction that writes it.
 
+use std::sync::Arc;
+
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc::OwnedPermit;
 use tokio::time::Instant;
 use url::Url;
 
 use super::Fresh;
 use crate::app::App;
 use crate::directory::Merchant;
-use crate::directory::endpoints::About;
+use crate::directory::endpoints::{About, Endpoint};
 use crate::entity::{delivery, endpoint, event, order};
 use crate::ledger::{Promise, Told};
 use crate::orders::tell::Kind;
 
-/// What is to be sent as soon as it is committed, each with its place in the worker's queue.
+/// What is to be sent as soon as it is committed, each with its place among what goes out.
 #[derive(Debug, Default)]
 pub struct Begun {
-    places: Vec<(OwnedPermit<Fresh>, Fresh)>,
-    /// More was promised than that.
-    is_more: bool,
+    fresh: Vec<Fresh>,
+    /// Endpoint, owner and time of what was promised besides.
+    due: Vec<(String, String, i64)>,
+    /// Something was told.
+    is_told: bool,
 }
 
 impl Begun {
     /// It is committed.
     pub fn go(self, app: &App) {
-        for (place, fresh) in self.places {
-            place.send(fresh);
+        for fresh in self.fresh {
+            app.deliveries.send_fresh(fresh);
         }
-        if self.is_more {
-            app.deliveries.wake();
+        if !self.due.is_empty() {
+            let due = self.due.iter().map(|(endpoint, owner, at)| (endpoint.as_str(), owner.as_str(), *at));
+            app.deliveries.is_due(due, app.clock.now_ms());
+        }
+        if self.is_told {
+            app.live.told();
         }
     }
 }
 
 /// Promise what is told of an order to everyone who should hear it.
 pub fn of_order(app: &App, order: &order::Model, told: &mut [Told]) -> Begun {
-    let mut begun = Begun::default();
+    let mut begun = Begun { is_told: !told.is_empty(), ..Begun::default() };
     let merchant = if told.is_empty() { None } else { app.directory.merchant_by_id(&order.merchant_id) };
     // The directory may not know a merchant that was just made by another node. Its notifyUrl is the order's.
     let last_used = merchant.as_ref().and_then(|merchant| merchant.last_used_key());
@@ -65,11 +72,28 @@ pub fn of_order(app: &App, order: &order::Model, told: &mut [Told]) -> Begun {
 
 /// Promise what is told of a store: only registered endpoints hear it.
 pub fn of_store(app: &App, store_id: &str, told: &mut Told) -> Begun {
-    let mut begun = Begun::default();
+    let mut begun = Begun { is_told: true, ..Begun::default() };
     let Told { event, promises } = told;
     let Some(merchant) = app.directory.merchant_by_id(&event.merchant_id) else { return begun };
     let about = About { store_id, wallet: None, mode: merchant.mode };
     promises.extend(to_registered(app, &merchant, event, &about, &merchant.current_key().id));
+    for promise in promises {
+        begun.begin(app, event, &mut promise.delivery);
+    }
+    begun
+}
+
+/// Promise what is told of an endpoint to the others of its owner, and to its merchant's platform.
+pub fn of_endpoint(app: &App, endpoint: &Endpoint, told: &mut Told) -> Begun {
+    let mut begun = Begun::default();
+    let Told { event, promises } = told;
+    let about = About { store_id: "", wallet: None, mode: endpoint.mode };
+    let merchant = app.directory.merchant_by_id(&event.merchant_id);
+    let sign_key_id = merchant.as_ref().map_or("", |merchant| merchant.current_key().id.as_str());
+    let platforms = app.directory.endpoints_of(&endpoint.platform_id);
+    let own = endpoint.merchant_id.as_deref().map(|id| app.directory.endpoints_of(id)).unwrap_or_default();
+    let others = own.into_iter().chain(platforms).filter(|other| other.id != endpoint.id);
+    promises.extend(to_those(app, others, event, &about, sign_key_id));
     for promise in promises {
         begun.begin(app, event, &mut promise.delivery);
     }
@@ -85,8 +109,17 @@ fn to_registered(
 ) -> Vec<Promise> {
     let own = app.directory.endpoints_of(&merchant.id);
     let platforms = app.directory.endpoints_of(&merchant.platform_id);
-    own.into_iter()
-        .chain(platforms)
+    to_those(app, own.into_iter().chain(platforms), event, about, sign_key_id)
+}
+
+fn to_those(
+    app: &App,
+    endpoints: impl Iterator<Item = Arc<Endpoint>>,
+    event: &event::Model,
+    about: &About<'_>,
+    sign_key_id: &str,
+) -> Vec<Promise> {
+    endpoints
         .filter(|endpoint| endpoint.proven && endpoint.hears(event, about))
         .map(|endpoint| {
             let to = (endpoint.id.as_str(), endpoint.owner_id());
@@ -129,20 +162,23 @@ fn delivery(
 }
 
 impl Begun {
-    /// Take `delivery` under our lease, if it is the first about its subject, which nothing can be before, and the
-    /// worker has a place for it. All else is found when it is due.
+    /// Take `delivery` under our lease, if it is the first about its subject, which nothing can be before, and can go
+    /// out at once. All else is found when it is due.
     fn begin(&mut self, app: &App, event: &event::Model, delivery: &mut delivery::Model) {
-        let place = if event.sequence == 1 { app.deliveries.place() } else { None };
+        let place = if event.sequence == 1 { app.deliveries.place(app, delivery) } else { None };
         let Some(place) = place else {
-            self.is_more = true;
+            self.due.push((delivery.endpoint_id.clone(), delivery.owner_id.clone(), delivery.due_at));
             return;
         };
         delivery.lease = Some(app.deliveries.node().to_owned());
         // The ledger makes the time of it at which the lease ends.
         delivery.leased_until = Some(app.deliveries.lease_ms());
-        let fresh =
-            Fresh { delivery: delivery.clone(), content: event.content.clone(), leased_at: Instant::now() };
-        self.places.push((place, fresh));
+        self.fresh.push(Fresh {
+            delivery: delivery.clone(),
+            content: event.content.clone(),
+            leased_at: Instant::now(),
+            place,
+        });
     }
 }
 

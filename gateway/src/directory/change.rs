@@ -134,10 +134,14 @@ impl Plan {
         // Accounts first: a merchant's new store may be of a new account.
         let (accounts, others): (Vec<_>, Vec<_>) =
             self.refresh.iter().partition(|what| matches!(what, Refresh::Account(_)));
-        for what in accounts.into_iter().chain(others) {
+        for what in accounts.into_iter().chain(others.iter().copied()) {
             if let Err(error) = app.directory.refresh(&app.store.read, &app.vault, what).await {
                 tracing::error!(?what, error = %format!("{error:#}"), "a change is written and could not be loaded");
             }
+        }
+        if others.iter().any(|what| matches!(what, Refresh::Endpoint(_))) {
+            // It may take now what it did not before.
+            app.deliveries.wake();
         }
         versions::announce(app);
     }

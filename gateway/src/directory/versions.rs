@@ -166,8 +166,13 @@ pub async fn follow(app: Arc<App>, stop: CancellationToken) {
             _ = looks.tick() => {}
             () = told => {}
         }
-        if let Err(error) = app.directory.catch_up(&app.store.read, &app.vault).await {
-            tracing::warn!(error = %format!("{error:#}"), "changes of the directory could not be looked at");
+        match app.directory.catch_up(&app.store.read, &app.vault).await {
+            Ok(0) => {}
+            // An endpoint may take now what it did not before.
+            Ok(_) => app.deliveries.wake(),
+            Err(error) => {
+                tracing::warn!(error = %format!("{error:#}"), "changes of the directory could not be looked at");
+            }
         }
     }
 }

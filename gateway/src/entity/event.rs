@@ -41,6 +41,11 @@ impl Entity {
         Self::find().filter(Column::MerchantId.eq(merchant_id))
     }
 
+    /// All that was told about the platform's merchants. For the platform.
+    pub fn of_platform(platform_id: &str) -> Select<Self> {
+        Self::find().filter(Column::PlatformId.eq(platform_id))
+    }
+
     /// What the merchant was told.
     pub fn of(merchant_id: &str) -> Select<Self> {
         Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Column::Audience.eq(Audience::All))

@@ -94,10 +94,7 @@ impl Each {
         });
         let values: Vec<String> = values.collect();
         Self {
-            sqlite: format!(
-                "INSERT INTO {table} ({columns}) VALUES ({}){conflict}",
-                marks(1, kinds.len())
-            ),
+            sqlite: format!("INSERT INTO {table} ({columns}) VALUES ({}){conflict}", marks(1, kinds.len())),
             told: Told::ByCount(id_among(E::Column::iter()).expect("every table of the ledger's has ids")),
             postgres: format!(
                 "INSERT INTO {table} ({columns}) SELECT {} FROM {}{conflict} RETURNING id",
@@ -159,6 +156,11 @@ impl Each {
             postgres: postgres.replace("{rows}", &arrays(kinds)).into(),
             kinds: kinds.to_vec(),
         }
+    }
+
+    /// What it yields is this parameter, counted from 0, of those that wrote anything; SQLite's text returns nothing.
+    pub(super) fn by_count(self, place: usize) -> Self {
+        Self { told: Told::ByCount(place), ..self }
     }
 
     /// The whole rows whose `keys` are as given, in the order of their ids; locked where the store locks rows and

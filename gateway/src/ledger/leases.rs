@@ -8,7 +8,7 @@ use sea_orm::sea_query::Expr;
 use super::connection::Connection;
 use super::each::Parameters;
 use super::fault::{self, Fault};
-use super::{Claim, DeliveryMove, Write, statements};
+use super::{Claim, DeliveryMove, Moved, Write, claims, statements};
 use crate::entity::delivery;
 
 /// The writer's own clock for leases.
@@ -44,16 +44,19 @@ pub(super) async fn take(
     again: bool,
     clock: LeaseClock,
 ) -> Result<(), Fault> {
-    let now = clock.now(connection.backend());
     let before = std::mem::take(claimed);
     if again && !before.is_empty() {
-        let renewed = statements::renew_leases(claim, &before, now.clone());
+        let renewed = claims::renew(claim, &before, clock.now(connection.backend()));
         *claimed = connection.fetch::<delivery::Entity>(&renewed).await.map_err(fault::of_statement)?;
     }
     if claimed.is_empty() {
-        let due = statements::claim_deliveries(claim, now);
-        *claimed = connection.fetch::<delivery::Entity>(&due).await.map_err(fault::of_statement)?;
+        let rows = claims::rows(claim, clock.elapsed_ms());
+        *claimed = connection
+            .select::<delivery::Entity>(&claims::CLAIM_DELIVERIES, rows)
+            .await
+            .map_err(fault::of_statement)?;
     }
+    claimed.sort_by(|a, b| (a.bulk, a.due_at, &a.id).cmp(&(b.bulk, b.due_at, &b.id)));
     Ok(())
 }
 
@@ -63,10 +66,10 @@ pub(super) async fn move_deliveries(
     batch: &mut [Write],
     again: bool,
 ) -> Result<(), Fault> {
-    let mut moves: Vec<(&DeliveryMove, &mut bool)> = batch
+    let mut moves: Vec<(&DeliveryMove, &mut Moved)> = batch
         .iter_mut()
         .filter_map(|write| match write {
-            Write::Move { step, ours, .. } => Some((&**step, ours)),
+            Write::Move { step, moved, .. } => Some((&**step, moved)),
             _ => None,
         })
         .collect();
@@ -84,11 +87,11 @@ pub(super) async fn move_deliveries(
     }
     let steps = moves.iter().map(|(step, _)| statements::delivery_move(step)).collect();
     let moved = connection.each(&statements::MOVE_DELIVERIES, steps).await.map_err(fault::of_statement)?;
-    let moved: HashSet<String> = moved.into_iter().collect();
+    let standing: HashSet<String> = moved.into_iter().collect();
     let (mut ended, mut failed) = (Vec::new(), Vec::new());
-    for (step, ours) in moves {
-        *ours = moved.contains(&step.delivery_id);
-        if !*ours {
+    for (step, moved) in &mut moves {
+        **moved = Moved { is_ours: standing.contains(&step.delivery_id), has_freed: false };
+        if !moved.is_ours {
             continue;
         }
         match step.ended_at {
@@ -106,7 +109,11 @@ pub(super) async fn move_deliveries(
     };
     let superseded = each(&statements::SUPERSEDE_FAILED, failed).await.map_err(fault::of_statement)?;
     ended.extend(superseded.into_iter().map(|id| vec![id.into()]));
-    each(&statements::RELEASE_DELIVERIES, ended).await.map_err(fault::of_statement)?;
+    let freeing = each(&statements::RELEASE_DELIVERIES, ended).await.map_err(fault::of_statement)?;
+    let freeing: HashSet<String> = freeing.into_iter().collect();
+    for (step, moved) in moves {
+        moved.has_freed = freeing.contains(&step.delivery_id);
+    }
     Ok(())
 }
 
@@ -114,7 +121,7 @@ pub(super) async fn move_deliveries(
 /// may have been taken anew, and its outcome is kept.
 async fn forget_standing(
     connection: &mut Connection,
-    moves: &mut Vec<(&DeliveryMove, &mut bool)>,
+    moves: &mut Vec<(&DeliveryMove, &mut Moved)>,
 ) -> Result<(), Fault> {
     let attempts = moves.iter().filter_map(|(step, _)| step.attempt.as_ref());
     let keys: Vec<_> = attempts

@@ -2,14 +2,12 @@
 
 use std::sync::LazyLock;
 
-use sea_orm::sea_query::{
-    Expr, ExprTrait, InsertStatement, LockBehavior, LockType, OnConflict, Query, UpdateStatement, Value,
-};
+use sea_orm::sea_query::{Expr, InsertStatement, OnConflict, Query, Value};
 use sea_orm::{EntityTrait, Iterable, ModelTrait};
 
+use super::DeliveryMove;
 use super::change::Calmed;
 use super::each::{Each, Kind, Parameters, Standing};
-use super::{Claim, DeliveryMove};
 use crate::entity::{
     attempt, attention, audit_entry, delivery, endpoint, event, journal, operator_act, order, purchase_check,
     quarantine, refund, submission,
@@ -247,7 +245,8 @@ pub(super) static HOLD_BACK_DELIVERIES: Prepared = LazyLock::new(|| {
     )
 });
 
-/// For each of these deliveries, which have ended: what waits next for the same subject and endpoint is due.
+/// For each of these deliveries, which have ended: what waits next for the same subject and endpoint is due. Yields
+/// those of these that something waited for.
 pub(super) static RELEASE_DELIVERIES: Prepared = LazyLock::new(|| {
     let next = "SELECT n.id FROM deliveries AS n WHERE n.subject_id = e.subject_id AND n.endpoint_id = e.endpoint_id \
          AND n.state = 'waiting' AND coalesce(n.replay_id, '') = coalesce(e.replay_id, '') \
@@ -256,14 +255,13 @@ pub(super) static RELEASE_DELIVERIES: Prepared = LazyLock::new(|| {
     let set = "UPDATE deliveries AS t SET state = 'due'";
     Each::of_texts(
         &[Kind::Text],
-        &format!(
-            "{set} WHERE t.id = (SELECT ({next}) FROM deliveries AS e WHERE e.id = ?1) AND {first}"
-        ),
+        &format!("{set} WHERE t.id = (SELECT ({next}) FROM deliveries AS e WHERE e.id = ?1) AND {first}"),
         &format!(
             "{set} FROM {{rows}} JOIN deliveries AS e ON e.id = v.p1 \
-             WHERE t.id = ({next}) AND {first} RETURNING t.id"
+             WHERE t.id = ({next}) AND {first} RETURNING v.p1"
         ),
     )
+    .by_count(0)
 });
 
 /// Before an `order.paid` to these (subject, endpoint, at): what it makes not worth telling and nobody is at. What
@@ -354,43 +352,6 @@ pub(super) fn delivery_move(step: &DeliveryMove) -> Parameters {
         Value::from(step.sign_key_id.clone()),
         Value::from(step.outcome.clone()),
     ]
-}
-
-/// Due deliveries that nobody holds, oldest due first, under our lease; yields them whole.
-pub(super) fn claim_deliveries(claim: &Claim, lease_now: Expr) -> UpdateStatement {
-    use delivery::Column::{DueAt, EndpointId, Id, Lease, LeasedUntil, State};
-    let due = sea_orm::ActiveEnum::to_value(&delivery::State::Due);
-    let mut free = Query::select();
-    free.column(Id)
-        .from(delivery::Entity)
-        .and_where(Expr::col(State).eq(due))
-        .and_where(Expr::col(DueAt).lte(claim.now))
-        .and_where(Expr::col(LeasedUntil).is_null().or(Expr::col(LeasedUntil).lt(lease_now.clone())))
-        .order_by(DueAt, sea_orm::Order::Asc)
-        .limit(claim.limit)
-        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    if !claim.except_endpoints.is_empty() {
-        free.and_where(Expr::col(EndpointId).is_not_in(claim.except_endpoints.clone()));
-    }
-    Query::update()
-        .table(delivery::Entity)
-        .value(Lease, claim.lease.clone())
-        .value(LeasedUntil, lease_now.add(claim.lease_ms))
-        .and_where(Expr::col(Id).in_subquery(free))
-        .returning(Query::returning().columns(delivery::Column::iter()))
-        .to_owned()
-}
-
-/// Of deliveries that were claimed before, those that are under that lease still, for its whole time again.
-pub(super) fn renew_leases(claim: &Claim, claimed: &[delivery::Model], lease_now: Expr) -> UpdateStatement {
-    use delivery::Column::{Id, Lease, LeasedUntil};
-    Query::update()
-        .table(delivery::Entity)
-        .value(LeasedUntil, lease_now.add(claim.lease_ms))
-        .and_where(Expr::col(Id).is_in(claimed.iter().map(|delivery| delivery.id.clone())))
-        .and_where(Expr::col(Lease).eq(claim.lease.clone()))
-        .returning(Query::returning().columns(delivery::Column::iter()))
-        .to_owned()
 }
 
 /// Insert whole rows but those that any unique rule says are there. For tables that are written now and then.

@@ -76,6 +76,9 @@ fn nodes(app: &App, registry: &mut Registry) {
 
 fn waits(app: &App, waiting: &Waiting, registry: &mut Registry) {
     gauge(registry, "deliveries_due", "Deliveries not acknowledged yet", whole(waiting.deliveries_due));
+    let help =
+        "The same to endpoints that are paused or disabled, or left alone for a while because they fail";
+    gauge(registry, "deliveries_parked", help, whole(waiting.deliveries_parked));
     let age = waiting.oldest_due_since.map_or(0, |since| (app.clock.now_ms() - since).max(0) / 1000);
     gauge(registry, "delivery_oldest_due_seconds", "For how long the oldest of them was promised", age);
     let help = "Orders without an answer of ScanForPay after it was due";

@@ -16,7 +16,7 @@ struct Row {
     beside: &'static str,
 }
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 12] = [
     Row {
         kind: Kind::OrderPaid,
         when: "The order is paid. `late`: it had been refused, failed or closed before.",
@@ -78,6 +78,18 @@ const ROWS: [Row; 10] = [
         when: "ScanForPay refuses the credentials of the store's account.",
         once: "once until they are good again",
         beside: "of the store, not of an order",
+    },
+    Row {
+        kind: Kind::EndpointFailing,
+        when: "Another endpoint acknowledges nothing and will be disabled.",
+        once: "after 50, 70 and 90 % of the time until then",
+        beside: "of the endpoint, not of an order: `endpointId`, `failingSince`; `detail`: `percent`",
+    },
+    Row {
+        kind: Kind::EndpointDisabled,
+        when: "Another endpoint has acknowledged nothing for too long and is sent nothing more. What is due to it is kept.",
+        once: "each time",
+        beside: "of the endpoint, not of an order: `endpointId`, `failingSince`; `detail`: `reason`",
     },
 ];
 

@@ -27,10 +27,13 @@ pub enum Kind {
     RefundSucceeded,
     RefundFailed,
     StoreCredentialsFailing,
+    /// An endpoint acknowledges nothing and will be disabled.
+    EndpointFailing,
+    EndpointDisabled,
 }
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::OrderPaid,
         Self::OrderFailed,
         Self::OrderClosed,
@@ -41,6 +44,8 @@ impl Kind {
         Self::RefundSucceeded,
         Self::RefundFailed,
         Self::StoreCredentialsFailing,
+        Self::EndpointFailing,
+        Self::EndpointDisabled,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -55,11 +60,18 @@ impl Kind {
             Self::RefundSucceeded => "refund.succeeded",
             Self::RefundFailed => "refund.failed",
             Self::StoreCredentialsFailing => "store.credentials_failing",
+            Self::EndpointFailing => "endpoint.failing",
+            Self::EndpointDisabled => "endpoint.disabled",
         }
     }
 
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Whether it tells how an order stands.
+    pub fn is_of_order(self) -> bool {
+        !matches!(self, Self::StoreCredentialsFailing | Self::EndpointFailing | Self::EndpointDisabled)
     }
 
     /// What differs between us and the upstream is the platform's to look into.

@@ -364,6 +364,14 @@ impl Stage {
         self.node.as_mut().expect("a node is running").worker.step().await
     }
 
+    /// The node's worker, to be run beside the test; nothing is delivered by [`Self::deliver_due`] any more.
+    pub fn take_worker(&mut self) -> Worker {
+        let node = self.node.as_mut().expect("a node is running");
+        let (_, nothing) = tokio::sync::mpsc::channel(1);
+        let idle = Worker::new(node.app.clone(), nothing);
+        std::mem::replace(&mut node.worker, idle)
+    }
+
     /// Stop the gateway in good order and start it again on the same store, at the same address.
     pub async fn restart(&mut self) {
         self.node.take().expect("a node is running").stop().await;

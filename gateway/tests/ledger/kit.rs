@@ -278,12 +278,13 @@ impl Running {
         async move { room?.change(target, decide).await }
     }
 
+    /// Whether it was made.
     pub fn advance(
         &self,
         step: DeliveryMove,
     ) -> impl Future<Output = Result<bool, LedgerError>> + Send + use<> {
         let room = self.ledger.room(Lane::Attempts, &step.delivery_id);
-        async move { room?.advance(step).await }
+        async move { Ok(room?.advance(step).await?.is_ours) }
     }
 
     pub fn claim(

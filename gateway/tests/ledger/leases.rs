@@ -1,11 +1,12 @@
 //! A lease fences the state of a delivery; an attempt is recorded whoever holds it.
 
+use gateway::deliveries::promise::implicit_endpoint;
 use gateway::entity::delivery;
 use gateway::ledger::Claim;
 
 use crate::harness::{Backend, Stage};
 use crate::kit::{GUARD, NOW, Rig};
-use crate::writes::{claim, insert};
+use crate::writes::{claim, claim_of, insert};
 
 /// A lease that has run out at once.
 fn spent(lease: &str) -> Claim {
@@ -24,6 +25,7 @@ on_both_stores!(a_claim_takes_what_is_due_and_free_and_nothing_else, async |rig:
         held(i64::MAX),
         delivery::Model { state: delivery::State::Delivered, ended_at: Some(NOW), ..rig.due() },
         delivery::Model { state: delivery::State::Parked, ..rig.due() },
+        delivery::Model { state: delivery::State::Waiting, ..rig.due() },
         delivery::Model { endpoint_id: "full".into(), ..rig.due() },
     ];
     let mine = [due, overdue, abandoned];
@@ -32,7 +34,7 @@ on_both_stores!(a_claim_takes_what_is_due_and_free_and_nothing_else, async |rig:
         .await
         .expect("they are written");
 
-    let claimed = ledger.claim(Claim { except_endpoints: vec!["full".into()], ..claim("node") }).await;
+    let claimed = ledger.claim(claim("node")).await;
 
     let ids: Vec<String> = mine.iter().map(|delivery| delivery.id.clone()).collect();
     assert_eq!(claimed, Ok(ids.clone()));
@@ -51,8 +53,35 @@ on_both_stores!(a_claim_takes_the_longest_due_first_and_no_more_than_its_limit, 
     ledger.rows(insert::<delivery::Entity>(&deliveries)).await.expect("they are written");
     for expected in [&deliveries[3..], &deliveries[1..3], &deliveries[..1], &[]] {
         let ids: Vec<String> = expected.iter().map(|delivery| delivery.id.clone()).collect();
-        assert_eq!(ledger.claim(Claim { limit: 2, ..claim("node") }).await, Ok(ids));
+        assert_eq!(ledger.claim(claim_of("node", &[("endpoint", 2)])).await, Ok(ids));
     }
+    ledger.finish().await;
+});
+
+on_both_stores!(a_claim_gives_each_endpoint_its_share_and_bulk_work_what_is_left_of_it, async |rig: Rig| {
+    let ledger = rig.ledger().await;
+    let to = |endpoint: &str, due_at: i64, bulk: bool| delivery::Model {
+        endpoint_id: endpoint.into(),
+        due_at,
+        bulk,
+        replay_id: bulk.then(|| "replay".into()),
+        ..rig.due()
+    };
+    let crowded: Vec<_> = (0..4).map(|n| to("crowded", NOW - 10 + n, false)).collect();
+    let old_bulk: Vec<_> = (0..3).map(|n| to("both", NOW - 1_000 + n, true)).collect();
+    let fresh: Vec<_> = (0..2).map(|n| to("both", NOW - 2 + n, false)).collect();
+    let all = [&crowded[..], &old_bulk[..], &fresh[..], &[to("other", NOW, false)]].concat();
+    ledger.rows(insert::<delivery::Entity>(&all)).await.expect("they are written");
+
+    let claimed = ledger.claim(claim_of("node", &[("crowded", 2), ("both", 3), ("nothing", 5)])).await;
+
+    let mut expected: Vec<String> = [&crowded[..2], &fresh[..], &old_bulk[..1]]
+        .concat()
+        .into_iter()
+        .map(|delivery| delivery.id)
+        .collect();
+    expected.sort();
+    assert_eq!(claimed, Ok(expected));
     ledger.finish().await;
 });
 
@@ -94,7 +123,10 @@ on_both_stores!(a_promise_is_made_under_a_lease_that_others_respect, async |rig:
     let order = rig.order("p1");
     ledger.place(&order).await.expect("it is placed");
     ledger.change(rig.pay(&order, &std::sync::Arc::default())).await.expect("it is paid");
-    assert_eq!(ledger.claim(claim("other")).await, Ok(Vec::new()));
+    let (platform, merchant) = (&order.order.platform_id, &order.order.merchant_id);
+    let endpoint = implicit_endpoint(platform, merchant, "https://shop.example/notify", NOW).id;
+    let claim = claim_of("other", &[(&endpoint, 100)]);
+    assert_eq!(ledger.claim(claim).await, Ok(Vec::new()));
     ledger.finish().await;
 });
 
@@ -103,8 +135,8 @@ on_postgres!(two_nodes_that_claim_at_once_get_different_deliveries, async |rig: 
     let deliveries: Vec<_> = (0..40).map(|n| delivery::Model { due_at: NOW - n, ..rig.due() }).collect();
     here.rows(insert::<delivery::Entity>(&deliveries)).await.expect("they are written");
     let (mut ours, theirs) = tokio::join!(
-        here.claim(Claim { limit: 20, ..claim("here") }),
-        there.claim(Claim { limit: 20, ..claim("there") }),
+        here.claim(claim_of("here", &[("endpoint", 20)])),
+        there.claim(claim_of("there", &[("endpoint", 20)])),
     );
     let (ours, theirs) = (ours.as_mut().expect("a claim"), theirs.expect("a claim"));
     assert_eq!((ours.len(), theirs.len()), (20, 20));

@@ -287,8 +287,15 @@ impl Rig {
     }
 }
 
+/// Of the endpoint that everything here is due to.
 pub fn claim(lease: &str) -> Claim {
-    Claim { lease: lease.into(), now: NOW, lease_ms: 60_000, limit: 100, except_endpoints: Vec::new() }
+    claim_of(lease, &[("endpoint", 100)])
+}
+
+/// Of these endpoints, so many at most.
+pub fn claim_of(lease: &str, shares: &[(&str, u32)]) -> Claim {
+    let shares = shares.iter().map(|(endpoint, most)| ((*endpoint).to_owned(), *most)).collect();
+    Claim { lease: lease.into(), now: NOW, lease_ms: 60_000, shares }
 }
 
 pub fn insert<E>(rows: &[E::Model]) -> Vec<RowStatement>

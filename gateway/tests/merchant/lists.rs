@@ -57,6 +57,7 @@ pub fn paid(orders: &[order::Model]) -> RowStatement {
             created_at: order.created_at,
             platform_id: order.platform_id.clone(),
             audience: event::Audience::All,
+            position: 0,
         })
         .collect();
     insert_rows::<event::Entity>(&events)

@@ -1,0 +1,116 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::theme::Colours;
+
+const AFTER: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not logged in, 4 the gateway cannot be reached, \
+    5 the gateway refused.";
+
+/// The console of a ScanGate gateway; with a command, one answer for scripts
+#[derive(Debug, Parser)]
+#[command(name = "scangate-admin", version, after_help = AFTER)]
+pub struct Args {
+    #[command(flatten)]
+    pub server: Server,
+    /// Offer nothing that changes anything
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Colours, by the terminal's background
+    #[arg(long, value_enum, default_value_t = Colours::Dark)]
+    pub theme: Colours,
+    /// Leave the mouse to the terminal
+    #[arg(long)]
+    pub no_mouse: bool,
+    /// At the end, write the last events and the last screen to this file
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Server {
+    /// The gateway's operators' listener
+    #[arg(long, global = true, default_value = "http://127.0.0.1:8082")]
+    pub url: String,
+    /// Use address and operator of a running demo, from its demo.json
+    #[arg(long, global = true, conflicts_with_all = ["url", "name", "password_file"])]
+    pub demo: bool,
+    /// The demo's folder
+    #[arg(long, global = true, value_name = "FOLDER", default_value = "scangate-data")]
+    pub data: PathBuf,
+    /// Log in under this name
+    #[arg(long, global = true)]
+    pub name: Option<String>,
+    /// File that holds the password
+    #[arg(long, global = true, value_name = "FILE", requires = "name")]
+    pub password_file: Option<PathBuf>,
+    /// Where the token is kept; by default in the user's state folder
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub state: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// What waits for a person, oldest first
+    Attention(Output),
+    /// Say that a matter has been seen to
+    End {
+        /// The matter's id
+        id: String,
+        #[arg(long)]
+        reason: String,
+    },
+    /// One held fact: what was asked beside what came
+    Fact {
+        /// The fact's id
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// The platforms in scope
+    Platforms(Output),
+    /// The operators, for admins
+    Operators(Output),
+    /// What operators and commands changed, newest first, for admins
+    Audit(Output),
+    /// How the gateway is
+    Health(Output),
+}
+
+#[derive(Debug, Clone, Copy, ClapArgs)]
+pub struct Output {
+    /// As JSON: a line for each row
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// As CSV
+    #[arg(long)]
+    pub csv: bool,
+    /// Again every two seconds, until it is stopped
+    #[arg(long)]
+    pub watch: bool,
+    /// Rows at most
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub limit: u32,
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+    Csv,
+}
+
+impl Output {
+    pub fn format(self) -> Format {
+        match (self.json, self.csv) {
+            (true, _) => Format::Json,
+            (_, true) => Format::Csv,
+            _ => Format::Text,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Calls to the operators' listener.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Http;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use shared::ops::{Login, Problem, Rows, Session};
+use url::Url;
+use zeroize::Zeroizing;
+
+/// From the first byte sent to the last one read.
+const DEADLINE: Duration = Duration::from_secs(10);
+const MAX_ANSWER: usize = 8 * 1024 * 1024;
+
+/// Why a call came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The gateway could not be reached, or broke off.
+    #[error("the gateway cannot be reached: {0}")]
+    Lost(String),
+    #[error("you are not logged in")]
+    LoggedOut,
+    #[error("{}", problem.detail)]
+    Refused { problem: Problem },
+    #[error("the gateway's answer cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// Rows of a list, and where it goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    /// Path and query of the next page.
+    pub next: Option<String>,
+}
+
+pub struct Client {
+    base: Url,
+    http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    token: Mutex<Option<Zeroizing<String>>>,
+}
+
+impl Client {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the policy is for addresses that tenants name; this one is the operator's own"
+    )]
+    pub fn new(base: Url) -> anyhow::Result<Self> {
+        let provider = rustls::crypto::ring::default_provider();
+        let connect = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(provider)?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        let http = Http::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .pool_timer(TokioTimer::new())
+            .build(connect);
+        Ok(Self { base, http, token: Mutex::new(None) })
+    }
+
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    pub fn set_token(&self, token: Option<String>) {
+        *self.token.lock().expect("nobody panics holding it") = token.map(Zeroizing::new);
+    }
+
+    pub async fn log_in(&self, login: &Login) -> Result<Session, Failure> {
+        self.send(Method::POST, "/ops/v1/login", Some(login)).await.map(|(session, _)| session)
+    }
+
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.send(Method::GET, path, None::<&()>).await.map(|(answer, _)| answer)
+    }
+
+    pub async fn page<T: DeserializeOwned>(&self, path: &str) -> Result<Page<T>, Failure> {
+        let (answer, next) = self.send::<Rows<T>>(Method::GET, path, None::<&()>).await?;
+        Ok(Page { rows: answer.rows, next })
+    }
+
+    /// The answer is not looked at: what changed is read anew.
+    pub async fn post(&self, path: &str, body: Option<&(impl Serialize + Sync)>) -> Result<(), Failure> {
+        self.send::<serde_json::Value>(Method::POST, path, body).await.map(|_| ())
+    }
+
+    /// The paths that this server has.
+    pub async fn paths(&self) -> Result<BTreeSet<String>, Failure> {
+        let document: serde_json::Value = self.get("/ops/openapi.json").await?;
+        let paths = document["paths"].as_object();
+        let paths = paths.ok_or_else(|| Failure::Unreadable("its contract has no paths".to_owned()))?;
+        Ok(paths.keys().cloned().collect())
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<(T, Option<String>), Failure> {
+        let call = self.exchange(method, path, body);
+        let (status, next, bytes) = tokio::time::timeout(DEADLINE, call)
+            .await
+            .map_err(|_| Failure::Lost(format!("no answer within {} s", DEADLINE.as_secs())))??;
+        if status.is_success() {
+            let answer =
+                serde_json::from_slice(&bytes).map_err(|error| Failure::Unreadable(error.to_string()))?;
+            return Ok((answer, next));
+        }
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) if status == StatusCode::UNAUTHORIZED && problem.code != "login_refused" => {
+                Err(Failure::LoggedOut)
+            }
+            Ok(problem) => Err(Failure::Refused { problem }),
+            Err(_) => Err(Failure::Unreadable(format!("HTTP {status}, not from a gateway"))),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<(StatusCode, Option<String>, Bytes), Failure> {
+        let lost = |error: &dyn std::error::Error| Failure::Lost(innermost(error));
+        let uri = self.base.join(path).map_err(|error| lost(&error))?;
+        let mut request = Request::builder().method(method).uri(uri.as_str());
+        if let Some(token) = &*self.token.lock().expect("nobody panics holding it") {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.as_str()));
+        }
+        let bytes = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Bytes::from(serde_json::to_vec(body).map_err(|error| lost(&error))?)
+            }
+            None => Bytes::new(),
+        };
+        let request = request.body(Full::new(bytes)).map_err(|error| lost(&error))?;
+        let answer = self.http.request(request).await.map_err(|error| lost(&error))?;
+        let status = answer.status();
+        let next =
+            answer.headers().get_all(header::LINK).iter().find_map(|link| next_of(link.to_str().ok()?));
+        let read = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+        Ok((status, next, read.map_err(|error| Failure::Lost(error.to_string()))?.to_bytes()))
+    }
+}
+
+/// The cause behind all the layers that only say that something failed.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Path and query of `<…>; rel="next"`.
+fn next_of(link: &str) -> Option<String> {
+    let (address, relation) = link.strip_prefix('<')?.split_once('>')?;
+    let uri: http::Uri = address.parse().ok().filter(|_| relation.contains("rel=\"next\""))?;
+    Some(uri.path_and_query()?.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_asked_for_at_the_same_server() {
+        let link = "<https://elsewhere.example/ops/v1/audit?limit=2&cursor=x>; rel=\"next\"";
+        assert_eq!(next_of(link).as_deref(), Some("/ops/v1/audit?limit=2&cursor=x"));
+        assert_eq!(next_of("</ops/v1/audit>; rel=\"prev\""), None);
+    }
+}

@@ -1,0 +1,239 @@
+//! The screen, drawn from the state and from nothing else.
+
+mod detail;
+mod dialogs;
+mod login;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Row, Table as TableWidget, TableState};
+use unicode_width::UnicodeWidthStr;
+
+pub use self::detail::max_scroll;
+pub use self::dialogs::help_scroll;
+use crate::app::{App, Tab};
+use crate::commands;
+use crate::tables::Table;
+use crate::text;
+use crate::theme::{Colours, Meaning};
+
+/// Below this nothing is drawn but a message.
+pub const SMALLEST: (u16, u16) = (80, 24);
+/// Lines above the rows: title, tabs, the column names.
+const ABOVE_ROWS: u16 = 3;
+/// Seconds without a word after which the gateway counts as late.
+const LATE_AFTER_S: i64 = 5;
+
+pub fn draw(app: &App, frame: &mut Frame) {
+    let area = frame.area();
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        let said = format!(
+            "{} × {} is too small: at least {} × {}",
+            area.width, area.height, SMALLEST.0, SMALLEST.1
+        );
+        frame.render_widget(Paragraph::new(said), area);
+        return;
+    }
+    if app.me.is_none() {
+        login::draw(app, frame, area);
+        return;
+    }
+    let [title, tabs, body, message, footer] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    frame.render_widget(title_line(app, title.width), title);
+    frame.render_widget(tab_line(app), tabs);
+    if app.is_open {
+        detail::draw(app, frame, body);
+    } else {
+        rows(app, frame, body);
+    }
+    frame.render_widget(message_line(app), message);
+    frame.render_widget(footer_line(app, footer.width), footer);
+    dialogs::draw(app, frame, area);
+}
+
+fn title_line(app: &App, width: u16) -> Line<'static> {
+    let me = app.me.as_ref().map(|me| {
+        let scope = me.platform.as_ref().map_or(String::new(), |slug| format!(" of {slug}"));
+        format!("{}, {}{scope}", me.name, me.role.as_str())
+    });
+    let read_only = if app.read_only { ", read only" } else { "" };
+    let who = format!(" {}{read_only} at {}", me.unwrap_or_default(), app.server);
+    let (word, meaning) = connection(app);
+    let room = usize::from(width).saturating_sub("ScanGate".len() + word.width() + 1);
+    let who = text::cut(&who, room);
+    let gap = " ".repeat(room - who.width() + 1);
+    Line::from(vec![
+        Span::styled("ScanGate", app.colours.style(Meaning::Title)),
+        Span::raw(who),
+        Span::raw(gap),
+        Span::styled(word, app.colours.style(meaning)),
+    ])
+}
+
+/// Whether the gateway answers, and how old what is shown is.
+pub fn connection(app: &App) -> (String, Meaning) {
+    let heard = app.heard_at.map(|heard| (app.now_ms - heard).max(0) / 1000);
+    match (&app.lost, heard) {
+        (Some(_), Some(seconds)) => (format!("lost, last word {seconds}s ago"), Meaning::Bad),
+        (Some(_), None) => ("lost".to_owned(), Meaning::Bad),
+        (None, None) => ("reading…".to_owned(), Meaning::Dim),
+        (None, Some(seconds)) if seconds > LATE_AFTER_S && app.has_older() => {
+            (format!("read {seconds}s ago, r reads anew"), Meaning::Warning)
+        }
+        (None, Some(seconds)) if seconds > LATE_AFTER_S => {
+            (format!("delayed, last word {seconds}s ago"), Meaning::Warning)
+        }
+        (None, Some(seconds)) => (format!("connected, {seconds}s"), Meaning::Good),
+    }
+}
+
+fn tab_texts(app: &App) -> Vec<(Tab, String)> {
+    let key = |tab| commands::COMMANDS.iter().find(|entry| entry.command == commands::Command::Show(tab));
+    let text = |tab: Tab| {
+        let count = match tab {
+            Tab::Attention if !app.attention.rows.is_empty() => {
+                format!(
+                    " ({}{})",
+                    app.attention.rows.len(),
+                    if app.attention.next.is_some() { "+" } else { "" }
+                )
+            }
+            _ => String::new(),
+        };
+        format!(" {} {}{count} ", key(tab).map_or("", |entry| entry.keys[0]), tab.title())
+    };
+    app.tabs().into_iter().map(|tab| (tab, text(tab))).collect()
+}
+
+fn tab_line(app: &App) -> Line<'static> {
+    let style = |tab| if tab == app.tab { app.colours.selected() } else { Style::new() };
+    tab_texts(app).into_iter().map(|(tab, text)| Span::styled(text, style(tab))).collect()
+}
+
+/// The tab that is drawn there.
+pub fn tab_at(app: &App, column: u16, row: u16) -> Option<Tab> {
+    let mut end = 0;
+    let found = tab_texts(app).into_iter().find(|(_, text)| {
+        end += text.width();
+        usize::from(column) < end
+    });
+    found.map(|(tab, _)| tab).filter(|_| row == 1)
+}
+
+/// The row of the list that is drawn there.
+pub fn row_at(app: &App, row: u16) -> Option<usize> {
+    let height = usize::from(app.size.1.saturating_sub(ABOVE_ROWS + 2));
+    let line = usize::from(row.checked_sub(ABOVE_ROWS)?);
+    let at = first_row(app, height) + line;
+    (!app.is_open && line < height && at < app.row_count()).then_some(at)
+}
+
+/// The first row that is drawn: the selected one is always among them.
+fn first_row(app: &App, height: usize) -> usize {
+    (app.selected() + 1).saturating_sub(height)
+}
+
+fn rows(app: &App, frame: &mut Frame, area: Rect) {
+    let table = app.table();
+    if table.rows.is_empty() {
+        let said = match (app.tab, app.heard_at, &app.lost) {
+            (_, _, Some(why)) => format!("The gateway cannot be reached: {why}"),
+            (_, None, _) => "Reading…".to_owned(),
+            (Tab::Attention, ..) => "Nothing waits for a person.".to_owned(),
+            _ => "There is nothing here.".to_owned(),
+        };
+        frame.render_widget(Paragraph::new(format!("\n {said}")), area);
+        return;
+    }
+    let selected = (app.tab != Tab::Health).then(|| app.selected());
+    let first = first_row(app, usize::from(area.height.saturating_sub(1)));
+    draw_table(app.colours, &table, selected, first, frame, area);
+}
+
+/// Columns as wide as what is in them; the last takes the rest.
+fn draw_table(
+    colours: Colours,
+    table: &Table,
+    selected: Option<usize>,
+    first: usize,
+    frame: &mut Frame,
+    area: Rect,
+) {
+    let visible = first..(first + usize::from(area.height)).min(table.rows.len());
+    let widest = |column: usize| {
+        let cells = table.rows[visible.clone()].iter().map(|row| row[column].text.width());
+        cells.chain([table.columns[column].width()]).max().unwrap_or_default()
+    };
+    let mut room = usize::from(area.width);
+    let last = table.columns.len() - 1;
+    let widths: Vec<usize> = (0..=last)
+        .map(|column| {
+            let width = if column == last { room } else { widest(column).min(36).min(room) };
+            room = room.saturating_sub(width + 1);
+            width
+        })
+        .collect();
+    let drawn =
+        table.rows.iter().map(|cells| {
+            let cells = cells.iter().zip(&widths);
+            Row::new(cells.map(|(cell, width)| {
+                Span::styled(text::cut(&cell.text, *width), colours.style(cell.meaning))
+            }))
+        });
+    let header = Row::new(table.columns.iter().copied()).style(colours.style(Meaning::Title));
+    let widths = widths.iter().map(|width| Constraint::Length(u16::try_from(*width).unwrap_or(u16::MAX)));
+    let drawn = TableWidget::new(drawn.skip(first).take(usize::from(area.height)), widths)
+        .header(header)
+        .row_highlight_style(colours.selected());
+    let mut state = TableState::new().with_selected(selected.map(|row| row - first));
+    frame.render_stateful_widget(drawn, area, &mut state);
+}
+
+fn message_line(app: &App) -> Line<'static> {
+    let colours = app.colours;
+    if app.is_paused {
+        let waiting = match app.held_count() {
+            0 => "nothing newer yet".to_owned(),
+            1 => "1 change waits".to_owned(),
+            count => format!("{count} changes wait"),
+        };
+        let said = format!(" Paused: {waiting}; space goes on");
+        return Line::styled(said, colours.style(Meaning::Warning));
+    }
+    if let Some(message) = &app.message {
+        return Line::styled(format!(" {}", text::clean(&message.text)), colours.style(message.meaning));
+    }
+    if let Some(why) = &app.lost {
+        return Line::styled(format!(" {}", text::clean(why)), colours.style(Meaning::Bad));
+    }
+    let more = if app.next().is_some() { ", older ones past the last" } else { "" };
+    let said = match app.row_count() {
+        0 => String::new(),
+        count => format!(" {} of {count}{more}", app.selected() + 1),
+    };
+    Line::styled(said, colours.style(Meaning::Dim))
+}
+
+fn footer_line(app: &App, width: u16) -> Line<'static> {
+    let mut entries: Vec<_> = commands::available(app).filter(|entry| entry.footer > 0).collect();
+    entries.sort_by_key(|entry| entry.footer);
+    let mut room = usize::from(width);
+    let mut spans = Vec::new();
+    for entry in entries {
+        let (key, name) = (format!(" {}", entry.keys[0]), format!(" {} ", entry.name));
+        let Some(left) = room.checked_sub(key.width() + name.width()) else { break };
+        room = left;
+        spans.push(Span::styled(key, app.colours.style(Meaning::Key)));
+        spans.push(Span::raw(name));
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,106 @@
+//! One row in full.
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
+
+use super::draw_table;
+use crate::app::App;
+use crate::tables;
+use crate::text;
+use crate::theme::Meaning;
+
+/// Columns of the names in front.
+const NAMES: usize = 16;
+
+pub fn draw(app: &App, frame: &mut Frame, area: Rect) {
+    let lines = lines(app);
+    let Some(fact) = &app.fact else {
+        frame.render_widget(Paragraph::new(lines).scroll((app.scroll, 0)), area);
+        return;
+    };
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height / 2);
+    let said = Paragraph::new(lines);
+    let [above, below] = Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(area);
+    frame.render_widget(said, above);
+    draw_table(app.colours, &tables::fact(fact), None, usize::from(app.scroll), frame, below);
+}
+
+/// How far it can be scrolled.
+pub fn max_scroll(app: &App) -> u16 {
+    let shown = match &app.fact {
+        Some(fact) => fact.fields.len(),
+        None => lines(app).len(),
+    };
+    u16::try_from(shown).unwrap_or(u16::MAX).saturating_sub(1)
+}
+
+fn lines(app: &App) -> Vec<Line<'static>> {
+    let room = usize::from(app.size.0).saturating_sub(NAMES + 1).max(1);
+    let mut lines = Vec::new();
+    let mut named = |name: &str, value: &str, meaning: Meaning| {
+        for (index, part) in text::wrapped(&text::clean(value), room).into_iter().enumerate() {
+            let name = if index == 0 { text::cut(name, NAMES - 1) } else { String::new() };
+            let gap = " ".repeat(NAMES - name.width());
+            let name = Span::styled(format!(" {name}{gap}"), app.colours.style(Meaning::Dim));
+            lines.push(Line::from(vec![name, Span::styled(part, app.colours.style(meaning))]));
+        }
+    };
+    if let Some(matter) = app.matter() {
+        let number = matter.subject.number.as_ref().unwrap_or(&matter.subject.id);
+        let times = if matter.count == 1 { String::new() } else { format!(", seen {} times", matter.count) };
+        named("matter", &matter.kind, tables::urgency(matter));
+        named("about", &format!("{} {number}", matter.subject.kind), Meaning::Plain);
+        named("since", &format!("{}{times}", text::time(matter.raised_at)), Meaning::Plain);
+        named("cause", &matter.cause, Meaning::Plain);
+        named("to do", &matter.next_step, Meaning::Title);
+        match &app.fact {
+            Some(fact) => {
+                let claim = fact.fact.claim.as_deref().unwrap_or("nothing");
+                let (source, status) = (&fact.fact.source, fact.order_status.as_str());
+                named("said", &format!("a {source} claims: {claim}; the order is {status}"), Meaning::Plain);
+                if let Some(by) = &fact.fact.ended_by {
+                    named("decided", &format!("{by}, {}", tables::at(fact.fact.ended_at)), Meaning::Warning);
+                }
+            }
+            None if matter.subject.kind == "fact" => named("", "Reading…", Meaning::Dim),
+            None => members(&matter.detail, &mut named),
+        }
+        named("", "", Meaning::Plain);
+    } else if let Some(change) = app.change() {
+        named("change", &change.action, Meaning::Title);
+        named("when", &text::time(change.at), Meaning::Plain);
+        named(
+            "by",
+            change.operator_id.as_deref().unwrap_or("a command on the gateway's machine"),
+            Meaning::Plain,
+        );
+        for (name, value) in [("from", &change.address), ("subject", &change.subject_id)] {
+            if let Some(value) = value {
+                named(name, value, Meaning::Plain);
+            }
+        }
+        for (name, state) in [("before", &change.before), ("after", &change.after)] {
+            let Some(state) = state else { continue };
+            named("", "", Meaning::Plain);
+            named(name, "", Meaning::Plain);
+            members(state, &mut named);
+        }
+    }
+    lines
+}
+
+/// Each member of an object under its name.
+fn members(value: &Value, named: &mut impl FnMut(&str, &str, Meaning)) {
+    match value.as_object() {
+        Some(members) => {
+            for (name, value) in members {
+                named(&text::clean(name), &text::value(value), Meaning::Plain);
+            }
+        }
+        None => named("", &text::value(value), Meaning::Plain),
+    }
+}

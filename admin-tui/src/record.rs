@@ -1,0 +1,88 @@
+//! `--record`: the last events and the last screen, to reproduce a fault. What was typed into fields is not in it, nor
+//! is anything that is not on the screen.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use crate::app::App;
+use crate::commands;
+use crate::draw;
+use crate::event::{Answer, Event};
+
+const LAST_EVENTS: usize = 500;
+
+pub struct Record {
+    path: PathBuf,
+    events: VecDeque<String>,
+    screen: String,
+}
+
+impl Record {
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, events: VecDeque::new(), screen: String::new() }
+    }
+
+    /// Before the event changes the state.
+    pub fn note(&mut self, app: &App, event: &Event) {
+        if self.events.len() == LAST_EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(format!("{} {}", app.now_ms, told(app, event)));
+    }
+
+    /// What the operator sees now.
+    pub fn picture(&mut self, app: &App) {
+        let (width, height) = app.size;
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("nothing of it can fail");
+        terminal.draw(|frame| draw::draw(app, frame)).expect("nothing of it can fail");
+        self.screen = terminal.backend().to_string();
+    }
+
+    pub fn write(&self) -> std::io::Result<()> {
+        let mut text = format!("scangate-admin {}\n\nevents, oldest first\n", env!("CARGO_PKG_VERSION"));
+        for event in &self.events {
+            writeln!(text, "{event}").expect("a text takes everything");
+        }
+        writeln!(text, "\nscreen\n{}", self.screen).expect("a text takes everything");
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
+        std::io::Write::write_all(&mut file, text.as_bytes())
+    }
+}
+
+fn told(app: &App, event: &Event) -> String {
+    let is_typing = app.me.is_none() || app.dialog.is_some();
+    match event {
+        Event::Key(key) => match commands::spelled(*key) {
+            Some(name) if is_typing && name.chars().count() == 1 => "key (typed)".to_owned(),
+            name => format!("key {}", name.unwrap_or_else(|| "of no command".to_owned())),
+        },
+        Event::Mouse(mouse) => format!("mouse {:?} at {}, {}", mouse.kind, mouse.column, mouse.row),
+        Event::Resize(columns, rows) => format!("resized to {columns} × {rows}"),
+        Event::Tick(now_ms) => format!("tick {now_ms}"),
+        Event::Suspend => "suspend".to_owned(),
+        Event::Stop => "stop".to_owned(),
+        Event::Answer(answer) => match answer {
+            Answer::LoggedIn(Ok(_)) => "logged in".to_owned(),
+            Answer::LoggedIn(Err(failure)) => format!("not logged in: {failure}"),
+            Answer::LoggedOut => "logged out".to_owned(),
+            Answer::Loaded { tab, is_more, result } => {
+                let how = result.as_ref().map_or_else(ToString::to_string, |_| "read".to_owned());
+                format!("{}{}: {how}", tab.title(), if *is_more { ", older" } else { "" })
+            }
+            Answer::Fact(result) => format!("fact: {}", how(result)),
+            Answer::Done(act, result) => format!("{act:?}: {}", how(result)),
+            Answer::Copied(_) => "copied".to_owned(),
+            Answer::Exported(_) => "exported".to_owned(),
+        },
+    }
+}
+
+fn how<T>(result: &Result<T, crate::client::Failure>) -> String {
+    result.as_ref().map_or_else(ToString::to_string, |_| "done".to_owned())
+}

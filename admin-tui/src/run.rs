@@ -1,0 +1,151 @@
+//! The full-screen console: one channel of events, effects done beside it.
+
+pub mod effect;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use crossterm::event::{Event as Input, EventStream};
+use futures_util::StreamExt;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use self::effect::World;
+use crate::app::App;
+use crate::args::Args;
+use crate::client::Client;
+use crate::draw;
+use crate::effects::Effect;
+use crate::environment;
+use crate::event::Event;
+use crate::record::Record;
+use crate::session::Target;
+use crate::terminal::{self, Taken};
+use crate::theme::Colours;
+use crate::update::update;
+
+/// Events that wait at most; whoever brings more waits, too.
+const CHANNEL: usize = 1024;
+/// Events between two drawings at most.
+const BATCH: usize = 256;
+const TICK: Duration = Duration::from_millis(500);
+
+type Recorder = Arc<Mutex<Option<Record>>>;
+
+pub async fn run(args: &Args) -> anyhow::Result<()> {
+    let target = Target::of(&args.server)?;
+    let client = Client::new(target.url.clone())?;
+    let colours = if environment::no_colour() { Colours::None } else { args.theme };
+    let size = crossterm::terminal::size().context("asking for the terminal's size")?;
+    let server = target.url.as_str().trim_end_matches('/').to_owned();
+    let mut app = App::new(server, colours, args.read_only, size, environment::now_ms());
+    let recorder: Recorder = Arc::new(Mutex::new(args.record.clone().map(Record::new)));
+    let (sender, receiver) = channel(CHANNEL);
+    let mut world = World::new(client, target, sender.clone());
+    app.login.is_waiting = world.begin();
+
+    let at_panic = Arc::clone(&recorder);
+    terminal::restore_on_panic(move || write(&at_panic));
+    let mut taken = Taken::take(!args.no_mouse).context("taking the terminal")?;
+    let sources = [
+        tokio::spawn(input(sender.clone())),
+        tokio::spawn(ticks(sender.clone())),
+        tokio::spawn(signals(sender)),
+    ];
+    let ended = turn(&mut app, &mut world, receiver, &mut taken, &recorder).await;
+    drop(taken);
+    sources.iter().for_each(tokio::task::JoinHandle::abort);
+    write(&recorder);
+    ended
+}
+
+async fn turn(
+    app: &mut App,
+    world: &mut World,
+    mut events: Receiver<Event>,
+    taken: &mut Taken,
+    recorder: &Recorder,
+) -> anyhow::Result<()> {
+    loop {
+        taken.screen.draw(|frame| draw::draw(app, frame))?;
+        if let Some(record) = &mut *recorder.lock().unwrap_or_else(PoisonError::into_inner) {
+            record.picture(app);
+        }
+        let mut event = events.recv().await;
+        for _ in 0..BATCH {
+            let Some(happened) = event else { return Ok(()) };
+            if let Some(record) = &mut *recorder.lock().unwrap_or_else(PoisonError::into_inner) {
+                record.note(app, &happened);
+            }
+            for effect in update(app, happened) {
+                match effect {
+                    Effect::Quit => return Ok(()),
+                    Effect::Suspend => {
+                        taken.suspend()?;
+                        app.size = crossterm::terminal::size()?;
+                    }
+                    other => world.act(other),
+                }
+            }
+            match events.try_recv() {
+                Ok(next) => event = Some(next),
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+async fn input(events: Sender<Event>) {
+    let mut stream = EventStream::new();
+    while let Some(Ok(input)) = stream.next().await {
+        let event = match input {
+            Input::Key(key) => Event::Key(key),
+            Input::Mouse(mouse) => Event::Mouse(mouse),
+            Input::Resize(columns, rows) => Event::Resize(columns, rows),
+            _ => continue,
+        };
+        if events.send(event).await.is_err() {
+            return;
+        }
+    }
+    // Nobody is at the terminal any more; the console has gone already if this finds nobody.
+    let _ = events.send(Event::Stop).await;
+}
+
+async fn ticks(events: Sender<Event>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        interval.tick().await;
+        if events.send(Event::Tick(environment::now_ms())).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn signals(events: Sender<Event>) {
+    let stop = SignalKind::from_raw(signal_hook::consts::SIGTSTP);
+    let listen = || {
+        Some((signal(SignalKind::terminate()).ok()?, signal(SignalKind::hangup()).ok()?, signal(stop).ok()?))
+    };
+    let Some((mut terminate, mut hangup, mut suspend)) = listen() else { return };
+    loop {
+        let event = tokio::select! {
+            _ = terminate.recv() => Event::Stop,
+            _ = hangup.recv() => Event::Stop,
+            _ = suspend.recv() => Event::Suspend,
+        };
+        if events.send(event).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn write(recorder: &Recorder) {
+    if let Some(record) = &*recorder.lock().unwrap_or_else(PoisonError::into_inner)
+        && let Err(error) = record.write()
+    {
+        eprintln!("scangate-admin: the record is not written: {error}");
+    }
+}

@@ -1,0 +1,109 @@
+//! `GET /v1/events`: all that was told, in the order in which it was written, without a gap.
+
+use sandbox::Twist;
+use serde_json::{Value, json};
+
+use super::orders::own_key;
+use crate::harness::Stage;
+use crate::harness::side::Side;
+use crate::on_both;
+
+fn told(feed: &Value) -> Vec<(&str, &str)> {
+    let rows = feed["data"].as_array().expect("a list").iter();
+    rows.map(|row| (row["type"].as_str().expect("text"), row["order"]["number"].as_str().unwrap_or_default()))
+        .collect()
+}
+
+fn next(feed: &Value) -> &str {
+    feed["next"].as_str().expect("there always is one")
+}
+
+on_both!(a_feed_goes_on_where_it_was_left_and_shows_each_event_once, async |stage: &mut Stage| {
+    let (_, own) = stage.api_key(&["events:read"], Some(&stage.merchant_id())).await;
+    for number in ["p1", "p2", "p3"] {
+        stage.pay_one_order(number).await;
+    }
+    let first = stage.get_as(&own, "/v1/events?limit=2").await.json();
+    assert_eq!(told(&first), [("order.paid", "p1"), ("order.paid", "p2")]);
+    assert_eq!(first["more"], true);
+    let second = stage.get_as(&own, &format!("/v1/events?limit=2&cursor={}", next(&first))).await.json();
+    assert_eq!((told(&second), &second["more"]), (vec![("order.paid", "p3")], &json!(false)));
+    let third = stage.get_as(&own, &format!("/v1/events?cursor={}", next(&second))).await.json();
+    assert_eq!((told(&third), next(&third)), (vec![], next(&second)), "kept for later");
+    stage.pay_one_order("p4").await;
+    let fourth = stage.get_as(&own, &format!("/v1/events?cursor={}", next(&third))).await.json();
+    assert_eq!(told(&fourth), [("order.paid", "p4")]);
+});
+
+on_both!(a_feed_from_now_tells_what_comes_and_a_wait_ends_with_it, async |stage: &mut Stage| {
+    let (_, own) = stage.api_key(&["events:read"], Some(&stage.merchant_id())).await;
+    stage.pay_one_order("p1").await;
+    let now = stage.get_as(&own, "/v1/events?from=now").await.json();
+    assert_eq!(told(&now), []);
+    stage.open("p2").await;
+    let number = stage.submission_no("p2").await;
+    let path = format!("/v1/events?wait=20&cursor={}", next(&now));
+    let (waited, ()) = tokio::join!(stage.get_as(&own, &path), async {
+        stage.pay(&number);
+        stage.notify(&number).await;
+    });
+    assert_eq!(told(&waited.json()), [("order.paid", "p2")]);
+});
+
+on_both!(a_merchant_gets_its_own_and_a_platform_gets_all_of_its_keys_mode, async |stage: &mut Stage| {
+    let merchant = stage.merchant_id();
+    let (_, own) = stage.api_key(&["events:read"], Some(&merchant)).await;
+    stage.open("p1").await;
+    let number = stage.submission_no("p1").await;
+    stage.pay(&number);
+    stage.notify_twisted(&number, Twist::WrongAmount).await;
+    stage.idle().await;
+    let (held, paid) = (("fact.quarantined", "p1"), ("order.paid", "p1"));
+    assert_eq!(told(&stage.get_as(&own, "/v1/events").await.json()), [paid]);
+    let all = stage.get("/v1/events").await.json();
+    assert_eq!(told(&all), [held, paid]);
+    assert_eq!(all["data"][0]["merchantId"], json!(merchant));
+    assert_eq!(told(&stage.get("/v1/events?type=order.closed,order.paid").await.json()), [paid]);
+    assert_eq!(told(&stage.get(&format!("/v1/events?merchant={merchant}")).await.json()), [held, paid]);
+    for foreign in [&stage.world.keys.live, &stage.world.keys.other] {
+        assert_eq!(told(&stage.get_as(foreign, "/v1/events").await.json()), []);
+        let named = stage.get_as(foreign, &format!("/v1/events?merchant={merchant}")).await;
+        assert_eq!(named.status, 404);
+    }
+});
+
+on_both!(what_a_feed_is_asked_wrongly_is_said, async |stage: &mut Stage| {
+    let own = own_key(stage).await;
+    for (query, parameter) in [
+        ("type=order.payed", "type"),
+        ("cursor=x", "cursor"),
+        ("limit=101", "limit"),
+        ("wait=21", "wait"),
+        ("from=yesterday", "from"),
+    ] {
+        let refused = stage.get(&format!("/v1/events?{query}")).await;
+        assert_eq!(refused.status, 422, "{query}: {}", refused.text());
+        assert!(refused.text().contains(parameter), "{query}: {}", refused.text());
+    }
+    assert_eq!(stage.get_as(&own, "/v1/events").await.status, 403, "this key may not read events");
+});
+
+on_both!(an_event_of_a_longer_transaction_is_not_passed_over, async |stage: &mut Stage| {
+    if stage.app().store.path.is_some() {
+        return; // one writer: whatever was begun earlier is written earlier
+    }
+    stage.pay_one_order("p1").await;
+    // A transaction of another gateway that takes its number first, and its time.
+    let mut other = Side::open(stage).await;
+    let late = "INSERT INTO events SELECT left(id, 25) || 'Z', 'subject', merchant_id, kind, move, sequence, \
+                replace(content, '\"p1\"', '\"late\"'), created_at, platform_id, audience, \
+                pg_current_xact_id()::text::bigint FROM events";
+    other.run("", "BEGIN").await;
+    other.run("", late).await;
+    stage.pay_one_order("p2").await;
+    let before = stage.get("/v1/events").await.json();
+    assert_eq!(told(&before), [("order.paid", "p1")], "p2 may not be told before what was begun earlier");
+    other.run("", "COMMIT").await;
+    let after = stage.get(&format!("/v1/events?cursor={}", next(&before))).await.json();
+    assert_eq!(told(&after), [("order.paid", "late"), ("order.paid", "p2")]);
+});

@@ -1,0 +1,81 @@
+//! Operators, platforms and merchants, and what operators changed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Moment, Role};
+
+/// An operator in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operator {
+    pub name: String,
+    pub role: Role,
+    /// Slug of the one platform in scope; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    pub created_at: Moment,
+    /// From when on it is let in no more; absent: it is let in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<Moment>,
+}
+
+/// So many at once, and all of them new again after a time, evenly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    pub count: u32,
+    /// Such as `500ms`, `1s` or `1m 30s`.
+    pub window: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Platform {
+    pub id: String,
+    /// Its short name, part of the signed routes.
+    pub slug: String,
+    pub name: String,
+    /// How much it and its merchants may do, where that is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
+    pub created_at: Moment,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Merchant {
+    pub id: String,
+    pub platform: String,
+    pub partner_no: String,
+    pub name: String,
+    /// `live` or `test`.
+    pub mode: String,
+    pub stores: i64,
+    pub created_at: Moment,
+    /// From when on its calls are refused; absent: they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_at: Option<Moment>,
+}
+
+/// A change that an operator or a command made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    pub id: String,
+    pub at: Moment,
+    /// The operator's id; absent: it was a command on the gateway's machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator_id: Option<String>,
+    /// The address it came from; absent: it was a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Such as `operator.added`.
+    pub action: String,
+    /// Of what was changed, where that is one thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+}
