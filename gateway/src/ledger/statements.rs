@@ -92,8 +92,9 @@ pub(super) static ATTEMPTS_STANDING: Prepared = LazyLock::new(|| {
 });
 
 /// How an order must stand to be moved. The status alone would not do: with another submission it may have come
-/// back to the same one.
-const STOOD: [order::Column; 3] = [order::Column::Id, order::Column::Status, order::Column::SubmissionId];
+/// back to the same one; and what was told of it meanwhile must not be forgotten.
+const STOOD: [order::Column; 4] =
+    [order::Column::Id, order::Column::Status, order::Column::SubmissionId, order::Column::Events];
 
 /// What a fact can change of an order.
 const SETTLED: [order::Column; 21] = {

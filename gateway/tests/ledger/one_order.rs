@@ -78,6 +78,19 @@ on_both_stores!(changes_of_one_order_keep_their_order_with_several_writers_at_wo
     ledger.finish().await;
 });
 
+on_both_stores!(what_was_told_meanwhile_is_not_forgotten_by_who_saw_the_order_before, async |rig: Rig| {
+    let ledger = rig.ledger().await;
+    let (order, decisions) = (rig.order("p1"), Arc::default());
+    assert!(is_new(&ledger.place(&order).await));
+    // A fact that differs came first: it is held and told of, and the order stays as it is.
+    assert_eq!(ledger.change(rig.count(&order)).await, Ok(0));
+    ledger.change(rig.open(&order, &decisions)).await.expect("it is written");
+    let stands = rig.standing(&order.order.id).await.expect("it is there");
+    assert_eq!((stands.status.as_str(), stands.events), ("awaiting", 1));
+    assert_eq!(decisions.load(Ordering::SeqCst), 2, "decided again on a look");
+    ledger.finish().await;
+});
+
 on_both_stores!(two_moves_of_one_delivery_are_both_recorded_and_the_first_one_moves_it, async |rig: Rig| {
     let ledger = rig.ledger().await;
     let held = delivery::Model { lease: Some("node".into()), leased_until: Some(i64::MAX), ..rig.due() };

@@ -155,7 +155,8 @@ impl Evidence {
         let mut events: Vec<_> = of_order.collect();
         events.sort_by_key(|event| event.sequence);
         let sequence: Vec<i64> = events.iter().map(|event| event.sequence).collect();
-        assert_eq!(sequence, (1..=order.events).collect::<Vec<_>>(), "{}", order.number);
+        let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
+        assert_eq!(sequence, (1..=order.events).collect::<Vec<_>>(), "{}: {kinds:?}", order.number);
         events.retain(|event| event.kind == "order.paid");
         assert!(events.iter().all(|event| event.r#move == "paid"), "{}", order.number);
         events
