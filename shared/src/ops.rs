@@ -5,17 +5,20 @@
 mod attention;
 mod delivery;
 mod directory;
+mod endpoint;
 mod health;
 mod live;
 mod moment;
 mod order;
 mod overview;
 mod refund;
+mod replay;
 mod session;
 
 pub use attention::{Decision, Fact, FactField, FactInFull, FactState, Matter, MatterToEnd, Mend, Subject};
-pub use delivery::{Attempt, Delivery, DeliveryState, Replay, ReplayPreview, ReplayState, ReplayToMake};
-pub use directory::{Change, Limit, Merchant, Operator, Platform};
+pub use delivery::{Attempt, Delivery, DeliveryState};
+pub use directory::{Change, Key, Limit, Merchant, MerchantWhole, Operator, Platform, Store};
+pub use endpoint::{Because, Breaker, Endpoint, EndpointStatus, Service};
 pub use health::Health;
 pub use live::Live;
 pub use moment::Moment;
@@ -24,6 +27,7 @@ pub use overview::{CurrencySeries, Overview, Point, WalletShare};
 pub use refund::{
     Refund, RefundApproval, RefundOutcome, RefundReason, RefundResolution, RefundState, RefundToMake,
 };
+pub use replay::{Replay, ReplayFilter, ReplayPace, ReplayStart, ReplayState, ReplayToMake};
 pub use session::{Login, Me, Role, Session};
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Deliveries, their attempts, and replays.
+//! Deliveries and their attempts.
 
 use serde::{Deserialize, Serialize};
 
@@ -68,58 +68,4 @@ pub struct Attempt {
     /// The beginning of the answer's body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReplayState {
-    Running,
-    Paused,
-    Done,
-    Cancelled,
-}
-
-/// An order to deliver again, and how far it has come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Replay {
-    pub id: String,
-    pub state: ReplayState,
-    /// In the filter language; absent: single events were named.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub filter: Option<String>,
-    pub reason: String,
-    pub asked_by: String,
-    /// Deliveries a minute at most.
-    pub rate: u32,
-    pub total: i64,
-    pub delivered: i64,
-    pub failed: i64,
-    pub created_at: Moment,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended_at: Option<Moment>,
-}
-
-/// What is to be delivered again: named deliveries, or what a filter finds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReplayToMake {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub delivery_ids: Vec<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub filter: Option<String>,
-    pub reason: String,
-    pub rate: u32,
-}
-
-/// What a replay would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ReplayPreview {
-    pub total: i64,
-    pub merchants: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub oldest_at: Option<Moment>,
-    /// At the rate that was asked for.
-    pub takes_seconds: u64,
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Moment, Role};
+use super::{Endpoint, Moment, Role, Service};
 
 /// An operator in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,49 @@ pub struct Merchant {
     /// From when on its calls are refused; absent: they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspended_at: Option<Moment>,
+}
+
+/// A merchant with all that an operator looks for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MerchantWhole {
+    pub merchant: Merchant,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
+    /// Calls that its limit turned away in the last hour, as this node counted them.
+    pub limit_hits: u64,
+    pub stores: Vec<Store>,
+    pub keys: Vec<Key>,
+    pub endpoints: Vec<Endpoint>,
+    pub service: Service,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Store {
+    pub id: String,
+    pub store_no: String,
+    pub account_id: String,
+    pub currency: String,
+    pub wallets: Vec<String>,
+    pub created_at: Moment,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_at: Option<Moment>,
+    /// Calls for it are not sent: ScanForPay refuses its account's credentials.
+    pub credentials_fail: bool,
+}
+
+/// A version of a merchant's sign key; the key itself is never shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Key {
+    pub id: String,
+    pub created_at: Moment,
+    /// Good until then; absent: it is the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Moment>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<Moment>,
 }
 
 /// A change that an operator or a command made.
