@@ -3,6 +3,7 @@
 
 mod auth;
 mod body;
+mod event_type;
 mod fields;
 mod limit;
 pub mod limited;
@@ -16,6 +17,7 @@ use poem_openapi::Tags;
 
 pub(super) use auth::{bearer, bearer_scheme};
 pub use body::{Body, Schemas};
+pub use event_type::EventType;
 pub use fields::{Settable, Timestamp, duration};
 pub use limit::Limit;
 pub use once::{KEPT, Once, Planned, Pointed, Running, change, point, prune};

@@ -384,6 +384,9 @@ impl Stage {
         }
         self.world.sandbox.stop().await;
         self.world.shop.stop().await;
+        if self.world.backend == Backend::Postgres {
+            drop_database(&self.world.store_url).await;
+        }
     }
 }
 
@@ -398,6 +401,17 @@ pub async fn new_database() -> String {
     let mut url = url::Url::parse(&server).expect("a URL");
     url.set_path(&name);
     url.to_string()
+}
+
+/// Hundreds of tests would leave gigabytes behind. That of a test that failed stays, to be looked at.
+async fn drop_database(url: &str) {
+    use sqlx::{AssertSqlSafe, Connection, Executor};
+    let name = url.rsplit('/').next().expect("a URL with a name at its end");
+    let mut connection =
+        sqlx::PgConnection::connect(&setting("SCANGATE_TEST_POSTGRES")).await.expect("PostgreSQL answers");
+    let drop = AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"));
+    connection.execute(drop).await.expect("the database is dropped");
+    connection.close().await.expect("the connection closes");
 }
 
 /// What `scripts/test` tells the tests.

@@ -11,13 +11,12 @@ use tokio::time::Instant;
 
 use super::events::Event;
 use super::{merchant_of, wrong};
-use crate::api::rest::{Found, Group};
+use crate::api::rest::{EventType, Found, Group};
 use crate::app::App;
 use crate::directory::access::{Caller, Mode, Scope};
 use crate::entity::event;
 use crate::error::Error;
 use crate::orders::feed::{self, Part, Place};
-use crate::orders::tell::Kind;
 
 const USUAL: u32 = 20;
 /// Events of a page.
@@ -62,9 +61,9 @@ impl FeedApi {
         /// With a platform's key: the id of one merchant, whose events alone are wanted.
         #[oai(validator(max_length = 64))]
         merchant: Query<Option<String>>,
-        /// Types that are wanted, with commas between them. All of them if it is left out.
-        #[oai(name = "type", validator(max_length = 300))]
-        kinds: Query<Option<String>>,
+        /// A type that is wanted; given several times, any of them. All of them if it is left out.
+        #[oai(name = "type")]
+        kinds: Query<Option<Vec<EventType>>>,
         /// Events of a page.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<u32>>,
@@ -85,7 +84,6 @@ impl FeedApi {
             }
             (Some(_), named) => event::Entity::of(&merchant_of(app.0, &caller, named.as_deref())?.id),
         };
-        let kinds = kinds.0.as_deref().map(wanted_kinds).transpose()?;
         let limit = limit.0.unwrap_or(USUAL);
         if !(1..=MOST).contains(&limit) {
             return Err(wrong("limit", format!("must be from 1 to {MOST}")));
@@ -102,7 +100,10 @@ impl FeedApi {
         // A platform has merchants of both kinds; a key is for one.
         let is_wanted = |row: &event::Model| {
             mode_of(app.0, row) == Some(caller.mode)
-                && kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|kind| kind.as_str() == row.kind))
+                && kinds
+                    .0
+                    .as_ref()
+                    .is_none_or(|kinds| kinds.iter().any(|EventType(kind)| kind.as_str() == row.kind))
         };
         let until = Instant::now() + Duration::from_secs(wait.0.unwrap_or(0).into());
         let mut waiting = if wait.0.unwrap_or(0) > 0 { app.live.wait() } else { None };
@@ -128,14 +129,4 @@ fn mode_of(app: &App, row: &event::Model) -> Option<Mode> {
     }
     let content: Value = serde_json::from_str(&row.content).ok()?;
     app.directory.endpoint(content["endpointId"].as_str()?).map(|endpoint| endpoint.mode)
-}
-
-fn wanted_kinds(listed: &str) -> Result<Vec<Kind>, Error> {
-    let kinds = listed.split(',').map(|word| {
-        Kind::parse(word).ok_or_else(|| {
-            let all = Kind::ALL.map(Kind::as_str).join(", ");
-            wrong("type", format!("'{word}' is no type of event. They are {all}"))
-        })
-    });
-    kinds.collect()
 }
