@@ -31,6 +31,7 @@ use merchant::feed::FeedApi;
 use merchant::orders::OrdersApi;
 use merchant::refunds::RefundsApi;
 use merchant::selfcheck::SelfCheckApi;
+use merchant::service::ServiceApi;
 use merchant::signature::SignatureApi;
 use merchant::statement::StatementApi;
 use merchant::timeline::TimelineApi;
@@ -73,7 +74,7 @@ type Apis = (
     signed::SignedApi,
     OrdersApi,
     (EraseApi, RefundsApi),
-    (TimelineApi, EventsApi, FeedApi),
+    (TimelineApi, EventsApi, FeedApi, ServiceApi),
     StatementApi,
     (SignatureApi, SelfCheckApi),
     TokenApi,
@@ -140,7 +141,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         signed::SignedApi,
         OrdersApi,
         (EraseApi, RefundsApi),
-        (TimelineApi, EventsApi, FeedApi),
+        (TimelineApi, EventsApi, FeedApi, ServiceApi),
         StatementApi,
         (SignatureApi, SelfCheckApi),
         TokenApi,

@@ -231,6 +231,8 @@ pub struct Deliveries {
     pub breaker_longest_pause: Duration,
     #[serde(with = "humantime_serde")]
     pub disable_after: Duration,
+    /// Endpoints, and merchants, that `/metrics` names.
+    pub named_in_metrics: usize,
     pub claim_batch: usize,
     #[serde(with = "humantime_serde")]
     pub idle_poll: Duration,

@@ -20,12 +20,14 @@ mod pace;
 pub mod promise;
 pub mod schedule;
 pub mod send;
+pub mod service;
 pub mod worker;
 
 pub use breaker::State as Breaker;
 use failing::Heard;
 pub use lanes::Standing;
 use lanes::{Now, Place, Shared, Terms};
+use service::Services;
 
 /// Handle on the worker: what was promised just now goes to it directly.
 pub struct Deliveries {
@@ -33,6 +35,7 @@ pub struct Deliveries {
     lanes: Shared,
     /// How attempts at registered endpoints went since that was last written down.
     heard: Heard,
+    services: Services,
     /// This node, in the leases it holds.
     node: String,
     lease_ms: i64,
@@ -60,6 +63,7 @@ impl Deliveries {
             fresh,
             lanes: Shared::new(config),
             heard: Heard::default(),
+            services: Services::default(),
             node,
             lease_ms: i64::try_from(config.lease.as_millis()).unwrap_or(i64::MAX),
             wake: Notify::new(),

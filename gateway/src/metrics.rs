@@ -1,13 +1,14 @@
 //! What a gateway counts of itself, for operators' monitoring: `GET /metrics` on their listener. Each part counts where
-//! it acts, and here the numbers get their names. No label names a platform, a merchant, an endpoint, an order or an
-//! address: how many series there are is up to the program, and never to who uses it. What they mean for an operator:
-//! `docs/OPERATIONS.md`.
+//! it acts, and here the numbers get their names. No label names a platform, an order or an address, and of merchants and
+//! endpoints only as many are named as the configuration says: how many series there are is up to the operator, and never
+//! to who uses the gateway. What they mean for an operator: `docs/OPERATIONS.md`.
 
 mod attempts;
 mod calls;
 mod now;
 mod process;
 mod requests;
+mod service;
 
 use std::borrow::Cow;
 
@@ -91,7 +92,8 @@ impl Metrics {
     /// All that was counted and how things stand now, in Prometheus' text format.
     pub async fn text(app: &App) -> String {
         let mut text = String::new();
-        for registry in [&app.metrics.registry, &now::look(app).await, &process::look(app)] {
+        let (now, service, process) = (now::look(app).await, service::look(app).await, process::look(app));
+        for registry in [&app.metrics.registry, &now, &service, &process] {
             prometheus_text::encode(&mut text, registry).expect("a String takes everything");
         }
         text

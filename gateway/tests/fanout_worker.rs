@@ -9,4 +9,5 @@ mod fanout_worker {
     mod kit;
     mod lanes;
     mod scan;
+    mod service;
 }

@@ -17,6 +17,7 @@ pub mod place;
 pub mod refund;
 pub mod refunds;
 pub mod selfcheck;
+pub mod service;
 pub mod signature;
 pub mod statement;
 pub mod timeline;

@@ -302,6 +302,7 @@ async fn send_one(app: &App, leased: Leased) -> Sent {
     let written = write(app, step.clone()).await;
     let is_ours = written.as_ref().is_ok_and(|moved| moved.is_ours);
     app.metrics.attempts.note(&delivery, &step, is_ours);
+    app.deliveries.services.note(app, &delivery, &step, is_ours);
     drop(place);
     let due_at = match written {
         Ok(Moved { has_freed: true, .. }) => Some(app.clock.now_ms()),

@@ -1,6 +1,7 @@
 //! Where events go. Columns and what they hold: `migrations/sql`.
 
 use sea_orm::entity::prelude::*;
+use sea_orm::sea_query::Expr;
 
 use crate::directory::access::Mode;
 
@@ -76,6 +77,11 @@ impl Entity {
     /// Those that a merchant has registered.
     pub fn of_merchant(merchant_id: &str) -> Select<Self> {
         Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Column::Kind.eq(Kind::Registered))
+    }
+
+    /// Those of a merchant's orders' notifyUrls.
+    pub fn implicit_of(merchant_id: &str) -> Select<Self> {
+        Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Expr::cust("kind = 'implicit'"))
     }
 
     /// Those that a platform has registered for itself.

@@ -53,11 +53,17 @@ impl Scrape {
         self.values.keys().map(String::as_str).collect()
     }
 
-    /// Every value of every label.
+    /// Every value of every label, but for the endpoints and merchants that have series of their own.
     fn label_values(&self) -> BTreeSet<&str> {
-        let labels = self.values.keys().filter_map(|series| series.split_once('{'));
+        let unnamed = self.values.keys().filter(|series| !is_of_one(series));
+        let labels = unnamed.filter_map(|series| series.split_once('{'));
         labels.flat_map(|(_, labels)| labels.split('"').skip(1).step_by(2)).collect()
     }
+}
+
+/// A series of one endpoint's or one merchant's.
+fn is_of_one(series: &str) -> bool {
+    series.contains(r#"{endpoint=""#) || series.contains(r#"{merchant=""#)
 }
 
 on_both!(the_numbers_move_with_an_order_its_notice_and_its_delivery, async |stage: &mut Stage| {

@@ -80,7 +80,8 @@ fn body(operation_id: &str) -> Value {
         | "listAudit"
         | "listAttention"
         | "makeAccountNoticeUrl"
-        | "fetchEvents" => Value::Null,
+        | "fetchEvents"
+        | "getService" => Value::Null,
         other => panic!("{other} is new: say here what to send to it"),
     }
 }
@@ -91,7 +92,7 @@ fn query(pattern: &str) -> &'static str {
         "?account={accountId}&day=2026-09-21"
     } else if pattern == "/v1/statement" {
         "?merchant={merchantId}&day=2026-09-21&store=100010000000002"
-    } else if ["/v1/orders", "/v1/refunds", "/v1/events", "/v1/signature", "/v1/selfcheck"]
+    } else if ["/v1/orders", "/v1/refunds", "/v1/events", "/v1/service", "/v1/signature", "/v1/selfcheck"]
         .iter()
         .any(|path| pattern.starts_with(path))
     {
