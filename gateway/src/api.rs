@@ -25,6 +25,7 @@ pub mod token;
 use crate::app::App;
 use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable, address};
+use merchant::endpoints::EndpointsApi;
 use merchant::erase::EraseApi;
 use merchant::events::EventsApi;
 use merchant::feed::FeedApi;
@@ -74,7 +75,7 @@ type Apis = (
     signed::SignedApi,
     OrdersApi,
     (EraseApi, RefundsApi),
-    (TimelineApi, EventsApi, FeedApi, ServiceApi),
+    (TimelineApi, EventsApi, FeedApi, EndpointsApi, ServiceApi),
     StatementApi,
     (SignatureApi, SelfCheckApi),
     TokenApi,
@@ -141,7 +142,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         signed::SignedApi,
         OrdersApi,
         (EraseApi, RefundsApi),
-        (TimelineApi, EventsApi, FeedApi, ServiceApi),
+        (TimelineApi, EventsApi, FeedApi, EndpointsApi, ServiceApi),
         StatementApi,
         (SignatureApi, SelfCheckApi),
         TokenApi,

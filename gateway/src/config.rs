@@ -190,6 +190,7 @@ pub struct Limits {
     pub callbacks: Quota,
     pub diagnoses: Quota,
     pub selfchecks: Quota,
+    pub endpoint_trials: Quota,
     pub nodes: NonZeroU32,
 }
 
@@ -229,6 +230,8 @@ pub struct Deliveries {
     pub breaker_pause: Duration,
     #[serde(with = "humantime_serde")]
     pub breaker_longest_pause: Duration,
+    #[serde(with = "humantime_serde")]
+    pub longest_retry_after: Duration,
     #[serde(with = "humantime_serde")]
     pub disable_after: Duration,
     /// Endpoints, and merchants, that `/metrics` names.

@@ -15,9 +15,11 @@ pub mod address;
 mod breaker;
 pub mod due;
 pub mod failing;
+pub mod form;
 mod lanes;
 mod pace;
 pub mod promise;
+pub mod prove;
 pub mod schedule;
 pub mod send;
 pub mod service;
@@ -25,6 +27,7 @@ pub mod worker;
 
 pub use breaker::State as Breaker;
 use failing::Heard;
+use form::Original;
 pub use lanes::Standing;
 use lanes::{Now, Place, Shared, Terms};
 use service::Services;
@@ -48,8 +51,7 @@ pub struct Deliveries {
 #[derive(Debug)]
 pub struct Fresh {
     delivery: delivery::Model,
-    /// The event's.
-    content: String,
+    original: Original,
     leased_at: Instant,
     place: Place,
 }

@@ -389,7 +389,7 @@ impl Directory {
                 }
             }
             Refresh::Endpoint(id) => {
-                let found = load::endpoint(read, id).await?;
+                let found = load::endpoint(&self.source(read, vault), id).await?;
                 self.change(|everybody| everybody.put_endpoint(id, found));
             }
             Refresh::ApiKey(id) => {

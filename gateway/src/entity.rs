@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod directory_change;
 pub mod directory_version;
 pub mod endpoint;
+pub mod endpoint_secret;
 pub mod event;
 pub mod journal;
 pub mod kept_answer;

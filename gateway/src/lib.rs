@@ -35,6 +35,8 @@ pub mod server;
 pub mod statements;
 pub mod store;
 pub mod telemetry;
+pub mod told;
 pub mod troubles;
 pub mod upstream;
 pub mod waiting;
+pub mod webhook;

@@ -11,6 +11,7 @@
 //! | callbacks | notices and payers' returns, all together | the gateway's |
 //! | diagnose | one API key's diagnoses of signatures | the gateway's |
 //! | selfcheck | one merchant's self-checks | the gateway's |
+//! | endpoint | challenges and test events to one endpoint | the gateway's |
 //!
 //! In this process a request that is refused by one bucket has already drawn from those before it; Redis gives from
 //! all or from none.
@@ -37,6 +38,7 @@ use self::together::Together;
 use crate::clock::Clock;
 use crate::config;
 use crate::directory::api_keys::ApiKey;
+use crate::directory::endpoints::Endpoint;
 use crate::directory::{Account, Merchant, Platform, Store};
 use crate::redis::Redis;
 
@@ -159,6 +161,11 @@ impl Limits {
         self.take(&[draw(&merchant.selfchecks)]).await.map(drop)
     }
 
+    /// A challenge or a test event to an endpoint, whoever asks for it.
+    pub async fn endpoint_trial(&self, endpoint: &Endpoint) -> Result<(), Refusal> {
+        self.take(&[draw(&endpoint.trials)]).await.map(drop)
+    }
+
     /// Whether a failed authentication from `address` would be one of too many; nothing is drawn. For who answers
     /// guesses with costly work, or hands out what lets somebody in.
     pub fn authentication(&self, address: IpAddr) -> Result<(), Refusal> {
@@ -210,6 +217,10 @@ impl Limits {
 
     pub fn merchant_selfchecks(&self, platform: &str, id: &str) -> Arc<Bucket> {
         self.bucket(Tier::SelfCheck, platform, id, self.settings.selfchecks)
+    }
+
+    pub fn endpoint_trials(&self, platform: &str, id: &str) -> Arc<Bucket> {
+        self.bucket(Tier::Endpoint, platform, id, self.settings.endpoint_trials)
     }
 
     /// The bucket that is in use, with what was drawn from it, unless its quota is another now.

@@ -18,6 +18,7 @@ mod m0013_facts;
 mod m0020_fanout;
 mod m0021_second_payment;
 mod m0023_leases;
+mod m0024_endpoints;
 
 pub struct Migrator;
 
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_fanout::Migration),
             Box::new(m0021_second_payment::Migration),
             Box::new(m0023_leases::Migration),
+            Box::new(m0024_endpoints::Migration),
         ]
     }
 }

@@ -8,6 +8,7 @@ use crate::directory::Merchant;
 use crate::directory::access::Caller;
 use crate::error::{Error, FieldProblem};
 
+pub mod endpoints;
 pub mod erase;
 pub mod events;
 pub mod feed;

@@ -53,6 +53,8 @@ pub enum Group {
     Refunds,
     /// What merchants and platforms are told.
     Events,
+    /// Where events are sent, and how well they arrive.
+    Endpoints,
     /// Why a signature does not verify.
     Signature,
     /// Whether a shop takes notices as it should.

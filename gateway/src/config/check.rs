@@ -253,6 +253,7 @@ impl Checker<'_> {
         self.within("deliveries.breaker_failures", deliveries.breaker_failures, 1, 1_000);
         self.lasts("deliveries.breaker_pause", deliveries.breaker_pause, MILLISECOND, HOUR);
         self.lasts("deliveries.breaker_longest_pause", deliveries.breaker_longest_pause, MILLISECOND, DAY);
+        self.lasts("deliveries.longest_retry_after", deliveries.longest_retry_after, MILLISECOND, DAY);
         self.lasts("deliveries.disable_after", deliveries.disable_after, MINUTE, 365 * DAY);
     }
 

@@ -88,6 +88,13 @@ impl Breaker {
     }
 }
 
+impl Breaker {
+    /// The endpoint wants to hear nothing for so long.
+    pub fn leave_alone(&mut self, wait: Duration, now: Duration) {
+        self.until = self.until.max(Some(now + wait));
+    }
+}
+
 /// How long the pause after `before` ones is.
 fn pause(settings: &Settings, before: u32) -> Duration {
     let doubled = 2_u32.checked_pow(before).and_then(|times| settings.pause.checked_mul(times));
@@ -97,6 +104,18 @@ fn pause(settings: &Settings, before: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_that_asks_for_it_is_left_alone_for_as_long() {
+        let mut breaker = Breaker::default();
+        breaker.leave_alone(at(60), at(100));
+        assert_eq!((breaker.state(at(159)), breaker.wait(at(100))), (State::Open, at(60)));
+        assert_eq!(breaker.state(at(160)), State::HalfOpen);
+        breaker.leave_alone(at(1), at(101));
+        assert_eq!(breaker.wait(at(101)), at(59), "never shorter than it was");
+        breaker.acknowledged();
+        assert_eq!(breaker.state(at(102)), State::Closed);
+    }
 
     const SETTINGS: Settings =
         Settings { failures: 3, pause: Duration::from_secs(10), longest_pause: Duration::from_secs(35) };

@@ -77,7 +77,7 @@ async fn follow(app: &App, endpoint: &Endpoint, lately: Lately) -> anyhow::Resul
     let now = app.clock.now_ms();
     let used = used_up(app.config.deliveries.disable_after, since, now);
     if used >= 100 {
-        disable(app, endpoint, since, now).await
+        disable(app, endpoint, since, now, REASON).await
     } else if let Some(step) = STEPS.iter().rposition(|step| *step <= used) {
         warn(app, endpoint, since, step).await
     } else {
@@ -171,15 +171,27 @@ async fn warn(app: &App, endpoint: &Endpoint, since: i64, step: usize) -> anyhow
     Ok(())
 }
 
-async fn disable(app: &App, endpoint: &Endpoint, since: i64, now: i64) -> anyhow::Result<()> {
+/// An endpoint has said that it is there no more. An order's notifyUrl only ends the one delivery with that.
+pub(super) async fn gone(app: &App, endpoint_id: &str) {
+    let Some(endpoint) = app.directory.endpoint(endpoint_id).filter(|it| it.status == Status::Active) else {
+        return;
+    };
+    let now = app.clock.now_ms();
+    let since = endpoint.failing_since.unwrap_or(now);
+    if let Err(error) = disable(app, &endpoint, since, now, REASON_GONE).await {
+        tracing::error!(endpoint = endpoint.id, error = %format!("{error:#}"), "an endpoint could not be disabled");
+    }
+}
+
+async fn disable(app: &App, endpoint: &Endpoint, since: i64, now: i64, reason: &str) -> anyhow::Result<()> {
     let mut update = of_endpoint(endpoint);
     update
         .value(endpoint::Column::Status, Status::Disabled.to_value())
-        .value(endpoint::Column::StatusReason, REASON)
+        .value(endpoint::Column::StatusReason, reason)
         .value(endpoint::Column::UpdatedAt, now)
         .and_where(Expr::col(endpoint::Column::Status).eq(Status::Active.to_value()));
     let row = matter(app, endpoint, Matter::EndpointDisabled, since);
-    let content = content(endpoint, since, &json!({ "reason": REASON }));
+    let content = content(endpoint, since, &json!({ "reason": reason }));
     let event = event(app, &row, Kind::EndpointDisabled, 1, &content);
     let (tell, begun) = tell(app, endpoint, &row, event);
     let statements = vec![
@@ -191,15 +203,14 @@ async fn disable(app: &App, endpoint: &Endpoint, since: i64, now: i64) -> anyhow
     ];
     write(app, endpoint, statements).await?;
     begun.go(app);
-    tracing::error!(
-        endpoint = endpoint.id,
-        "an endpoint was disabled: it has acknowledged nothing for too long"
-    );
+    tracing::error!(endpoint = endpoint.id, reason, "an endpoint was disabled");
     Ok(())
 }
 
 /// Why the gateway has disabled an endpoint, as its row and what is told say it.
 pub const REASON: &str = "nothing was acknowledged for too long";
+
+const REASON_GONE: &str = "it answered 410 Gone";
 
 /// A platform's own endpoint is of none of its merchants.
 fn matter(app: &App, endpoint: &Endpoint, matter: Matter, since: i64) -> attention::Model {

@@ -171,6 +171,13 @@ impl Lanes {
         }
     }
 
+    /// The endpoint has asked to be left alone for so long.
+    pub fn leave_alone(&mut self, endpoint_id: &str, wait: Duration, now: Now) {
+        if let Some(lane) = self.by_endpoint.get_mut(endpoint_id) {
+            lane.breaker.leave_alone(wait, now.passed);
+        }
+    }
+
     /// When a lane is to be looked at next, of all of them: Unix milliseconds.
     pub fn next_turn(&self) -> Option<i64> {
         self.timers.first().map(|(at, _)| *at)

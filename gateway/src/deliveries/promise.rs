@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Fresh;
+use super::form::Original;
 use crate::app::App;
 use crate::directory::Merchant;
 use crate::directory::endpoints::{About, Endpoint};
@@ -175,24 +176,32 @@ impl Begun {
         delivery.leased_until = Some(app.deliveries.lease_ms());
         self.fresh.push(Fresh {
             delivery: delivery.clone(),
-            content: event.content.clone(),
+            original: Original { at: event.created_at, content: event.content.clone() },
             leased_at: Instant::now(),
             place,
         });
     }
 }
 
+/// What merchant and scheme, host and port of the URL make the id of an implicit endpoint.
+pub fn implicit_id(merchant_id: &str, url: &str) -> String {
+    let digest = Sha256::digest(format!("{merchant_id} {}", origin_of(url)));
+    BASE32_NOPAD.encode(&digest[..16])
+}
+
+fn origin_of(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization())
+}
+
 /// The endpoint that a merchant's notifyUrls at one scheme, host and port share. Its id follows from them, so
 /// that nothing has to be looked up to promise a delivery.
 pub fn implicit_endpoint(platform_id: &str, merchant_id: &str, url: &str, at: i64) -> endpoint::Model {
-    let origin = Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization());
-    let digest = Sha256::digest(format!("{merchant_id} {origin}"));
     endpoint::Model {
-        id: BASE32_NOPAD.encode(&digest[..16]),
+        id: implicit_id(merchant_id, url),
         platform_id: platform_id.to_owned(),
         merchant_id: Some(merchant_id.to_owned()),
         kind: endpoint::Kind::Implicit,
-        origin,
+        origin: origin_of(url),
         mode: None,
         url: None,
         description: None,
@@ -213,5 +222,7 @@ pub fn implicit_endpoint(platform_id: &str, merchant_id: &str, url: &str, at: i6
         failing_since: None,
         created_at: at,
         updated_at: at,
+        version: 1,
+        deleted_at: None,
     }
 }

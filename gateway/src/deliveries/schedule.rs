@@ -2,12 +2,24 @@
 
 use std::time::Duration;
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+
 /// Unix milliseconds of the attempt after `made` ones, or `None` once the schedule is used up. `swing` from -1 to
 /// 1 is this time's part of the jitter.
 pub fn next_due(schedule: &[Duration], jitter: f64, swing: f64, made: i64, now: i64) -> Option<i64> {
     let place = usize::try_from(made).ok()?.checked_sub(1)?;
     let wait = schedule.get(place)?.mul_f64(1.0 + jitter * swing.clamp(-1.0, 1.0));
     Some(now + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2))
+}
+
+/// How long a `Retry-After` asks to wait: in seconds, or until a date of HTTP's. `None`: it says neither.
+pub fn retry_after(text: &str, now: OffsetDateTime) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = OffsetDateTime::parse(&text.trim().replace("GMT", "+0000"), &Rfc2822).ok()?;
+    Some(Duration::try_from(date - now).unwrap_or(Duration::ZERO))
 }
 
 /// Which of the merchant's valid key versions the attempt after `made` ones is signed with, as an index: the one
@@ -34,6 +46,18 @@ mod tests {
         assert_eq!(next_due(&SCHEDULE, 0.1, 1.0, 1, 0), Some(16_500));
         assert_eq!(next_due(&SCHEDULE, 0.1, -1.0, 1, 0), Some(13_500));
         assert_eq!(next_due(&SCHEDULE, 0.1, 7.0, 1, 0), Some(16_500));
+    }
+
+    #[test]
+    fn a_wait_is_asked_for_in_seconds_or_until_a_date() {
+        let now = OffsetDateTime::from_unix_timestamp(1_790_000_000).expect("a time");
+        assert_eq!(retry_after("120", now), Some(Duration::from_mins(2)));
+        assert_eq!(retry_after(" 0 ", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("Mon, 21 Sep 2026 14:14:20 GMT", now), Some(Duration::from_mins(1)));
+        assert_eq!(retry_after("Mon, 21 Sep 2020 14:14:20 GMT", now), Some(Duration::ZERO));
+        for neither in ["", "soon", "-1", "1.5", "2026-09-21T14:14:20Z"] {
+            assert_eq!(retry_after(neither, now), None, "{neither}");
+        }
     }
 
     #[test]

@@ -1,103 +1,156 @@
-//! One attempt: render the event in the receiver's form, sign it anew, post it, and say what came of it.
+//! One attempt: post the event in the receiver's form, and say what came of it.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, header};
-use shared::envelope::{self, Side};
+use http::{HeaderName, HeaderValue};
+use sea_orm::EntityTrait;
 use url::Url;
 
-use super::schedule;
+use super::form::{self, Letter, Original};
+use super::{promise, schedule};
 use crate::app::App;
-use crate::directory::{Merchant, SignKey};
-use crate::entity::{attempt, delivery};
+use crate::directory::endpoints::{Acknowledgement, Endpoint};
+use crate::entity::{attempt, delivery, endpoint};
 use crate::ledger::DeliveryMove;
-use crate::orders::content::BodyText;
-use crate::orders::tell;
 use crate::outgoing::{Limits, Overlong, Reply, SendError};
 
 /// Characters of an answer that are kept for people to see.
 const EXCERPT: usize = 500;
+/// Until a registered endpoint is looked for again that this node does not know yet.
+const UNKNOWN: Duration = Duration::from_secs(2);
+/// The outcome of an attempt that was answered 410.
+pub const GONE: &str = "gone";
+/// Of one that was answered 429 or 503.
+const BUSY: &str = "busy";
 
-/// Make the next attempt of `delivery`; yields what is to be written of it.
-pub async fn attempt(app: &App, delivery: &delivery::Model, content: &str) -> DeliveryMove {
-    let started_at = app.clock.now_ms();
-    let Some(merchant) = app.directory.merchant_by_id(&delivery.merchant_id) else {
-        return concluded(app, delivery, started_at, String::new(), Outcome::failed("merchant_gone"));
-    };
-    let key = key_for(&merchant, delivery, started_at);
-    let outcome = match notification(app, &merchant, delivery, content, key) {
-        Some(document) => post(app, &delivery.url, document).await,
-        None => Outcome::failed("unreadable_event"),
-    };
-    concluded(app, delivery, started_at, key.id.clone(), outcome)
-}
-
-/// The version the merchant last used, and the other one in between once.
-fn key_for<'a>(merchant: &'a Merchant, delivery: &delivery::Model, now: i64) -> &'a SignKey {
-    let valid: Vec<&SignKey> = merchant.keys.iter().filter(|key| key.is_valid(now)).collect();
-    let last_used = merchant.last_used_key().map_or(delivery.sign_key_id.as_str(), |key| key.id.as_str());
-    let preferred = valid.iter().position(|key| key.id == last_used).unwrap_or(0);
-    let place = schedule::key_place(preferred, valid.len(), delivery.attempts);
-    valid.get(place).copied().unwrap_or_else(|| merchant.current_key())
-}
-
-/// `order.paid` as ScanForPay tells it: with the merchant's own numbers and no others.
-fn notification(
-    app: &App,
-    merchant: &Merchant,
-    delivery: &delivery::Model,
-    content: &str,
-    key: &SignKey,
-) -> Option<String> {
-    let paid: tell::Content = serde_json::from_str(content).ok()?;
-    // The event's id: the same at every attempt, by which a receiver knows a repeat.
-    let header = envelope::response_header(&merchant.partner_no, &delivery.event_id, app.clock.now());
-    Some(envelope::seal(Side::Response, &header, &notice_body(&paid, PAID), &key.text))
-}
-
-/// A notice's `status` in ScanForPay's form, and the only one that orders' events are told with.
-const PAID: i64 = 1;
-
-/// What a notice says of an order, with this `status`.
-pub(crate) fn notice_body(paid: &tell::Content, status: i64) -> String {
-    let mut body = BodyText::default();
-    body.number("code", 1);
-    body.text("msg", "success");
-    body.text_if("orderNo", paid.upstream_order_no.as_deref());
-    body.text("partnerOrderNo", &paid.number);
-    body.number("orderAmount", paid.amount);
-    body.text_if("wallet", paid.wallet.as_deref());
-    body.number("status", status);
-    body.text_if("payTime", paid.pay_time.as_deref());
-    body.text("currency", &paid.currency);
-    body.text_if("buyer", paid.buyer.as_deref());
-    body.text_if("buyerId", paid.buyer_id.as_deref());
-    body.finish()
+/// To whom it goes.
+enum Receiver {
+    /// An order's notifyUrl.
+    Implicit,
+    Registered(Arc<Endpoint>),
+    /// Its owner has taken it away.
+    Deleted,
+    /// Another node has made it just now.
+    NotLoaded,
 }
 
 /// What came of an attempt.
-struct Outcome {
-    acknowledged: bool,
-    word: &'static str,
-    http_status: Option<u16>,
-    excerpt: Option<String>,
+pub struct Made {
+    /// What is to be written of it.
+    pub step: DeliveryMove,
+    /// The receiver has too much to do, and wants to hear nothing for so long.
+    pub leave_alone: Option<Duration>,
+}
+
+impl From<DeliveryMove> for Made {
+    fn from(step: DeliveryMove) -> Self {
+        Self { step, leave_alone: None }
+    }
+}
+
+/// Make the next attempt of `delivery`.
+pub async fn attempt(app: &App, delivery: &delivery::Model, original: &Original) -> Made {
+    let started_at = app.clock.now_ms();
+    let endpoint = match receiver(app, delivery).await {
+        Receiver::Implicit => None,
+        Receiver::Registered(endpoint) => Some(endpoint),
+        Receiver::Deleted => return ended_unsent(app, delivery).into(),
+        Receiver::NotLoaded => return put_off(app, delivery).into(),
+    };
+    let endpoint = endpoint.as_deref();
+    let (key_id, outcome) = match form::letter(app, endpoint, delivery, original) {
+        Ok(letter) => {
+            let url = endpoint.map_or(delivery.url.as_str(), |endpoint| endpoint.url.as_str());
+            let key_id = letter.key_id.clone();
+            (key_id, post(app, url, letter, &Terms::of(app, endpoint)).await)
+        }
+        Err(why) => (String::new(), Outcome::failed(why)),
+    };
+    concluded(app, delivery, endpoint, started_at, key_id, outcome)
+}
+
+async fn receiver(app: &App, delivery: &delivery::Model) -> Receiver {
+    if let Some(endpoint) = app.directory.endpoint(&delivery.endpoint_id) {
+        return Receiver::Registered(endpoint);
+    }
+    if promise::implicit_id(&delivery.merchant_id, &delivery.url) == delivery.endpoint_id {
+        return Receiver::Implicit;
+    }
+    match endpoint::Entity::find_by_id(delivery.endpoint_id.as_str()).one(&app.store.read).await {
+        Ok(Some(row)) if row.kind == endpoint::Kind::Implicit => Receiver::Implicit,
+        Ok(Some(row)) if row.deleted_at.is_none() => Receiver::NotLoaded,
+        Ok(_) => Receiver::Deleted,
+        Err(error) => {
+            tracing::warn!(%error, "an endpoint could not be looked up");
+            Receiver::NotLoaded
+        }
+    }
+}
+
+/// What a request may take, and what its answer must be.
+struct Terms<'a> {
+    timeout: Duration,
+    acknowledgement: &'a Acknowledgement,
+}
+
+impl<'a> Terms<'a> {
+    fn of(app: &App, endpoint: Option<&'a Endpoint>) -> Self {
+        let own = app.config.deliveries.timeout;
+        Self {
+            timeout: endpoint.and_then(|endpoint| endpoint.timeout).map_or(own, |timeout| timeout.min(own)),
+            acknowledgement: endpoint.map_or(&Acknowledgement::Success, |endpoint| &endpoint.acknowledgement),
+        }
+    }
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub acknowledged: bool,
+    pub word: &'static str,
+    pub http_status: Option<u16>,
+    pub excerpt: Option<String>,
+    /// How long the receiver wants to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 impl Outcome {
     fn failed(word: &'static str) -> Self {
-        Self { acknowledged: false, word, http_status: None, excerpt: None }
+        Self { acknowledged: false, word, http_status: None, excerpt: None, retry_after: None }
     }
 }
 
-async fn post(app: &App, url: &str, document: String) -> Outcome {
+/// Post to an endpoint what is no delivery: a challenge, or a test event.
+pub async fn try_out(app: &App, endpoint: &Endpoint, letter: Letter) -> (Outcome, Option<Bytes>) {
+    let terms = Terms::of(app, Some(endpoint));
+    match request(app, endpoint.url.as_str(), &letter.headers, letter.body, terms.timeout).await {
+        Ok(reply) => (judged(app, &reply, terms.acknowledgement), Some(reply.body)),
+        Err(outcome) => (outcome, None),
+    }
+}
+
+async fn post(app: &App, url: &str, letter: Letter, terms: &Terms<'_>) -> Outcome {
+    match request(app, url, &letter.headers, letter.body, terms.timeout).await {
+        Ok(reply) => judged(app, &reply, terms.acknowledgement),
+        Err(outcome) => outcome,
+    }
+}
+
+async fn request(
+    app: &App,
+    url: &str,
+    headers: &[(HeaderName, HeaderValue)],
+    body: Bytes,
+    timeout: Duration,
+) -> Result<Reply, Outcome> {
     let Ok(url) = Url::parse(url) else {
-        return Outcome::failed("bad_url");
+        return Err(Outcome::failed("bad_url"));
     };
-    let config = &app.config.deliveries;
-    let limits = Limits { timeout: config.timeout, max_body: config.max_body, overlong: Overlong::Cut };
-    let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    match app.outgoing.post(&url, &[json], Bytes::from(document), limits).await {
-        Ok(reply) => judged(&reply),
-        Err(error) => Outcome::failed(match error {
+    let limits = Limits { timeout, max_body: app.config.deliveries.max_body, overlong: Overlong::Cut };
+    app.outgoing.post(&url, headers, body, limits).await.map_err(|error| {
+        Outcome::failed(match error {
             SendError::Url => "bad_url",
             SendError::Refused(_) => "address_refused",
             SendError::Resolve { .. } => "name_not_resolved",
@@ -106,52 +159,53 @@ async fn post(app: &App, url: &str, document: String) -> Outcome {
             SendError::TimedOut { .. } => "timed_out",
             SendError::Broken { .. } => "connection_broke",
             SendError::BodyTooLong { .. } => "answer_too_long",
-        }),
-    }
+        })
+    })
 }
 
-/// Acknowledged by status 200 and the text `success`, blanks and capitals forgiven.
-pub(crate) fn acknowledges(reply: &Reply) -> bool {
-    reply.status == 200 && String::from_utf8_lossy(&reply.body).trim().eq_ignore_ascii_case("success")
-}
-
-fn judged(reply: &Reply) -> Outcome {
+fn judged(app: &App, reply: &Reply, profile: &Acknowledgement) -> Outcome {
     let text = String::from_utf8_lossy(&reply.body);
-    let acknowledged = acknowledges(reply);
+    let acknowledged = profile.is_given_by(reply);
     let word = match (acknowledged, reply.status) {
         (true, _) => "delivered",
-        (false, 200) => "not_acknowledged",
+        (false, 200..=299) => "not_acknowledged",
         (false, 300..=399) => "redirected",
+        (false, 410) => GONE,
+        (false, 429 | 503) => BUSY,
         _ => "refused",
     };
     // U+0000 cannot be kept in a text column.
     let excerpt = text.chars().filter(|c| *c != '\0').take(EXCERPT).collect();
-    Outcome { acknowledged, word, http_status: Some(reply.status), excerpt: Some(excerpt) }
+    let now = app.clock.now();
+    let wanted = reply.retry_after.as_deref().filter(|_| !acknowledged);
+    let retry_after = wanted.and_then(|text| schedule::retry_after(text, now));
+    Outcome { acknowledged, word, http_status: Some(reply.status), excerpt: Some(excerpt), retry_after }
 }
 
 /// The attempt and the delivery's next state.
 fn concluded(
     app: &App,
     delivery: &delivery::Model,
+    endpoint: Option<&Endpoint>,
     started_at: i64,
     key_id: String,
     outcome: Outcome,
-) -> DeliveryMove {
+) -> Made {
     let now = app.clock.now_ms();
     let made = delivery.attempts + 1;
     let config = &app.config.deliveries;
+    let own = endpoint.and_then(|endpoint| endpoint.schedule.as_deref());
     let swing = f64::from(i32::from(crate::chance::bytes::<1>()[0]) - 128) / 128.0;
-    let next = schedule::next_due(&config.schedule, config.jitter, swing, made, now);
+    let next = schedule::next_due(own.unwrap_or(&config.schedule), config.jitter, swing, made, now);
+    let wait = outcome.retry_after.map(|wait| wait.min(config.longest_retry_after));
+    let wanted = wait.map_or(now, |wait| now + i64::try_from(wait.as_millis()).unwrap_or(0));
+    let has_left = outcome.word == GONE && endpoint.is_none();
     let (state, due_at, ended_at) = match (outcome.acknowledged, next) {
         (true, _) => (delivery::State::Delivered, delivery.due_at, Some(now)),
-        (false, Some(due_at)) => (delivery::State::Due, due_at, None),
-        (false, None) => (delivery::State::Exhausted, delivery.due_at, Some(now)),
+        (false, Some(due_at)) if !has_left => (delivery::State::Due, due_at.max(wanted), None),
+        (false, _) => (delivery::State::Exhausted, delivery.due_at, Some(now)),
     };
-    DeliveryMove {
-        delivery_id: delivery.id.clone(),
-        outcome: Some(outcome.word.to_owned()),
-        is_superseded_by_paid: delivery.is_superseded_by_paid(),
-        lease: delivery.lease.clone().unwrap_or_default(),
+    let step = DeliveryMove {
         attempt: Some(attempt::Model {
             id: app.chance.id(),
             delivery_id: delivery.id.clone(),
@@ -162,36 +216,39 @@ fn concluded(
             excerpt: outcome.excerpt,
             sign_key_id: key_id,
         }),
+        outcome: Some(outcome.word.to_owned()),
         state,
         attempts: made,
         due_at,
         ended_at,
-        sign_key_id: delivery.sign_key_id.clone(),
-    }
+        ..unmoved(delivery)
+    };
+    Made { step, leave_alone: wait.filter(|_| outcome.word == BUSY) }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Its endpoint is gone: it is not sent, and ends.
+fn ended_unsent(app: &App, delivery: &delivery::Model) -> DeliveryMove {
+    let ended_at = Some(app.clock.now_ms());
+    DeliveryMove { state: delivery::State::Cancelled, ended_at, ..unmoved(delivery) }
+}
 
-    #[test]
-    fn success_is_forgiven_its_blanks_and_capitals_and_nothing_else() {
-        let judge = |status, body: &str| {
-            judged(&Reply { status, retry_after: None, body: Bytes::from(body.to_owned()), truncated: false })
-                .acknowledged
-        };
-        for body in ["success", "SUCCESS", " Success\r\n"] {
-            assert!(judge(200, body), "{body}");
-        }
-        for (status, body) in [
-            (200, ""),
-            (200, "success!"),
-            (200, "\"success\""),
-            (201, "success"),
-            (500, "success"),
-            (302, "success"),
-        ] {
-            assert!(!judge(status, body), "{status} {body}");
-        }
+fn put_off(app: &App, delivery: &delivery::Model) -> DeliveryMove {
+    let wait = i64::try_from(UNKNOWN.as_millis()).expect("seconds");
+    DeliveryMove { due_at: app.clock.now_ms() + wait, ..unmoved(delivery) }
+}
+
+/// Given back as it was.
+pub fn unmoved(delivery: &delivery::Model) -> DeliveryMove {
+    DeliveryMove {
+        delivery_id: delivery.id.clone(),
+        outcome: delivery.outcome.clone(),
+        is_superseded_by_paid: delivery.is_superseded_by_paid(),
+        lease: delivery.lease.clone().unwrap_or_default(),
+        attempt: None,
+        state: delivery::State::Due,
+        attempts: delivery.attempts,
+        due_at: delivery.due_at,
+        ended_at: None,
+        sign_key_id: delivery.sign_key_id.clone(),
     }
 }

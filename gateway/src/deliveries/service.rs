@@ -27,6 +27,9 @@ pub struct Services {
 impl Services {
     /// An attempt of `delivery` was made, and led to `step`. `is_ours`: and with it the delivery moved on.
     pub(super) fn note(&self, app: &App, delivery: &delivery::Model, step: &DeliveryMove, is_ours: bool) {
+        if step.attempt.is_none() {
+            return;
+        }
         let acknowledged = step.state == delivery::State::Delivered;
         // A replay is late because somebody wanted it so.
         let told_after = step.ended_at.filter(|_| acknowledged && is_ours && delivery.replay_id.is_none());

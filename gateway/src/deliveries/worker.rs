@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::form::Original;
 use super::lanes::{Now, Place, Spent, Terms};
+use super::send::Made;
 use super::{Fresh, due, failing, send};
 use crate::app::App;
 use crate::entity::{delivery, event};
@@ -33,10 +35,10 @@ pub struct Worker {
     retry_at: Option<Instant>,
 }
 
-/// A delivery under our lease, its place, and its event's content if that is at hand.
+/// A delivery under our lease, its place, and what its event tells if that is at hand.
 struct Leased {
     delivery: delivery::Model,
-    content: Option<String>,
+    original: Option<Original>,
     /// At the latest.
     since: Instant,
     place: Place,
@@ -161,8 +163,8 @@ impl Worker {
     }
 
     async fn start_fresh(&mut self, fresh: Fresh) {
-        let Fresh { delivery, content, leased_at, place } = fresh;
-        self.start(Leased { delivery, content: Some(content), since: leased_at, place }).await;
+        let Fresh { delivery, original, leased_at, place } = fresh;
+        self.start(Leased { delivery, original: Some(original), since: leased_at, place }).await;
     }
 
     /// See in the store which endpoints have something due.
@@ -225,7 +227,7 @@ impl Worker {
         for delivery in claimed {
             // More than was asked for is never given.
             let Some(place) = planned.get_mut(&delivery.endpoint_id).and_then(Vec::pop) else { continue };
-            self.start(Leased { delivery, content: None, since, place }).await;
+            self.start(Leased { delivery, original: None, since, place }).await;
         }
         for (endpoint_id, left) in planned {
             if !left.is_empty() {
@@ -279,12 +281,15 @@ impl Worker {
 
 /// Make the attempt and write what came of it.
 async fn send_one(app: &App, leased: Leased) -> Sent {
-    let Leased { delivery, content, place, .. } = leased;
+    let Leased { delivery, original, place, .. } = leased;
     let began = app.clock.passed();
-    let content = match content {
-        Some(content) => content,
+    let original = match original {
+        Some(original) => original,
         None => match event::Entity::find_by_id(delivery.event_id.as_str()).one(&app.store.read).await {
-            Ok(event) => event.map(|event| event.content).unwrap_or_default(),
+            Ok(event) => event.map_or_else(
+                || Original { at: delivery.created_at, content: String::new() },
+                |event| Original { at: event.created_at, content: event.content },
+            ),
             Err(error) => {
                 tracing::warn!(%error, "an event could not be read");
                 release(app, &delivery).await;
@@ -292,18 +297,29 @@ async fn send_one(app: &App, leased: Leased) -> Sent {
             }
         },
     };
-    let step = send::attempt(app, &delivery, &content).await;
+    let Made { step, leave_alone } = send::attempt(app, &delivery, &original).await;
     if step.state == delivery::State::Exhausted {
         tracing::error!(delivery = %delivery.id, subject = %delivery.subject_id, attempts = step.attempts, "a delivery was given up");
     }
-    let acknowledged = step.state == delivery::State::Delivered;
-    app.deliveries.lanes.lock().ended(&delivery.endpoint_id, acknowledged, began, Now::of(app));
-    app.deliveries.heard.note(&delivery.endpoint_id, acknowledged, app.clock.now_ms());
+    if step.attempt.is_some() {
+        let acknowledged = step.state == delivery::State::Delivered;
+        let now = Now::of(app);
+        let mut lanes = app.deliveries.lanes.lock();
+        lanes.ended(&delivery.endpoint_id, acknowledged, began, now);
+        if let Some(wait) = leave_alone {
+            lanes.leave_alone(&delivery.endpoint_id, wait, now);
+        }
+        drop(lanes);
+        app.deliveries.heard.note(&delivery.endpoint_id, acknowledged, app.clock.now_ms());
+    }
     let written = write(app, step.clone()).await;
     let is_ours = written.as_ref().is_ok_and(|moved| moved.is_ours);
     app.metrics.attempts.note(&delivery, &step, is_ours);
     app.deliveries.services.note(app, &delivery, &step, is_ours);
     drop(place);
+    if is_ours && step.outcome.as_deref() == Some(send::GONE) {
+        failing::gone(app, &delivery.endpoint_id).await;
+    }
     let due_at = match written {
         Ok(Moved { has_freed: true, .. }) => Some(app.clock.now_ms()),
         Ok(Moved { is_ours: true, .. }) => (step.state == delivery::State::Due).then_some(step.due_at),
@@ -335,19 +351,7 @@ async fn given_back(app: &App, leased: Leased) -> Sent {
 
 /// Give a delivery back as it was.
 async fn release(app: &App, delivery: &delivery::Model) {
-    let step = DeliveryMove {
-        delivery_id: delivery.id.clone(),
-        outcome: delivery.outcome.clone(),
-        is_superseded_by_paid: delivery.is_superseded_by_paid(),
-        lease: delivery.lease.clone().unwrap_or_default(),
-        attempt: None,
-        state: delivery::State::Due,
-        attempts: delivery.attempts,
-        due_at: delivery.due_at,
-        ended_at: None,
-        sign_key_id: delivery.sign_key_id.clone(),
-    };
-    if let Err(error) = write(app, step).await {
+    if let Err(error) = write(app, send::unmoved(delivery)).await {
         tracing::warn!(delivery = %delivery.id, %error, "a lease could not be given back; it will run out");
     }
 }

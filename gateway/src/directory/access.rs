@@ -105,10 +105,12 @@ pub enum Scope {
     FactsWrite,
     #[oai(rename = "attention:read")]
     AttentionRead,
+    #[oai(rename = "endpoints:write")]
+    EndpointsWrite,
 }
 
 impl Scope {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AccountsRead,
         Self::AccountsWrite,
         Self::MerchantsRead,
@@ -126,6 +128,7 @@ impl Scope {
         Self::FactsRead,
         Self::FactsWrite,
         Self::AttentionRead,
+        Self::EndpointsWrite,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -147,6 +150,7 @@ impl Scope {
             Self::FactsRead => "facts:read",
             Self::FactsWrite => "facts:write",
             Self::AttentionRead => "attention:read",
+            Self::EndpointsWrite => "endpoints:write",
         }
     }
 

@@ -1,17 +1,30 @@
-//! Registered endpoints as they are held in memory: all that a promise and an attempt need to know of them.
+//! Registered endpoints as they are held in memory: all that a promise and an attempt need to know of them. How they are
+//! made and changed: `manage`.
 
+mod acknowledgement;
+pub mod manage;
+mod secrets;
+pub mod settings;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use http::{HeaderName, HeaderValue};
 use url::Url;
 
+pub use self::acknowledgement::Acknowledgement;
+pub use self::secrets::{Secret, Secrets};
 use super::access::Mode;
+use super::vault::Vault;
 use crate::entity::endpoint::{self, Format, Status};
+use crate::entity::endpoint_secret;
 use crate::entity::event::{self, Audience};
+use crate::limits::{Bucket, Limits};
 use crate::orders::tell::Kind;
 
 /// Where a merchant, or its platform, wants events.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Endpoint {
     pub id: String,
     pub platform_id: String,
@@ -22,6 +35,13 @@ pub struct Endpoint {
     pub url: Url,
     pub format: Format,
     pub filter: Filter,
+    pub acknowledgement: Acknowledgement,
+    /// What it is signed with; none where the format takes the merchant's sign key.
+    pub secrets: Secrets,
+    /// The owner's own, sent besides ours.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Challenges and test events.
+    pub trials: Arc<Bucket>,
     /// Waits between attempts; `None`: the gateway's own, as those below.
     pub schedule: Option<Vec<Duration>>,
     pub timeout: Option<Duration>,
@@ -76,11 +96,14 @@ impl Endpoint {
     }
 }
 
-impl TryFrom<endpoint::Model> for Endpoint {
-    type Error = anyhow::Error;
-
-    /// From the row of a registered one.
-    fn try_from(row: endpoint::Model) -> anyhow::Result<Self> {
+impl Endpoint {
+    /// From the row of a registered one, and those of its secrets.
+    pub fn read(
+        row: endpoint::Model,
+        secrets: Vec<endpoint_secret::Model>,
+        vault: &Vault,
+        limits: &Limits,
+    ) -> anyhow::Result<Self> {
         let (Some(mode), Some(url)) = (row.mode, row.url.as_deref()) else {
             bail!("endpoint {} has no URL or no mode", row.id);
         };
@@ -89,15 +112,20 @@ impl TryFrom<endpoint::Model> for Endpoint {
             listed.split(',').map(|word| Kind::parse(word).with_context(|| format!("event {word}"))).collect()
         });
         let schedule: Option<Vec<u64>> = row.schedule.as_deref().map(serde_json::from_str).transpose()?;
-        let words = |listed: Option<String>| {
-            listed.map(|listed| listed.split(',').map(str::to_owned).collect::<Vec<String>>())
+        let words = |listed: &Option<String>| {
+            listed.as_ref().map(|listed| listed.split(',').map(str::to_owned).collect::<Vec<String>>())
         };
         Ok(Self {
             filter: Filter {
                 kinds: kinds.transpose()?,
-                stores: words(row.store_ids),
-                wallets: words(row.wallets),
+                stores: words(&row.store_ids),
+                wallets: words(&row.wallets),
             },
+            acknowledgement: serde_json::from_str(&row.acknowledgement)
+                .with_context(|| format!("the acknowledgement of endpoint {}", row.id))?,
+            secrets: Secrets::open(secrets, vault)?,
+            headers: settings::open_headers(&row, vault)?,
+            trials: limits.endpoint_trials(&row.platform_id, &row.id),
             schedule: schedule.map(|waits| waits.into_iter().map(Duration::from_millis).collect()),
             timeout: row.timeout_ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis),
             rate: row.rate.and_then(|rate| u32::try_from(rate).ok()),

@@ -22,7 +22,7 @@ use super::usage::LastUse;
 use super::vault::Vault;
 use super::{Account, Directory, Merchant, Platform, SignKey, Store};
 use crate::config;
-use crate::entity::{account, api_key, endpoint, merchant, platform, sign_key, store};
+use crate::entity::{account, api_key, endpoint, endpoint_secret, merchant, platform, sign_key, store};
 use crate::limits::{Limits, Quota};
 
 /// What is needed to read them.
@@ -62,9 +62,13 @@ pub(super) async fn everybody(source: &Source<'_>) -> anyhow::Result<Everybody> 
         }
         all.put_merchant(merchant);
     }
+    let mut secrets: HashMap<String, Vec<endpoint_secret::Model>> = HashMap::new();
+    for row in endpoint_secret::Entity::find().all(read).await? {
+        secrets.entry(row.endpoint_id.clone()).or_default().push(row);
+    }
     for row in endpoint::Entity::registered_across_tenants().all(read).await? {
-        let id = row.id.clone();
-        all.put_endpoint(&id, Some(Endpoint::try_from(row)?));
+        let (id, secrets) = (row.id.clone(), secrets.remove(&row.id).unwrap_or_default());
+        all.put_endpoint(&id, Some(Endpoint::read(row, secrets, source.vault, source.limits)?));
     }
     for row in api_key::Entity::find().all(read).await? {
         all.put_api_key(ApiKey::of(row, source.limits)?);
@@ -100,11 +104,12 @@ pub(super) async fn account(source: &Source<'_>, id: &str) -> anyhow::Result<Opt
     account_of(row, keys, source).map(Some)
 }
 
-/// A registered endpoint, as it stands now.
-pub(super) async fn endpoint(read: &DatabaseConnection, id: &str) -> anyhow::Result<Option<Endpoint>> {
-    let row =
-        endpoint::Entity::registered_across_tenants().filter(endpoint::Column::Id.eq(id)).one(read).await?;
-    row.map(Endpoint::try_from).transpose()
+/// A registered endpoint with its secrets, as it stands now.
+pub(super) async fn endpoint(source: &Source<'_>, id: &str) -> anyhow::Result<Option<Endpoint>> {
+    let found = endpoint::Entity::registered_across_tenants().filter(endpoint::Column::Id.eq(id));
+    let Some(row) = found.one(source.read).await? else { return Ok(None) };
+    let own = endpoint_secret::Entity::find().filter(endpoint_secret::Column::EndpointId.eq(id));
+    Endpoint::read(row, own.all(source.read).await?, source.vault, source.limits).map(Some)
 }
 
 pub(super) async fn api_keys(

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use sea_orm::sea_query::Expr;
 
-use crate::directory::access::Mode;
+use crate::directory::access::{Mode, Tenant};
 
 /// How it came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
@@ -66,6 +66,9 @@ pub struct Model {
     pub failing_since: Option<i64>,
     pub created_at: i64,
     pub updated_at: i64,
+    /// Raised by every change of its owner's.
+    pub version: i64,
+    pub deleted_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -74,9 +77,18 @@ pub enum Relation {}
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Entity {
+    /// The tenant's registered ones of this mode: a platform's are its own and its merchants'.
+    pub fn of(tenant: &Tenant, mode: Mode) -> Select<Self> {
+        let own = match tenant {
+            Tenant::Platform { platform_id } => Column::PlatformId.eq(platform_id.as_str()),
+            Tenant::Merchant { merchant_id, .. } => Column::MerchantId.eq(merchant_id.as_str()),
+        };
+        registered().filter(own).filter(Column::Mode.eq(mode))
+    }
+
     /// Those that a merchant has registered.
     pub fn of_merchant(merchant_id: &str) -> Select<Self> {
-        Self::find().filter(Column::MerchantId.eq(merchant_id)).filter(Column::Kind.eq(Kind::Registered))
+        registered().filter(Column::MerchantId.eq(merchant_id))
     }
 
     /// Those of a merchant's orders' notifyUrls.
@@ -86,14 +98,16 @@ impl Entity {
 
     /// Those that a platform has registered for itself.
     pub fn of_platform(platform_id: &str) -> Select<Self> {
-        Self::find()
-            .filter(Column::PlatformId.eq(platform_id))
-            .filter(Column::MerchantId.is_null())
-            .filter(Column::Kind.eq(Kind::Registered))
+        registered().filter(Column::PlatformId.eq(platform_id)).filter(Column::MerchantId.is_null())
     }
 
     /// All that anybody has registered, for the directory.
     pub fn registered_across_tenants() -> Select<Self> {
-        Self::find().filter(Column::Kind.eq(Kind::Registered))
+        registered()
     }
+}
+
+/// The kind is no parameter: an index of some rows is of use only where the statement says that it is about those.
+fn registered() -> Select<Entity> {
+    Entity::find().filter(Expr::cust("kind = 'registered'")).filter(Column::DeletedAt.is_null())
 }

@@ -34,6 +34,8 @@ pub enum Tier {
     Diagnose,
     /// One merchant's self-checks.
     SelfCheck,
+    /// Challenges and test events to one endpoint.
+    Endpoint,
 }
 
 impl Tier {
@@ -47,6 +49,7 @@ impl Tier {
             Self::Callbacks => "callbacks",
             Self::Diagnose => "diagnose",
             Self::SelfCheck => "selfcheck",
+            Self::Endpoint => "endpoint",
         }
     }
 }

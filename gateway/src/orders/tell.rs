@@ -12,7 +12,7 @@ use crate::ledger::Told;
 const VERSION: u32 = 1;
 
 /// What can be told. The words are stored and sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     OrderPaid,
     OrderFailed,

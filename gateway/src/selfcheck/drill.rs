@@ -12,7 +12,7 @@ use super::judge::Answer;
 use super::subject::Subject;
 use crate::app::App;
 use crate::chance;
-use crate::deliveries::send::notice_body;
+use crate::deliveries::form::scanforpay::notice_body;
 use crate::directory::{Merchant, SignKey};
 use crate::orders::tell;
 use crate::outgoing::{Limits, Overlong, Pieces};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::drill::Drill;
 use super::subject::Subject;
-use crate::deliveries::send::acknowledges;
+use crate::directory::endpoints::Acknowledgement;
 use crate::outgoing::{Reply, SendError};
 
 /// Characters of an answer that are shown.
@@ -31,7 +31,7 @@ impl Answer {
         let came = match outcome {
             Ok(reply) => Came::Reply {
                 status: reply.status,
-                acknowledged: acknowledges(&reply),
+                acknowledged: Acknowledgement::Success.is_given_by(&reply),
                 excerpt: String::from_utf8_lossy(&reply.body).chars().take(EXCERPT).collect(),
             },
             Err(error) => Came::Nothing(error),

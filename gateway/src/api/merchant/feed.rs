@@ -9,7 +9,6 @@ use poem_openapi::{Enum, Object, OpenApi};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::events::Event;
 use super::{merchant_of, wrong};
 use crate::api::rest::{EventType, Found, Group};
 use crate::app::App;
@@ -17,6 +16,7 @@ use crate::directory::access::{Caller, Mode, Scope};
 use crate::entity::event;
 use crate::error::Error;
 use crate::orders::feed::{self, Part, Place};
+use crate::told::Event;
 
 const USUAL: u32 = 20;
 /// Events of a page.

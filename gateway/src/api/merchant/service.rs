@@ -107,7 +107,7 @@ pub struct ServiceReport {
 
 pub struct ServiceApi;
 
-#[OpenApi(tag = "Group::Events")]
+#[OpenApi(tag = "Group::Endpoints")]
 impl ServiceApi {
     /// How events arrive
     ///

@@ -11,7 +11,7 @@ use crate::orders::tell::Kind;
 const NAME: &str = "EventType";
 
 /// A type of event, such as `order.paid`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventType(pub Kind);
 
 impl Type for EventType {

@@ -1,0 +1,434 @@
+//! Endpoints as the contract shows them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use humantime_serde::re::humantime::format_duration;
+use poem_openapi::types::Example;
+use poem_openapi::{Enum, Object};
+
+use crate::api::merchant::service::LeftAlone;
+use crate::api::rest::{EventType, Settable, ShownSecret, Timestamp, duration};
+use crate::api::scanforpay::Wallet;
+use crate::app::App;
+use crate::deliveries::prove::Trial;
+use crate::directory::endpoints::Acknowledgement;
+use crate::directory::endpoints::manage::{self, Wanted};
+use crate::directory::endpoints::settings::{self, Settings};
+use crate::entity::endpoint::{self, Status};
+use crate::error::Error;
+
+/// In whose words it is told: `standard-webhooks`, all events as JSON under the signatures of Standard Webhooks 1.0; or
+/// `scanforpay`, `order.paid` alone, in the signed envelope of ScanForPay's notices.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[oai(rename = "EndpointFormat")]
+pub enum Format {
+    #[oai(rename = "standard-webhooks")]
+    StandardWebhooks,
+    #[oai(rename = "scanforpay")]
+    ScanForPay,
+}
+
+/// `unproven`: nobody there has echoed the challenge yet; `active`; `paused` by its owner or an operator; `disabled` by the
+/// gateway, because nothing was acknowledged for long or it answered 410.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[oai(rename = "EndpointStatus", rename_all = "lowercase")]
+pub enum Standing {
+    Unproven,
+    Active,
+    Paused,
+    Disabled,
+}
+
+/// `any_success`: a status from 200 to 299; `success`: status 200 and the text `success`; `field`: a status from 200 to 299
+/// and a JSON field with a value.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[oai(rename = "AcknowledgementKind", rename_all = "snake_case")]
+pub enum ProfileKind {
+    AnySuccess,
+    Success,
+    Field,
+}
+
+/// What an answer must be to count as an acknowledgement.
+#[derive(Object, Debug, Clone)]
+#[oai(rename = "Acknowledgement", skip_serializing_if_is_none)]
+pub struct Profile {
+    pub kind: ProfileKind,
+    /// With `field`: a JSON pointer to it, such as `/result/code`.
+    #[oai(validator(min_length = 1, max_length = 200, pattern = r"^(/[^\x00]*)?$"))]
+    pub at: Option<String>,
+    /// With `field`: its text; of a number, `true` or `false` as JSON writes it.
+    #[oai(validator(max_length = 200, pattern = r"^[^\x00]*$"))]
+    pub equals: Option<String>,
+}
+
+impl Profile {
+    fn read(&self) -> Result<Acknowledgement, Error> {
+        match (self.kind, &self.at, &self.equals) {
+            (ProfileKind::AnySuccess, None, None) => Ok(Acknowledgement::AnySuccess),
+            (ProfileKind::Success, None, None) => Ok(Acknowledgement::Success),
+            (ProfileKind::Field, Some(at), Some(equals)) => {
+                Ok(Acknowledgement::Field { at: at.clone(), equals: equals.clone() })
+            }
+            (ProfileKind::Field, _, _) => {
+                Err(Error::invalid("/acknowledgement", "needs `at` and `equals` with `field`"))
+            }
+            _ => Err(Error::invalid("/acknowledgement", "takes `at` and `equals` with `field` only")),
+        }
+    }
+
+    fn of(profile: Acknowledgement) -> Self {
+        match profile {
+            Acknowledgement::AnySuccess => Self { kind: ProfileKind::AnySuccess, at: None, equals: None },
+            Acknowledgement::Success => Self { kind: ProfileKind::Success, at: None, equals: None },
+            Acknowledgement::Field { at, equals } => {
+                Self { kind: ProfileKind::Field, at: Some(at), equals: Some(equals) }
+            }
+        }
+    }
+}
+
+/// An endpoint to be registered.
+#[derive(Object)]
+#[oai(rename = "NewEndpoint", rename_all = "camelCase", example, skip_serializing_if_is_none)]
+pub struct New {
+    /// With a platform's key: whose it is. Absent: the caller's own; a platform's own hears of all its merchants.
+    #[oai(validator(min_length = 1, max_length = 64, pattern = r"^[^\x00]*$"))]
+    pub merchant_id: Option<String>,
+    /// Absolute; `https` for live events, and at a public address.
+    #[oai(validator(min_length = 1, max_length = 2048, pattern = r"^[^\x00]*$"))]
+    pub url: String,
+    /// Absent: `standard-webhooks`.
+    pub format: Option<Format>,
+    /// Sign with a key pair (Ed25519, `v1a`) besides the secret, for receivers that shall hold none.
+    pub key_pair: Option<bool>,
+    /// For people.
+    #[oai(validator(min_length = 1, max_length = 200, pattern = r"^[^\x00]*$"))]
+    pub description: Option<String>,
+    /// What it hears of; absent: everything that its owner may.
+    #[oai(validator(min_items = 1, max_items = 20, unique_items))]
+    pub event_types: Option<Vec<EventType>>,
+    /// Only of orders in these stores.
+    #[oai(validator(min_items = 1, max_items = 100, unique_items))]
+    pub store_ids: Option<Vec<String>>,
+    /// Only of orders paid, or to be paid, with these wallets.
+    #[oai(validator(min_items = 1, max_items = 3, unique_items))]
+    pub wallets: Option<Vec<Wallet>>,
+    /// Absent: `any_success`, and `success` in ScanForPay's form.
+    pub acknowledgement: Option<Profile>,
+    /// Waits between attempts, such as `["5s", "1m", "1h"]`: 1 to 30, each from 1s to 24h. Absent: the gateway's own.
+    #[oai(validator(min_items = 1, max_items = 30))]
+    pub schedule: Option<Vec<String>>,
+    /// How long an answer may take, such as `5s`; absent: as long as the gateway allows, which is the most.
+    #[oai(validator(min_length = 1, max_length = 20, pattern = r"^[^\x00]*$"))]
+    pub timeout: Option<String>,
+    /// Attempts a second at most; absent: as many as the gateway allows, which is the most.
+    #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
+    pub rate: Option<u32>,
+    /// Attempts at one time at most; absent: as many as the gateway allows, which is the most.
+    #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
+    pub concurrency: Option<u32>,
+    /// Headers to be sent besides, by name: 10 at most. Their values are sealed and never shown again.
+    #[oai(validator(max_properties = 10))]
+    pub headers: Option<HashMap<String, String>>,
+}
+
+/// What is to be changed of an endpoint; what is absent stays, `null` takes a setting back.
+#[derive(Object)]
+#[oai(rename = "EndpointPatch", rename_all = "camelCase", example, skip_serializing_if_is_none)]
+pub struct Change {
+    /// Another URL has to be verified before anything is sent to it; what is due waits meanwhile.
+    #[oai(validator(min_length = 1, max_length = 2048, pattern = r"^[^\x00]*$"))]
+    pub url: Option<String>,
+    #[oai(validator(min_length = 1, max_length = 200, pattern = r"^[^\x00]*$"))]
+    pub description: Settable<String>,
+    #[oai(validator(min_items = 1, max_items = 20, unique_items))]
+    pub event_types: Settable<Vec<EventType>>,
+    #[oai(validator(min_items = 1, max_items = 100, unique_items))]
+    pub store_ids: Settable<Vec<String>>,
+    #[oai(validator(min_items = 1, max_items = 3, unique_items))]
+    pub wallets: Settable<Vec<Wallet>>,
+    pub acknowledgement: Option<Profile>,
+    #[oai(validator(min_items = 1, max_items = 30))]
+    pub schedule: Settable<Vec<String>>,
+    #[oai(validator(min_length = 1, max_length = 20, pattern = r"^[^\x00]*$"))]
+    pub timeout: Settable<String>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
+    pub rate: Settable<u32>,
+    #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
+    pub concurrency: Settable<u32>,
+    /// All of them anew; none: they are taken away.
+    #[oai(validator(max_properties = 10))]
+    pub headers: Option<HashMap<String, String>>,
+}
+
+/// Where events are sent.
+#[derive(Object, Debug, Clone)]
+#[oai(rename = "Endpoint", rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct Shown {
+    pub id: String,
+    /// Absent: the platform's own, which hears of all its merchants.
+    pub merchant_id: Option<String>,
+    pub url: String,
+    pub format: Format,
+    pub description: Option<String>,
+    /// Absent: everything that its owner may hear.
+    pub event_types: Option<Vec<String>>,
+    pub store_ids: Option<Vec<String>>,
+    pub wallets: Option<Vec<String>>,
+    pub acknowledgement: Profile,
+    pub schedule: Option<Vec<String>>,
+    pub timeout: Option<String>,
+    pub rate: Option<i64>,
+    pub concurrency: Option<i64>,
+    /// Of the headers that are sent besides.
+    pub header_names: Vec<String>,
+    /// With a key pair: what its signatures are verified with.
+    pub public_key: Option<String>,
+    pub status: Standing,
+    /// Why it is disabled.
+    pub status_reason: Option<String>,
+    /// When its URL echoed the challenge.
+    pub proven_at: Option<Timestamp>,
+    /// Since when nothing was acknowledged.
+    pub failing_since: Option<Timestamp>,
+    /// As the gateway that answers sees it; absent: it has had nothing to do with it lately.
+    pub breaker: Option<LeftAlone>,
+    pub created_at: Timestamp,
+}
+
+/// An endpoint that was registered, with its secret.
+#[derive(Object, Debug, Clone)]
+#[oai(rename = "MadeEndpoint", rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct MadeEndpoint {
+    #[oai(flatten)]
+    pub endpoint: Shown,
+    /// What its events are signed with, `whsec_…`; absent in ScanForPay's form, which takes the merchant's sign key.
+    pub secret: Option<ShownSecret>,
+}
+
+/// A change of an endpoint's secrets.
+#[derive(Object, Debug)]
+#[oai(rename = "EndpointSecretRotation", rename_all = "camelCase", example, skip_serializing_if_is_none)]
+pub struct Rotation {
+    /// How many hours more the ones before sign, too; 24 where it is absent. 0: they end at once.
+    #[oai(validator(minimum(value = "0"), maximum(value = "720")))]
+    pub previous_for_hours: Option<u32>,
+}
+
+impl Example for Rotation {
+    fn example() -> Self {
+        Self { previous_for_hours: Some(48) }
+    }
+}
+
+/// What came of a test event.
+#[derive(Object, Debug)]
+#[oai(rename = "EndpointTrial", rename_all = "camelCase", skip_serializing_if_is_none)]
+pub struct ShownTrial {
+    pub acknowledged: bool,
+    /// `delivered`, `not_acknowledged`, `refused`, `timed_out`, `no_connection`, …
+    pub outcome: String,
+    pub http_status: Option<u16>,
+    pub duration_ms: u64,
+    /// The beginning of the answer's body.
+    pub excerpt: Option<String>,
+}
+
+impl From<Trial> for ShownTrial {
+    fn from(trial: Trial) -> Self {
+        Self {
+            acknowledged: trial.outcome.acknowledged,
+            outcome: trial.outcome.word.to_owned(),
+            http_status: trial.outcome.http_status,
+            duration_ms: u64::try_from(trial.took.as_millis()).unwrap_or(u64::MAX),
+            excerpt: trial.outcome.excerpt,
+        }
+    }
+}
+
+impl Example for New {
+    fn example() -> Self {
+        Self {
+            merchant_id: None,
+            url: "https://shop.example/scangate/events".into(),
+            format: Some(Format::StandardWebhooks),
+            key_pair: None,
+            description: Some("ERP".into()),
+            event_types: Some(vec![
+                EventType(crate::orders::tell::Kind::OrderPaid),
+                EventType(crate::orders::tell::Kind::RefundSucceeded),
+            ]),
+            store_ids: None,
+            wallets: None,
+            acknowledgement: None,
+            schedule: None,
+            timeout: None,
+            rate: None,
+            concurrency: None,
+            headers: None,
+        }
+    }
+}
+
+impl Example for Change {
+    fn example() -> Self {
+        Self {
+            url: None,
+            description: Settable(Some(Some("ERP of the new shop".into()))),
+            event_types: Settable(Some(None)),
+            store_ids: Settable::default(),
+            wallets: Settable::default(),
+            acknowledgement: None,
+            schedule: Settable::default(),
+            timeout: Settable(Some(Some("5s".into()))),
+            rate: Settable(Some(Some(20))),
+            concurrency: Settable::default(),
+            headers: None,
+        }
+    }
+}
+
+impl New {
+    pub fn wanted(&self) -> Result<Wanted, Error> {
+        Ok(Wanted {
+            merchant_id: self.merchant_id.clone(),
+            format: match self.format {
+                Some(Format::ScanForPay) => endpoint::Format::ScanForPay,
+                Some(Format::StandardWebhooks) | None => endpoint::Format::StandardWebhooks,
+            },
+            with_key_pair: self.key_pair.unwrap_or(false),
+            settings: Settings {
+                url: Some(self.url.clone()),
+                description: Some(self.description.clone()),
+                kinds: Some(kinds(self.event_types.as_deref())),
+                stores: Some(self.store_ids.clone()),
+                wallets: Some(wallets(self.wallets.as_deref())),
+                acknowledgement: self.acknowledgement.as_ref().map(Profile::read).transpose()?,
+                schedule: Some(self.schedule.as_deref().map(schedule).transpose()?),
+                timeout: Some(self.timeout.as_deref().map(timeout).transpose()?),
+                rate: Some(self.rate),
+                concurrency: Some(self.concurrency),
+                headers: self.headers.as_ref().map(pairs),
+            },
+        })
+    }
+}
+
+impl Change {
+    pub fn settings(&self) -> Result<Settings, Error> {
+        let schedules = self.schedule.0.as_ref();
+        let timeouts = self.timeout.0.as_ref();
+        Ok(Settings {
+            url: self.url.clone(),
+            description: self.description.0.clone(),
+            kinds: self.event_types.0.as_ref().map(|kinds| self::kinds(kinds.as_deref())),
+            stores: self.store_ids.0.clone(),
+            wallets: self.wallets.0.as_ref().map(|wallets| self::wallets(wallets.as_deref())),
+            acknowledgement: self.acknowledgement.as_ref().map(Profile::read).transpose()?,
+            schedule: schedules.map(|waits| waits.as_deref().map(schedule).transpose()).transpose()?,
+            timeout: timeouts.map(|text| text.as_deref().map(timeout).transpose()).transpose()?,
+            rate: self.rate.0,
+            concurrency: self.concurrency.0,
+            headers: self.headers.as_ref().map(pairs),
+        })
+    }
+}
+
+fn kinds(listed: Option<&[EventType]>) -> Option<Vec<crate::orders::tell::Kind>> {
+    listed.map(|listed| listed.iter().map(|EventType(kind)| *kind).collect())
+}
+
+fn wallets(listed: Option<&[Wallet]>) -> Option<Vec<shared::wallet::Wallet>> {
+    listed.map(|listed| listed.iter().map(|wallet| (*wallet).into()).collect())
+}
+
+fn schedule(waits: &[String]) -> Result<Vec<Duration>, Error> {
+    let waits = waits.iter().enumerate();
+    waits.map(|(place, wait)| duration(wait, &format!("/schedule/{place}"))).collect()
+}
+
+fn timeout(text: &str) -> Result<Duration, Error> {
+    duration(text, "/timeout")
+}
+
+fn pairs(headers: &HashMap<String, String>) -> Vec<(String, String)> {
+    let mut pairs: Vec<_> = headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+impl Shown {
+    pub fn of(app: &App, row: &endpoint::Model) -> Result<Self, Error> {
+        let words = |listed: &Option<String>| {
+            listed.as_ref().map(|listed| listed.split(',').map(str::to_owned).collect::<Vec<_>>())
+        };
+        let acknowledgement: Acknowledgement =
+            serde_json::from_str(&row.acknowledgement).map_err(|error| Error::Failed(error.into()))?;
+        let waits: Option<Vec<u64>> = row
+            .schedule
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|error| Error::Failed(error.into()))?;
+        let text = |ms: u64| format_duration(Duration::from_millis(ms)).to_string();
+        Ok(Self {
+            id: row.id.clone(),
+            merchant_id: row.merchant_id.clone(),
+            url: row.url.clone().unwrap_or_default(),
+            format: match row.format {
+                endpoint::Format::ScanForPay => Format::ScanForPay,
+                endpoint::Format::StandardWebhooks => Format::StandardWebhooks,
+            },
+            description: row.description.clone(),
+            event_types: words(&row.event_kinds),
+            store_ids: words(&row.store_ids),
+            wallets: words(&row.wallets),
+            acknowledgement: Profile::of(acknowledgement),
+            schedule: waits.map(|waits| waits.into_iter().map(text).collect()),
+            timeout: row.timeout_ms.map(|ms| text(ms.unsigned_abs())),
+            rate: row.rate,
+            concurrency: row.concurrency,
+            header_names: settings::header_names(row, &app.vault)?,
+            public_key: app.directory.endpoint(&row.id).and_then(|endpoint| endpoint.secrets.public_key()),
+            status: match row.status {
+                Status::Unproven => Standing::Unproven,
+                Status::Active => Standing::Active,
+                Status::Paused => Standing::Paused,
+                Status::Disabled => Standing::Disabled,
+            },
+            status_reason: row.status_reason.clone(),
+            proven_at: row.proven_at.map(Timestamp::of),
+            failing_since: row.failing_since.map(Timestamp::of),
+            breaker: app.deliveries.state_of(app, &row.id).map(|standing| standing.breaker.into()),
+            created_at: Timestamp::of(row.created_at),
+        })
+    }
+}
+
+impl MadeEndpoint {
+    /// With what is shown once.
+    pub fn of(app: &App, new: &manage::New) -> Result<Self, Error> {
+        let mut endpoint = Shown::of(app, &new.row)?;
+        let mut secret = None;
+        for made in &new.secrets {
+            match made.row.kind {
+                crate::entity::endpoint_secret::Kind::Hmac => {
+                    secret = Some(ShownSecret::new(&made.row.id, &made.shown));
+                }
+                crate::entity::endpoint_secret::Kind::Ed25519 => {
+                    endpoint.public_key = Some(made.shown.clone())
+                }
+            }
+        }
+        Ok(Self { endpoint, secret })
+    }
+
+    /// What a repeat of the request is told.
+    #[must_use]
+    pub fn repeated(&self, at: i64) -> Self {
+        let secret = self.secret.as_ref().map(|secret| secret.repeated(at, "Rotate it for a new one."));
+        Self { endpoint: self.endpoint.clone(), secret }
+    }
+}
