@@ -25,12 +25,14 @@ pub mod token;
 use crate::app::App;
 use crate::contract;
 use edge::{Edge, Limits, Rejection, RouteTable, address};
+use merchant::deliveries::DeliveriesApi;
 use merchant::endpoints::EndpointsApi;
 use merchant::erase::EraseApi;
 use merchant::events::EventsApi;
 use merchant::feed::FeedApi;
 use merchant::orders::OrdersApi;
 use merchant::refunds::RefundsApi;
+use merchant::replays::ReplaysApi;
 use merchant::selfcheck::SelfCheckApi;
 use merchant::service::ServiceApi;
 use merchant::signature::SignatureApi;
@@ -75,9 +77,9 @@ type Apis = (
     signed::SignedApi,
     OrdersApi,
     (EraseApi, RefundsApi),
-    (TimelineApi, EventsApi, FeedApi, EndpointsApi, ServiceApi),
-    StatementApi,
-    (SignatureApi, SelfCheckApi),
+    (TimelineApi, EventsApi, FeedApi),
+    (EndpointsApi, DeliveriesApi, ReplaysApi, ServiceApi),
+    (StatementApi, SignatureApi, SelfCheckApi),
     TokenApi,
     MerchantsApi,
     SignKeysApi,
@@ -142,9 +144,9 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         signed::SignedApi,
         OrdersApi,
         (EraseApi, RefundsApi),
-        (TimelineApi, EventsApi, FeedApi, EndpointsApi, ServiceApi),
-        StatementApi,
-        (SignatureApi, SelfCheckApi),
+        (TimelineApi, EventsApi, FeedApi),
+        (EndpointsApi, DeliveriesApi, ReplaysApi, ServiceApi),
+        (StatementApi, SignatureApi, SelfCheckApi),
         TokenApi,
         MerchantsApi,
         SignKeysApi,

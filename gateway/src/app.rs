@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -73,6 +74,8 @@ pub struct App {
     pub wake: Wake,
     /// For whoever waits for an event.
     pub live: Live,
+    /// A replay was started, or changed.
+    pub replays: Notify,
     pub troubles: Troubles,
     pub seen: SeenIds,
     /// Requests with an Idempotency-Key that are being answered.
@@ -138,6 +141,7 @@ impl App {
             questions: Questions::default(),
             wake: Wake::default(),
             live: Live::default(),
+            replays: Notify::new(),
             troubles: Troubles::default(),
             seen: SeenIds::default(),
             running: Running::default(),

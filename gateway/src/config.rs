@@ -234,6 +234,8 @@ pub struct Deliveries {
     pub longest_retry_after: Duration,
     #[serde(with = "humantime_serde")]
     pub disable_after: Duration,
+    /// Of a replay that says nothing else: deliveries a second.
+    pub replay_rate: u32,
     /// Endpoints, and merchants, that `/metrics` names.
     pub named_in_metrics: usize,
     pub claim_batch: usize,

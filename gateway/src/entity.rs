@@ -23,6 +23,7 @@ pub mod platform;
 pub mod purchase_check;
 pub mod quarantine;
 pub mod refund;
+pub mod replay;
 pub mod setting;
 pub mod sign_key;
 pub mod store;

@@ -134,6 +134,8 @@ pub enum RowStatement {
     },
     /// Promise what was told before to somebody, unless that was promised in the same way.
     Promise(Vec<delivery::Model>),
+    /// What comes after it is written only if this changes a row. Once it has, it changes none any more.
+    Provided(UpdateStatement),
 }
 
 /// Which queue a write waits in; earlier ones go first.

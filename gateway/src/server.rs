@@ -12,6 +12,7 @@ use crate::app::{App, Opened};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::control::Control;
+use crate::deliveries::replay::run::Runner;
 use crate::directory::versions;
 use crate::ledger::Writers;
 use crate::lifecycle::{self, Settings};
@@ -44,6 +45,7 @@ pub async fn start(
     ];
     let mut beside = vec![
         tokio::spawn(worker.run(stop.clone())),
+        tokio::spawn(Runner::new(app.clone()).run(stop.clone())),
         tokio::spawn(reconcile::Worker::new(app.clone()).run(stop.clone())),
         tokio::spawn(app.clone().keep_house(stop.clone())),
         tokio::spawn(versions::follow(app.clone(), stop.clone())),

@@ -19,6 +19,7 @@ mod m0020_fanout;
 mod m0021_second_payment;
 mod m0023_leases;
 mod m0024_endpoints;
+mod m0025_replays;
 
 pub struct Migrator;
 
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_second_payment::Migration),
             Box::new(m0023_leases::Migration),
             Box::new(m0024_endpoints::Migration),
+            Box::new(m0025_replays::Migration),
         ]
     }
 }

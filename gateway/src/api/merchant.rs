@@ -8,6 +8,7 @@ use crate::directory::Merchant;
 use crate::directory::access::Caller;
 use crate::error::{Error, FieldProblem};
 
+pub mod deliveries;
 pub mod endpoints;
 pub mod erase;
 pub mod events;
@@ -17,6 +18,7 @@ pub mod orders;
 pub mod place;
 pub mod refund;
 pub mod refunds;
+pub mod replays;
 pub mod selfcheck;
 pub mod service;
 pub mod signature;

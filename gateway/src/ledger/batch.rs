@@ -133,6 +133,13 @@ async fn run_rows(
             RowStatement::Insert(insert) => connection.execute(insert).await,
             RowStatement::Update(update) => connection.execute(update).await,
             RowStatement::Delete(delete) => connection.execute(delete).await,
+            RowStatement::Provided(update) => {
+                let changed = connection.execute(update).await.map_err(fault::of_statement)?;
+                if changed == 0 {
+                    return Ok(written);
+                }
+                Ok(changed)
+            }
             RowStatement::Tell { told, matter_id } => {
                 written += tell(connection, told, matter_id, writing).await?;
                 continue;

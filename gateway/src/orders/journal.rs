@@ -44,6 +44,8 @@ pub enum Kind {
     RefundGivenUp,
     /// Its time to pay was over, and a last query knew of no payment.
     Expired,
+    /// What was told of it is told again.
+    Replayed,
 }
 
 impl Kind {
@@ -68,6 +70,7 @@ impl Kind {
             Self::RefundWord => "refund_word",
             Self::RefundGivenUp => "refund_given_up",
             Self::Expired => "expired",
+            Self::Replayed => "replayed",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Registering and verifying over REST, and an independent look at signatures.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use data_encoding::BASE64;
 use http::Method;
 use ring::signature::{ED25519, UnparsedPublicKey};

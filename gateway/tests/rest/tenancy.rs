@@ -40,6 +40,10 @@ fn body(operation_id: &str) -> Value {
         "createEndpoint" => json!({ "url": "http://shop.example/events", "merchantId": NOBODYS }),
         "changeEndpoint" => json!({ "description": "walked" }),
         "rotateEndpointSecret" => json!({}),
+        "createReplay" => json!({ "filter": { "kinds": ["order.paid"] }, "reason": "a walk" }),
+        "startReplay" => json!({ "total": 0 }),
+        "paceReplay" => json!({ "rate": 7 }),
+        "recover" => json!({ "since": "2026-09-20T14:13:21Z" }),
         "createApiKey" => json!({ "name": "n", "scopes": ["orders:read"] }),
         "placeOrder" => {
             json!({ "product": "qrcode", "number": "walk-17", "storeNo": HKD_STORE, "wallet": "Alipay",
@@ -91,7 +95,14 @@ fn body(operation_id: &str) -> Value {
         | "verifyEndpoint"
         | "pauseEndpoint"
         | "resumeEndpoint"
-        | "testEndpoint" => Value::Null,
+        | "testEndpoint"
+        | "listDeliveries"
+        | "getDelivery"
+        | "listReplays"
+        | "getReplay"
+        | "pauseReplay"
+        | "resumeReplay"
+        | "cancelReplay" => Value::Null,
         other => panic!("{other} is new: say here what to send to it"),
     }
 }
@@ -136,7 +147,12 @@ impl Ours {
         let fact = stage.held().await.remove(0).id;
         let wanted = json!({ "url": "http://shop.example/events", "merchantId": merchant });
         let endpoint = stage.post("/v1/endpoints", wanted).await.json()["id"].clone();
+        let delivery = stage.deliveries(&order.id).await.remove(0).id;
+        let wanted = json!({ "deliveryIds": [delivery], "reason": "a walk" });
+        let replay = stage.post("/v1/replays", wanted).await.json()["id"].clone();
         let ids = [
+            ("deliveryId", delivery),
+            ("replayId", replay.as_str().expect("an id").to_owned()),
             ("endpointId", endpoint.as_str().expect("an id").to_owned()),
             ("merchantId", merchant),
             ("apiKeyId", api_key),

@@ -61,6 +61,10 @@ pub enum What {
     RefundWord,
     /// Nobody could say for a day how a refund ended; an operator has to look.
     RefundGivenUp,
+    /// Its time to pay was over, and ScanForPay knew of no payment.
+    Expired,
+    /// What was told of it is told again.
+    Replayed,
     /// The merchant's system was told, or it was tried.
     Attempt,
     /// What later versions tell of.
@@ -88,6 +92,8 @@ impl What {
             (Kind::RefundOverdue, Self::RefundOverdue),
             (Kind::RefundWord, Self::RefundWord),
             (Kind::RefundGivenUp, Self::RefundGivenUp),
+            (Kind::Expired, Self::Expired),
+            (Kind::Replayed, Self::Replayed),
         ];
         kinds.into_iter().find(|(known, _)| known.as_str() == kind).map_or(Self::Other, |(_, what)| what)
     }
