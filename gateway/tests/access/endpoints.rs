@@ -64,7 +64,12 @@ on_both!(
         let ops = Ops::of(stage).await;
         someone(stage, "anna", Role::Operator, None).await;
         let token = ops.login("anna").await;
-        stage.endpoint(FIRST, |row| row.url = row.url.as_ref().map(|url| format!("{url}?key=geheim"))).await;
+        stage
+            .endpoint(FIRST, |row| {
+                row.url = row.url.as_ref().map(|url| format!("{url}?key=geheim"));
+                row.concurrency = Some(1);
+            })
+            .await;
         let owner = stage.merchant_id();
 
         let paused = ops.post(&action(FIRST, "pause"), &token, because("咖啡 ☕ moves")).await;

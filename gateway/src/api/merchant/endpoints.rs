@@ -105,6 +105,7 @@ impl EndpointsApi {
         #[oai(name = "endpointId")] endpoint_id: Path<String>,
         body: Body<Change>,
     ) -> Result<Changed<Shown>, ChangeError> {
+        caller.may(Scope::EndpointsWrite)?;
         let settings = body.value.settings()?;
         let plan = || manage::change(app.0, &caller, &endpoint_id, &settings);
         changed(app.0, &caller, once, &body.raw, plan).await
