@@ -76,7 +76,8 @@ pub struct Challenge {
     pub kind: String,
     pub endpoint_id: String,
     /// To be sent back.
-    pub challenge: String,
+    #[oai(rename = "challenge")]
+    pub text: String,
     pub created_at: Timestamp,
 }
 
@@ -85,7 +86,7 @@ impl Example for Challenge {
         Self {
             kind: "endpoint.challenge".into(),
             endpoint_id: "01KXVZ5B8M3Q0V6T9YJ2C4E7GE".into(),
-            challenge: "3VXW5YJ7Q2M4N6P8R9T1".into(),
+            text: "3VXW5YJ7Q2M4N6P8R9T1".into(),
             created_at: Timestamp::of(1_790_000_000_000),
         }
     }
@@ -110,29 +111,46 @@ pub trait EndpointChallenge {
         #[oai(name = "webhook-timestamp")] timestamp: Header<i64>,
         #[oai(name = "webhook-signature")] signature: Header<String>,
         message: Json<Challenge>,
-    ) -> Taken;
+    ) -> Echoed;
 }
 
-/// A receiver's answer.
+/// A receiver's answer to an event.
 pub struct Taken;
 
 impl ApiResponse for Taken {
     fn meta() -> MetaResponses {
-        let answer = |status, description| MetaResponse {
-            description,
-            status,
-            status_range: None,
-            content: Vec::new(),
-            headers: Vec::new(),
-        };
-        MetaResponses {
-            responses: vec![
-                answer(Some(200), "Taken, if that is what the endpoint's acknowledgement asks for."),
-                answer(Some(410), "Not wanted any more: nothing is sent until the endpoint is resumed."),
-                answer(None, "Not taken; the message comes again."),
-            ],
-        }
+        answers(&[
+            (Some(200), "Taken, if that is what the endpoint's acknowledgement asks for."),
+            (Some(410), "Not wanted any more: nothing is sent until the endpoint is resumed."),
+            (None, "Not taken; the message comes again."),
+        ])
     }
 
     fn register(_: &mut Registry) {}
+}
+
+/// A receiver's answer to a challenge.
+pub struct Echoed;
+
+impl ApiResponse for Echoed {
+    fn meta() -> MetaResponses {
+        answers(&[
+            (Some(200), "With the challenge in it: the endpoint is verified."),
+            (None, "The endpoint stays as it is; who asked for it is told what came."),
+        ])
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+/// Status, and what it means; `None`: any other.
+fn answers(all: &[(Option<u16>, &'static str)]) -> MetaResponses {
+    let answer = |(status, description): &(Option<u16>, &'static str)| MetaResponse {
+        description,
+        status: *status,
+        status_range: None,
+        content: Vec::new(),
+        headers: Vec::new(),
+    };
+    MetaResponses { responses: all.iter().map(answer).collect() }
 }

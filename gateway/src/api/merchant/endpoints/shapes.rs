@@ -441,7 +441,7 @@ impl MadeEndpoint {
                     secret = Some(ShownSecret::new(&made.row.id, &made.shown));
                 }
                 crate::entity::endpoint_secret::Kind::Ed25519 => {
-                    endpoint.public_key = Some(made.shown.clone())
+                    endpoint.public_key = Some(made.shown.clone());
                 }
             }
         }
