@@ -42,7 +42,7 @@ on_both!(nothing_is_sent_before_the_url_has_echoed_the_challenge, async |stage: 
     assert_eq!(proven.json()["status"], json!("active"));
     stage.pay_one_order("p2").await;
     stage.deliver_due().await;
-    let told: Vec<_> = receiver.events().iter().map(|one| one.told()).collect();
+    let told: Vec<_> = receiver.events().iter().map(crate::harness::receiver::Heard::told).collect();
     assert_eq!(told, [("order.paid".to_owned(), "p2".to_owned())]);
 });
 

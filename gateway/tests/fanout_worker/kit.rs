@@ -1,5 +1,7 @@
 //! Endpoints of the shop's, and what is due to them, written as it would be.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::collections::BTreeSet;
 
 use gateway::deliveries::promise::implicit_endpoint;

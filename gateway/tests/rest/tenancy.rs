@@ -27,7 +27,7 @@ fn body(operation_id: &str) -> Value {
         "createAccount" => json!({ "partnerNo": "91919", "signKey": "0123456789abcdef" }),
         "changeAccount" => json!({ "numbersOf": null }),
         "rotateAccountSignKey" => json!({ "signKey": "fedcba9876543210" }),
-        "rotateSignKey" | "checkEndpoint" => json!({}),
+        "rotateSignKey" | "checkEndpoint" | "rotateEndpointSecret" => json!({}),
         "createStore" => json!({
             "merchantId": NOBODYS, "accountId": NOBODYS, "upstreamStoreNo": "1", "currency": "HKD", "wallets": ["Alipay"],
         }),
@@ -39,7 +39,6 @@ fn body(operation_id: &str) -> Value {
         }] }),
         "createEndpoint" => json!({ "url": "http://shop.example/events", "merchantId": NOBODYS }),
         "changeEndpoint" => json!({ "description": "walked" }),
-        "rotateEndpointSecret" => json!({}),
         "createReplay" => json!({ "filter": { "kinds": ["order.paid"] }, "reason": "a walk" }),
         "startReplay" => json!({ "total": 0 }),
         "paceReplay" => json!({ "rate": 7 }),

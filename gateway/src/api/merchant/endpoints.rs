@@ -11,6 +11,7 @@ use poem_openapi::param::{Path, Query};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use self::shapes::{Change, MadeEndpoint, New, Rotation, Shown, ShownTrial};
+pub use self::shapes::{Format, Standing};
 use crate::api::rest::{
     Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, change,
 };
