@@ -16,6 +16,8 @@ use crate::api::rest::{self, Running};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Secret, StoreUrl};
+use crate::console::live::Hub;
+use crate::console::pulse::Pulse;
 use crate::deliveries::Deliveries;
 use crate::deliveries::address::AddressPolicy;
 use crate::deliveries::worker::Worker;
@@ -76,6 +78,10 @@ pub struct App {
     pub live: Live,
     /// A replay was started, or changed.
     pub replays: Notify,
+    /// Consoles that listen to changes.
+    pub hub: Hub,
+    /// Orders of late, for those who look at a curve.
+    pub pulse: Pulse,
     pub troubles: Troubles,
     pub seen: SeenIds,
     /// Requests with an Idempotency-Key that are being answered.
@@ -143,6 +149,8 @@ impl App {
             wake: Wake::default(),
             live: Live::default(),
             replays: Notify::new(),
+            hub: Hub::default(),
+            pulse: Pulse::default(),
             troubles: Troubles::default(),
             seen: SeenIds::default(),
             running: Running::default(),

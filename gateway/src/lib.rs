@@ -11,6 +11,7 @@ pub mod chance;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod contract;
 pub mod control;
 pub mod deliveries;

@@ -184,6 +184,11 @@ impl Limits {
         self.reached.note(self.callbacks.take(Priority::Create)).map(drop)
     }
 
+    /// Refusals since the start.
+    pub fn hits(&self) -> u64 {
+        self.reached.sum()
+    }
+
     // Loading the directory -------------------------------------------------------------------------------
 
     pub fn platform_bucket(&self, id: &str, own: Option<Quota>) -> Arc<Bucket> {

@@ -54,6 +54,11 @@ impl Live {
 }
 
 impl Waiting<'_> {
+    /// Until the server stops.
+    pub async fn ended(&mut self) {
+        let _ = self.ended.wait_for(|ended| *ended).await;
+    }
+
     /// Until it is worth looking again, within `most`; `false`: it is not, the time is up or the server stops.
     pub async fn for_more(&mut self, most: Duration) -> bool {
         if most.is_zero() {

@@ -7,8 +7,10 @@ mod attempts;
 mod calls;
 mod now;
 mod process;
+mod recent;
 mod requests;
 mod service;
+mod spread;
 
 use std::borrow::Cow;
 
@@ -21,7 +23,9 @@ use shared::code::Code;
 
 use self::attempts::Attempts;
 pub use self::calls::Calls;
+pub use self::recent::Recent;
 pub use self::requests::{Operations, Requests};
+pub use self::spread::Spread;
 use crate::app::App;
 use crate::ledger::Measures;
 

@@ -7,6 +7,7 @@ use sea_orm::EntityTrait;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::console::pulse::Payment;
 use crate::deliveries::promise;
 use crate::entity::{order, submission};
 use crate::ledger::{Changes, Current, Lane, LedgerError, Room, Seen, Target};
@@ -35,6 +36,7 @@ pub mod reconcile;
 pub mod refund;
 mod repeat;
 pub mod schedule;
+pub mod search;
 pub mod settle;
 pub mod statement;
 pub mod tell;
@@ -122,15 +124,20 @@ pub async fn change<T: Send + Sync + 'static>(
     mut decide: impl FnMut(&Current<'_>) -> (Changes, T) + Send + Sync + 'static,
 ) -> Result<T, LedgerError> {
     let promising = Arc::clone(app);
-    let (outcome, begun) = room
+    let (outcome, begun, paid) = room
         .change(target, move |current| {
             let (mut changes, outcome) = decide(current);
             let order = changes.order.as_ref().unwrap_or(current.order);
             let begun = promise::of_order(&promising, order, &mut changes.told);
-            (changes, (outcome, begun))
+            let is_paid = order.status().has_money() && !current.order.status().has_money();
+            let paid = is_paid.then(|| Payment::of(order));
+            (changes, (outcome, begun, paid))
         })
         .await?;
     begun.go(app);
+    if let Some(paid) = paid {
+        app.pulse.paid(&paid, app.clock.now_ms());
+    }
     Ok(outcome)
 }
 

@@ -11,6 +11,7 @@ use crate::api;
 use crate::app::{App, Opened};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::console;
 use crate::control::Control;
 use crate::deliveries::replay::run::Runner;
 use crate::directory::versions;
@@ -46,6 +47,7 @@ pub async fn start(
     let mut beside = vec![
         tokio::spawn(worker.run(stop.clone())),
         tokio::spawn(Runner::new(app.clone()).run(stop.clone())),
+        tokio::spawn(console::live::follow(app.clone(), stop.clone())),
         tokio::spawn(reconcile::Worker::new(app.clone()).run(stop.clone())),
         tokio::spawn(app.clone().keep_house(stop.clone())),
         tokio::spawn(versions::follow(app.clone(), stop.clone())),

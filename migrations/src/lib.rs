@@ -20,6 +20,7 @@ mod m0021_second_payment;
 mod m0023_leases;
 mod m0024_endpoints;
 mod m0025_replays;
+mod m0026_console;
 
 pub struct Migrator;
 
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_leases::Migration),
             Box::new(m0024_endpoints::Migration),
             Box::new(m0025_replays::Migration),
+            Box::new(m0026_console::Migration),
         ]
     }
 }

@@ -3,7 +3,11 @@
 
 mod attention;
 mod auth;
+mod deliveries;
 mod endpoints;
+mod merchants;
+mod orders;
+mod overview;
 mod quarantine;
 mod refund_shapes;
 mod refunds;
@@ -20,7 +24,11 @@ use zeroize::Zeroizing;
 
 use self::attention::AttentionApi;
 use self::auth::LoggedIn;
+use self::deliveries::DeliveriesOps;
 use self::endpoints::EndpointOps;
+use self::merchants::MerchantsOps;
+use self::orders::OrdersOps;
+use self::overview::OverviewOps;
 use self::quarantine::QuarantineOps;
 use self::shapes::{
     ActEntry, Done, Login, MadePlatform, Me, OperatorEntry, OperatorToAdd, PlatformChange, PlatformEntry,
@@ -58,6 +66,14 @@ enum Group {
     Attention,
     /// Where events are sent, and how they arrive there.
     Endpoints,
+    /// How the gateway is doing.
+    Overview,
+    /// Payments, with everything that happened to them.
+    Orders,
+    /// What became of each promise to bring an event somewhere, and making it again.
+    Deliveries,
+    /// The platforms' merchants.
+    Merchants,
 }
 
 pub struct OpsApi;
@@ -84,10 +100,24 @@ impl OpsApi {
             credential: operator.id.clone(),
             scope: operator.scope(),
             role: Some(operator.role.as_str().to_owned()),
+            auth_time: None,
         };
         let (token, _) = app.tokens.make(grant, &app.chance, app.clock.now_ms())?;
         tracing::info!(operator = operator.name, "logged in");
         Ok(Found(Session { token, expires_in: LIFETIME.as_secs(), operator: operator.into() }))
+    }
+
+    /// Renew a token
+    ///
+    /// Another one for the same operator, who has to log in again after twelve hours at the latest. The one before is good until it
+    /// ends.
+    #[oai(path = "/renew", method = "post", tag = "Group::Session", operation_id = "renew")]
+    async fn renew(&self, app: Data<&Arc<App>>, caller: LoggedIn) -> Result<Found<Session>, ChangeError> {
+        let Some(token) = tokens::renew(app.0, &caller.claims, caller.operator.scope())? else {
+            let detail = "It was twelve hours ago that you logged in: log in again.".to_owned();
+            return Err(Error::Conflict { code: "session_over", detail, pointer: None }.into());
+        };
+        Ok(Found(Session { token, expires_in: LIFETIME.as_secs(), operator: caller.operator.into() }))
     }
 
     /// Log out
@@ -326,10 +356,30 @@ impl OpsApi {
 }
 
 /// All that the operators' document is made of.
-type Apis = (OpsApi, QuarantineOps, refunds::RefundsApi, AttentionApi, EndpointOps);
+type Apis = (
+    OpsApi,
+    OverviewOps,
+    OrdersOps,
+    QuarantineOps,
+    refunds::RefundsApi,
+    AttentionApi,
+    DeliveriesOps,
+    EndpointOps,
+    MerchantsOps,
+);
 
 pub fn service() -> OpenApiService<Apis, ()> {
-    let apis = (OpsApi, QuarantineOps, refunds::RefundsApi, AttentionApi, EndpointOps);
+    let apis = (
+        OpsApi,
+        OverviewOps,
+        OrdersOps,
+        QuarantineOps,
+        refunds::RefundsApi,
+        AttentionApi,
+        DeliveriesOps,
+        EndpointOps,
+        MerchantsOps,
+    );
     OpenApiService::new(apis, "ScanGate for operators", env!("CARGO_PKG_VERSION"))
         .description(INTRODUCTION)
         .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))

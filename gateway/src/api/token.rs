@@ -248,7 +248,7 @@ fn grant(
         None | Some("") => caller.scopes,
         Some(text) => within(caller.scopes, text)?,
     };
-    Ok(Grant { audience: Audience::Api, credential: id, scope: scopes.text(), role: None })
+    Ok(Grant { audience: Audience::Api, credential: id, scope: scopes.text(), role: None, auth_time: None })
 }
 
 fn proven(app: &App, id: &str, key: &str, address: IpAddr, now: i64) -> Option<Caller> {

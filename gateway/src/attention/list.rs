@@ -55,6 +55,11 @@ pub async fn page(
     let is_more = rows.len() as u64 > limit;
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = rows.last().filter(|_| is_more).map(|row| row.id.clone());
+    Ok((shown(app, rows).await?, next))
+}
+
+/// Rows that their reader may see, each with the number of what it is about.
+pub async fn shown(app: &App, rows: Vec<attention::Model>) -> Result<Vec<Waiting>, Error> {
     let numbers = numbers(app, &rows).await?;
     let known = rows.into_iter().filter_map(|row| {
         // One that a newer version has written is for that version to show.
@@ -62,7 +67,7 @@ pub async fn page(
         let number = numbers.get(&row.subject_id).cloned();
         Some(Waiting { row, matter, number })
     });
-    Ok((known.collect(), next))
+    Ok(known.collect())
 }
 
 /// By subject. What the rows are about is of the tenant that they are of.

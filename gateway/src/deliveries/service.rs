@@ -3,7 +3,6 @@
 
 mod backlog;
 mod last_hour;
-mod spread;
 
 use std::collections::HashSet;
 

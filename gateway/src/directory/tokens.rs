@@ -29,6 +29,8 @@ use crate::ledger::{Lane, LedgerError, RowStatement};
 
 /// How long a token is good for.
 pub const LIFETIME: Duration = Duration::from_mins(15);
+/// For how long tokens may follow one another without a password.
+const SESSION: Duration = Duration::from_hours(12);
 /// In bytes; ours have some 500.
 const LONGEST: usize = 2048;
 
@@ -58,6 +60,8 @@ pub struct Grant {
     pub scope: String,
     /// An operator's.
     pub role: Option<String>,
+    /// Unix seconds of the proof that it goes back to, where that is not made just now.
+    pub auth_time: Option<i64>,
 }
 
 /// What a token says. Times are Unix seconds.
@@ -74,6 +78,9 @@ pub struct Claims {
     pub scope: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// When its bearer gave a password or a key; absent: when it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
 }
 
 impl Claims {
@@ -148,6 +155,7 @@ impl Tokens {
             exp: made_at + i64::try_from(LIFETIME.as_secs()).expect("minutes"),
             scope: grant.scope,
             role: grant.role,
+            auth_time: grant.auth_time,
         };
         let text = encode(&header, &claims, &key.signs).context("signing a token")?;
         Ok((text, claims))
@@ -185,6 +193,23 @@ impl Tokens {
         validation.set_audience(&[audience.as_str()]);
         validation
     }
+}
+
+/// Another token for the same operator; `None`: it was too long ago that it gave its password.
+pub fn renew(app: &App, claims: &Claims, scope: String) -> anyhow::Result<Option<String>> {
+    let (now, since) = (app.clock.now_ms(), claims.auth_time.unwrap_or(claims.iat));
+    let longest = i64::try_from(SESSION.as_secs()).expect("hours");
+    if now.div_euclid(1_000) - since > longest {
+        return Ok(None);
+    }
+    let grant = Grant {
+        audience: Audience::Operators,
+        credential: claims.sub.clone(),
+        scope,
+        role: claims.role.clone(),
+        auth_time: Some(since),
+    };
+    Ok(Some(app.tokens.make(grant, &app.chance, now)?.0))
 }
 
 /// End one token before its time.

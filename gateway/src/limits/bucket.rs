@@ -39,6 +39,18 @@ pub enum Tier {
 }
 
 impl Tier {
+    pub const ALL: [Self; 9] = [
+        Self::Platform,
+        Self::Merchant,
+        Self::Store,
+        Self::Account,
+        Self::Address,
+        Self::Callbacks,
+        Self::Diagnose,
+        Self::SelfCheck,
+        Self::Endpoint,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Platform => "platform",

@@ -29,6 +29,14 @@ impl Reached {
         answer
     }
 
+    /// Refusals since the start, by all tiers.
+    pub(super) fn sum(&self) -> u64 {
+        Tier::ALL
+            .iter()
+            .filter_map(|tier| self.refusals.get(&[("tier", tier.name().into())]).map(|count| count.get()))
+            .sum()
+    }
+
     pub(super) fn unproven(&self) {
         self.unproven.inc();
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::{Counts, seconds};
+use super::{Counts, Recent, seconds};
 use crate::entity::delivery::{self, State};
 use crate::ledger::DeliveryMove;
 
@@ -20,6 +20,8 @@ pub struct Attempts {
     seconds: Histogram,
     ended: Counts<1>,
     told: Histogram,
+    /// From the promise to the acknowledgement, lately.
+    pub recent: Recent,
 }
 
 impl Default for Attempts {
@@ -29,6 +31,7 @@ impl Default for Attempts {
             seconds: seconds(),
             ended: Counts::default(),
             told: Histogram::new(TOLD),
+            recent: Recent::default(),
         }
     }
 }
@@ -65,7 +68,11 @@ impl Attempts {
         }
         self.ended.get_or_create(&[("state", ended.into())]).inc();
         if let (State::Delivered, Some(ended_at)) = (step.state, step.ended_at) {
-            self.told.observe(of_ms(ended_at - delivery.created_at));
+            let after = Duration::from_millis(u64::try_from(ended_at - delivery.created_at).unwrap_or(0));
+            self.told.observe(after.as_secs_f64());
+            if delivery.replay_id.is_none() {
+                self.recent.note(after);
+            }
         }
     }
 }

@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 
-use super::{Counts, Timings, Word, code, timings};
+use super::{Counts, Recent, Timings, Word, code, timings};
 use crate::product;
 use crate::upstream::{Heard, QUERY_PATH};
 
 pub struct Calls {
     made: Counts<2>,
     seconds: Timings,
+    /// How long ScanForPay took lately.
+    pub recent: Recent,
 }
 
 impl Default for Calls {
     fn default() -> Self {
-        Self { made: Counts::default(), seconds: timings() }
+        Self { made: Counts::default(), seconds: timings(), recent: Recent::default() }
     }
 }
 
@@ -39,6 +41,7 @@ impl Calls {
             Heard::Nothing { .. } => "no_answer".into(),
         };
         self.seconds.get_or_create(&[("operation", operation.clone())]).observe(took.as_secs_f64());
+        self.recent.note(took);
         self.made.get_or_create(&[("operation", operation), ("outcome", outcome)]).inc();
     }
 }

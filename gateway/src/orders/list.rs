@@ -145,7 +145,7 @@ pub fn plain(merchant_id: &str, filter: &Filter, limit: u64, after: Option<&str>
     behind(filter.indexed(merchant_id), after).order_by_desc(Column::Id).limit(limit + 1)
 }
 
-fn cut(mut rows: Vec<order::Model>, limit: u64, end: Option<String>) -> Window {
+pub(super) fn cut(mut rows: Vec<order::Model>, limit: u64, end: Option<String>) -> Window {
     let is_more = rows.len() as u64 > limit;
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = if is_more { rows.last().map(|row| row.id.clone()) } else { end };
@@ -217,7 +217,7 @@ fn twice(paid_twice: bool) -> Expr {
     if paid_twice { twice } else { twice.not() }
 }
 
-fn contains(text: &str) -> Expr {
+pub(super) fn contains(text: &str) -> Expr {
     let pattern = format!("%{}%", escaped(&text.to_lowercase()));
     let contains = |column: Column| {
         Expr::expr(Func::lower(Expr::col(column))).like(LikeExpr::new(pattern.clone()).escape('\\'))

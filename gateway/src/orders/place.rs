@@ -113,6 +113,7 @@ async fn run(
     let (order, submission) = (new.order.clone(), new.submission.clone());
     match first.place(new).await {
         Ok(Placement::New) => {
+            app.pulse.placed(&order.currency, app.clock.now_ms());
             let placed = submit(&app, &create, &order, &submission, &tokens, second).await;
             flight.land(&placed);
             placed

@@ -80,6 +80,7 @@ on_both!(a_token_has_the_scopes_it_was_asked_for_and_never_more_than_its_key, as
         credential: id,
         scope: "audit:read keys:read".to_owned(),
         role: None,
+        auth_time: None,
     };
     let (token, _) = app.tokens.make(grant, &app.chance, app.clock.now_ms()).expect("made");
     assert_eq!(stage.get_as(&token, "/v1/audit").await.status, 403);
@@ -117,8 +118,13 @@ on_both!(
             if good.as_bytes()[good.len() - 20] == b'A' { "B" } else { "A" },
         );
         let grant = |audience, credential: &str| {
-            let grant =
-                Grant { audience, credential: credential.to_owned(), scope: SCOPES.join(" "), role: None };
+            let grant = Grant {
+                audience,
+                credential: credential.to_owned(),
+                scope: SCOPES.join(" "),
+                role: None,
+                auth_time: None,
+            };
             app.tokens.make(grant, &app.chance, app.clock.now_ms()).expect("made").0
         };
         let operators = grant(Audience::Operators, &id);

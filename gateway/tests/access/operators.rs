@@ -167,6 +167,7 @@ on_both!(
                 credential: anna.id.clone(),
                 scope: anna.scope(),
                 role: Some("admin".to_owned()),
+                auth_time: None,
             };
             let app = stage.app();
             app.tokens.make(grant, &app.chance, app.clock.now_ms()).expect("made").0

@@ -172,6 +172,7 @@ on_both!(no_route_takes_a_token_that_is_no_good_and_all_are_answered_alike, asyn
         credential: "key".to_owned(),
         scope: "orders:read".to_owned(),
         role: Some("admin".to_owned()),
+        auth_time: None,
     };
     let api_token = app.tokens.make(api_token, &app.chance, app.clock.now_ms()).expect("made").0;
     let bad = [

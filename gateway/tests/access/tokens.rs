@@ -16,6 +16,7 @@ fn make(node: &Node) -> (String, Claims) {
         credential: "key-1".to_owned(),
         scope: "orders:read".to_owned(),
         role: None,
+        auth_time: None,
     };
     node.app.tokens.make(grant, &node.app.chance, node.app.clock.now_ms()).expect("it is made")
 }

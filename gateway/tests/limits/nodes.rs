@@ -80,7 +80,7 @@ async fn a_token_revoked_on_one_node_is_refused_on_the_other_within_two_seconds(
     let following = tokio::spawn(versions::follow(other.app.clone(), stop.clone()));
     let make = |credential: &str| {
         let (credential, scope) = (credential.to_owned(), "orders:read".to_owned());
-        let grant = Grant { audience: Audience::Api, credential, scope, role: None };
+        let grant = Grant { audience: Audience::Api, credential, scope, role: None, auth_time: None };
         let app = stage.app();
         app.tokens.make(grant, &app.chance, app.clock.now_ms()).expect("it is made")
     };

@@ -52,9 +52,8 @@ pub struct Merchant {
     pub mode: String,
     pub stores: i64,
     pub created_at: Moment,
-    /// From when on its calls are refused; absent: they are not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub suspended_at: Option<Moment>,
+    /// Its calls are refused.
+    pub suspended: bool,
 }
 
 /// A merchant with all that an operator looks for.
@@ -64,8 +63,6 @@ pub struct MerchantWhole {
     pub merchant: Merchant,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
-    /// Calls that its limit turned away in the last hour, as this node counted them.
-    pub limit_hits: u64,
     pub stores: Vec<Store>,
     pub keys: Vec<Key>,
     pub endpoints: Vec<Endpoint>,
@@ -81,8 +78,8 @@ pub struct Store {
     pub currency: String,
     pub wallets: Vec<String>,
     pub created_at: Moment,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub disabled_at: Option<Moment>,
+    /// No new orders are placed in it.
+    pub disabled: bool,
     /// Calls for it are not sent: ScanForPay refuses its account's credentials.
     pub credentials_fail: bool,
 }

@@ -9,6 +9,9 @@ use super::Moment;
 pub struct Overview {
     /// When it was counted.
     pub at: Moment,
+    /// The gateway that answers has counted since then; what was before is not in the series.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Moment>,
     /// Width of each point in seconds.
     pub step_seconds: u32,
     pub currencies: Vec<CurrencySeries>,

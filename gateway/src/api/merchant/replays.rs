@@ -10,7 +10,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
 
 use self::shapes::{Recovery, ReplayToMake};
-pub use self::shapes::{Replay, ReplayFilter, ReplayPace, ReplayStart};
+pub use self::shapes::{Replay, ReplayFilter, ReplayPace, ReplayStart, page};
 use super::merchant_of;
 use super::orders::found;
 use crate::api::rest::{

@@ -181,7 +181,7 @@ async fn operated(
     Ok(Found(entry(app, row).await?))
 }
 
-async fn entry(app: &App, row: endpoint::Model) -> Result<EndpointEntry, Error> {
+pub async fn entry(app: &App, row: endpoint::Model) -> Result<EndpointEntry, Error> {
     let platform = app.directory.platform_by_id(&row.platform_id);
     let url = row.url.as_deref().unwrap_or(&row.origin);
     Ok(EndpointEntry {

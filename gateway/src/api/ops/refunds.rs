@@ -161,7 +161,7 @@ impl RefundsApi {
 }
 
 /// The order, if it is in the operator's scope.
-async fn order_of(app: &App, caller: &LoggedIn, id: &str) -> Result<order::Model, Error> {
+pub async fn order_of(app: &App, caller: &LoggedIn, id: &str) -> Result<order::Model, Error> {
     let id = if id.contains('\0') { "" } else { id };
     let found = order::Entity::by_id_across_tenants(id).one(&app.store.read).await?;
     found.filter(|order| caller.sees(&order.platform_id)).ok_or(Error::NotFound)
@@ -174,7 +174,7 @@ async fn refund_of(app: &App, caller: &LoggedIn, id: &str) -> Result<refund::Mod
 }
 
 /// Put it in the log of operators' changes.
-async fn note(
+pub async fn note(
     app: &App,
     caller: &LoggedIn,
     action: &'static str,

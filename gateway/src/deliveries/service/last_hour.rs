@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::spread::Spread;
 use super::without_repeats;
+use crate::metrics::Spread;
 
 const SLICE: Duration = Duration::from_mins(10);
 const SLICES: usize = 6;

@@ -97,6 +97,7 @@ mod tests {
             exp: 900,
             scope: String::new(),
             role: None,
+            auth_time: None,
         }
     }
 

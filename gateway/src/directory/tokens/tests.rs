@@ -33,6 +33,7 @@ fn grant() -> Grant {
         credential: "key-1".to_owned(),
         scope: "orders:read orders:write".to_owned(),
         role: None,
+        auth_time: None,
     }
 }
 
