@@ -130,7 +130,7 @@ pub static COMMANDS: [Entry; 68] = [
     entry(Command::Bottom, &["G", "end"], "bottom", "Last row; past it, older ones are read"),
     entry(Command::Open, &["enter"], "open", "Open the row").in_footer(1),
     entry(Command::Back, &["esc", "backspace"], "back", "Back to where you were").in_footer(2),
-    entry(Command::Find, &["g"], "go-to", "Open the order of any number: ours, the shop's, ScanForPay's, a refund's")
+    entry(Command::Find, &["g"], "go-to", "Open the order of any number: ours, the shop's, ScanForPay's")
         .in_footer(4),
     entry(Command::Filter, &["/"], "filter", "Narrow the list; completed as you type").in_footer(3),
     entry(Command::Sort, &["s"], "sort", "Sort the rows that were read in another way"),
@@ -150,12 +150,16 @@ pub static COMMANDS: [Entry; 68] = [
     entry(Command::ReplayFiltered, &["A"], "replay-all", "Deliver again all that the filter lets through")
         .changing(Role::Operator)
         .in_footer(8),
-    entry(Command::StartReplay, &["a"], "start", "Start what was counted").changing(Role::Operator).in_footer(9),
+    entry(Command::StartReplay, &["a"], "start", "Start what was counted")
+        .changing(Role::Operator)
+        .in_footer(9),
     entry(Command::ResumeReplay, &["a"], "go-on", "Go on with the replay")
         .changing(Role::Operator)
         .in_footer(9),
     entry(Command::PauseReplay, &["p"], "hold", "Pause the replay").changing(Role::Operator).in_footer(10),
-    entry(Command::CancelReplay, &["x"], "cancel", "Cancel the replay").changing(Role::Operator).in_footer(11),
+    entry(Command::CancelReplay, &["x"], "cancel", "Cancel the replay")
+        .changing(Role::Operator)
+        .in_footer(11),
     entry(Command::Faster, &["+"], "faster", "Twice the replay's pace").changing(Role::Operator),
     entry(Command::Slower, &["-"], "slower", "Half the replay's pace").changing(Role::Operator),
     entry(Command::Query, &["u"], "query", "Ask ScanForPay now how the order stands")
@@ -303,7 +307,8 @@ fn moves(app: &App, command: Command) -> bool {
     match command {
         Command::Query => app.order().is_some() && app.has("/ops/v1/orders/{id}/query"),
         Command::Refund => {
-            let has_money = |order: &OrderRow| order.status.has_money() && order.paid_amount > order.refunded_amount;
+            let has_money =
+                |order: &OrderRow| order.status.has_money() && order.paid_amount > order.refunded_amount;
             app.order().is_some_and(has_money) && app.has("/ops/v1/orders/{id}/refunds")
         }
         Command::Replay => {
@@ -330,9 +335,7 @@ fn moves(app: &App, command: Command) -> bool {
         Command::ResumeEndpoint => {
             matches!(endpoint, Some(EndpointStatus::Paused | EndpointStatus::Disabled))
         }
-        Command::DisableEndpoint => {
-            endpoint.is_some_and(|status| status != EndpointStatus::Disabled)
-        }
+        Command::DisableEndpoint => endpoint.is_some_and(|status| status != EndpointStatus::Disabled),
         Command::SuspendMerchant => app.merchant().is_some_and(|merchant| merchant.suspended_at.is_none()),
         Command::ResumeMerchant => app.merchant().is_some_and(|merchant| merchant.suspended_at.is_some()),
         _ => false,

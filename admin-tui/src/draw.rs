@@ -204,9 +204,7 @@ fn draw_table(
         });
     let header = Row::new(table.columns.iter().copied()).style(colours.style(Meaning::Title));
     let widths = widths.iter().map(|width| Constraint::Length(u16::try_from(*width).unwrap_or(u16::MAX)));
-    let drawn = TableWidget::new(drawn, widths)
-        .header(header)
-        .row_highlight_style(colours.selected());
+    let drawn = TableWidget::new(drawn, widths).header(header).row_highlight_style(colours.selected());
     let mut state = TableState::new().with_selected(selected.map(|row| row - first));
     frame.render_stateful_widget(drawn, area, &mut state);
 }

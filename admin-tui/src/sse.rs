@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn messages_are_whole_wherever_the_network_cuts_them() {
-        let text = ": beat\n\nid: 7\nevent: order\ndata: {\"a\":\"咖啡\",\ndata: \"b\":1}\r\n\r\nid: 8\ndata: x\n\n";
+        let text =
+            ": beat\n\nid: 7\nevent: order\ndata: {\"a\":\"咖啡\",\ndata: \"b\":1}\r\n\r\nid: 8\ndata: x\n\n";
         let whole = Reader::default().read(text.as_bytes()).expect("it is read");
         let message = |id: &str, data: &str| Message { id: Some(id.to_owned()), data: data.to_owned() };
         assert_eq!(whole, [message("7", "{\"a\":\"咖啡\",\n\"b\":1}"), message("8", "x")]);

@@ -8,7 +8,8 @@ use shared::ops::{
 };
 
 pub use self::traffic::{
-    Sort, deliveries, delivery_meaning, delivery_state, endpoints, merchants, orders, replay_meaning, replays, status_meaning,
+    Sort, deliveries, delivery_meaning, delivery_state, endpoints, merchants, orders, replay_meaning,
+    replays, status_meaning,
 };
 use crate::text::{self, Zone};
 use crate::theme::Meaning;

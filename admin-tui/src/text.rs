@@ -208,7 +208,10 @@ mod tests {
     #[test]
     fn an_amount_is_read_as_it_is_written_and_nothing_is_rounded() {
         let read = |text, code| minor(text, Currency::parse(code).expect("a code"));
-        assert_eq!([read("21", "HKD"), read("21.5", "HKD"), read("0.05", "HKD")], [Some(2100), Some(2150), Some(5)]);
+        assert_eq!(
+            [read("21", "HKD"), read("21.5", "HKD"), read("0.05", "HKD")],
+            [Some(2100), Some(2150), Some(5)]
+        );
         assert_eq!([read("21", "JPY"), read("2.125", "KWD")], [Some(21), Some(2125)]);
         for wrong in ["", ".5", "1.005", "-1", "1,000", "1e3", "99999999999999999999"] {
             assert_eq!(read(wrong, "HKD"), None, "{wrong}");

@@ -207,7 +207,10 @@ fn mark(app: &mut App) -> Vec<Effect> {
     let Some(id) = app.current_id() else { return Vec::new() };
     if !app.marked.remove(&id) {
         if app.marked.len() == MAX_MARKED {
-            app.say(format!("No more than {MAX_MARKED} are marked; narrow the list and use A."), Meaning::Warning);
+            app.say(
+                format!("No more than {MAX_MARKED} are marked; narrow the list and use A."),
+                Meaning::Warning,
+            );
             return Vec::new();
         }
         app.marked.insert(id);

@@ -116,7 +116,11 @@ fn lines(app: &App) -> Vec<Line<'static>> {
                 let (source, status) = (&fact.fact.source, fact.order_status.as_str());
                 named("said", &format!("a {source} claims: {claim}; the order is {status}"), Meaning::Plain);
                 if let Some(by) = &fact.fact.ended_by {
-                    named("decided", &format!("{by}, {}", tables::at(fact.fact.ended_at, app.zone)), Meaning::Warning);
+                    named(
+                        "decided",
+                        &format!("{by}, {}", tables::at(fact.fact.ended_at, app.zone)),
+                        Meaning::Warning,
+                    );
                 }
             }
             None if matter.subject.kind == "fact" => named("", "Reading…", Meaning::Dim),

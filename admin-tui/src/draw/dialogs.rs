@@ -130,11 +130,7 @@ fn start(app: &App, replay: &Replay, typed: &str, frame: &mut Frame, area: Rect)
         Line::styled(format!("{} deliveries", replay.total), app.colours.style(Meaning::Title)),
         Line::raw(format!("of {} merchants, to {} endpoints", replay.merchants, replay.endpoints)),
         Line::raw(times),
-        Line::raw(format!(
-            "takes {} at {} a second",
-            text::lasting(replay.takes_seconds),
-            replay.rate
-        )),
+        Line::raw(format!("takes {} at {} a second", text::lasting(replay.takes_seconds), replay.rate)),
         Line::raw(""),
     ];
     if replay.total == 0 {

@@ -37,9 +37,9 @@ fn summary(app: &App, overview: &Overview) -> Vec<Line<'static>> {
     let style = |meaning| app.colours.style(meaning);
     let count = |count: u64, bad: Meaning| style(if count > 0 { bad } else { Meaning::Good });
     let span = if app.is_day { "24 hours" } else { "hour" };
-    let oldest = overview.oldest_due_at.map_or(String::new(), |at| {
-        format!(", the oldest for {}", text::age(at.ms(), app.now_ms))
-    });
+    let oldest = overview
+        .oldest_due_at
+        .map_or(String::new(), |at| format!(", the oldest for {}", text::age(at.ms(), app.now_ms)));
     let mut lines = vec![Line::from(vec![
         Span::styled(format!(" Last {span}"), style(Meaning::Title)),
         Span::raw("  deliveries due "),
@@ -109,7 +109,10 @@ fn fitted(counts: &[u64], room: usize) -> Vec<u64> {
     }
     if counts.len() > room {
         let together = counts.len().div_ceil(room);
-        return counts.chunks(together).map(|chunk| chunk.iter().copied().max().unwrap_or_default()).collect();
+        return counts
+            .chunks(together)
+            .map(|chunk| chunk.iter().copied().max().unwrap_or_default())
+            .collect();
     }
     let wide = (room / counts.len()).max(1);
     counts.iter().flat_map(|count| std::iter::repeat_n(*count, wide)).collect()

@@ -94,7 +94,11 @@ fn order(app: &App, whole: &OrderWhole, lines: &mut Lines) {
         lines.named("ScanForPay's", number, Meaning::Plain);
     }
     let ends = text::time(whole.expires_at, app.zone);
-    lines.named("placed", &format!("{}, until {ends}", text::time(order.created_at, app.zone)), Meaning::Plain);
+    lines.named(
+        "placed",
+        &format!("{}, until {ends}", text::time(order.created_at, app.zone)),
+        Meaning::Plain,
+    );
 
     lines.heading("What happened");
     for entry in &whole.timeline {
@@ -199,7 +203,8 @@ fn merchant(app: &App, whole: &MerchantWhole, lines: &mut Lines) {
     }
     lines.named("platform", &format!("{}, {}", one.platform, one.mode), Meaning::Plain);
     let limit = whole.limit.as_ref();
-    let limit = limit.map_or("its platform's".to_owned(), |limit| format!("{} in {}", limit.count, limit.window));
+    let limit =
+        limit.map_or("its platform's".to_owned(), |limit| format!("{} in {}", limit.count, limit.window));
     let hits = if whole.limit_hits > 0 { Meaning::Warning } else { Meaning::Plain };
     lines.named("limit", &format!("{limit}; turned away in the last hour: {}", whole.limit_hits), hits);
     let service = &whole.service;
@@ -238,7 +243,8 @@ fn merchant(app: &App, whole: &MerchantWhole, lines: &mut Lines) {
         let used = key.last_used_at.map_or("never used".to_owned(), |at| {
             format!("last used {} ago", text::age(at.ms(), app.now_ms))
         });
-        let ends = key.ends_at.map_or("current".to_owned(), |at| format!("until {}", text::time(at, app.zone)));
+        let ends =
+            key.ends_at.map_or("current".to_owned(), |at| format!("until {}", text::time(at, app.zone)));
         let age = text::age(key.created_at.ms(), app.now_ms);
         lines.named(&ends, &format!("{age} old, {used} ({})", key.id), Meaning::Plain);
     }

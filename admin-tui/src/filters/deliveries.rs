@@ -3,8 +3,7 @@
 use shared::filter::{Completions, Filter, FilterError, Term};
 use shared::ops::{Delivery, DeliveryState, Moment, ReplayFilter};
 
-const NAMES: [&str; 7] =
-    ["state:", "event:", "outcome:", "merchant:", "endpoint:", "since:", "before:"];
+const NAMES: [&str; 7] = ["state:", "event:", "outcome:", "merchant:", "endpoint:", "since:", "before:"];
 const STATES: [DeliveryState; 7] = [
     DeliveryState::Due,
     DeliveryState::Waiting,
@@ -156,7 +155,9 @@ pub fn complete(text: &str) -> Completions {
     };
     let words = match word.split_once(':') {
         Some(("state", _)) => with("state", &states()),
-        Some(("event", _)) => with("event", &["order.paid", "order.failed", "order.closed", "refund.succeeded"]),
+        Some(("event", _)) => {
+            with("event", &["order.paid", "order.failed", "order.closed", "refund.succeeded"])
+        }
         Some((name @ ("since" | "before"), _)) => with(name, &["15m", "1h", "2h", "24h", "7d"]),
         Some(_) => Vec::new(),
         None => NAMES.iter().filter(|name| name.starts_with(word)).map(|name| (*name).to_owned()).collect(),
@@ -176,7 +177,10 @@ mod tests {
         let from = ("from", "2026-11-26T08:04:25Z".to_owned());
         assert_eq!(asked, [("state", "exhausted".to_owned()), ("kind", "order.paid".to_owned()), from]);
         let replay = filter.to_replay(now_ms);
-        assert_eq!((replay.states, replay.kinds), (vec![DeliveryState::Exhausted], vec!["order.paid".to_owned()]));
+        assert_eq!(
+            (replay.states, replay.kinds),
+            (vec![DeliveryState::Exhausted], vec!["order.paid".to_owned()])
+        );
     }
 
     #[test]

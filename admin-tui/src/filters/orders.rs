@@ -18,9 +18,8 @@ pub fn matches(filter: &Filter, row: &OrderRow, now_ms: i64) -> bool {
 
 /// The part of it that a change of the order cannot change.
 pub fn standing(filter: &Filter) -> Filter {
-    let changes = |term: &Term| {
-        matches!(term, Term::Status(_) | Term::Wallet(_) | Term::Since(_) | Term::Before(_))
-    };
+    let changes =
+        |term: &Term| matches!(term, Term::Status(_) | Term::Wallet(_) | Term::Since(_) | Term::Before(_));
     Filter { terms: filter.terms.iter().filter(|term| !changes(term)).cloned().collect() }
 }
 

@@ -11,13 +11,13 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 use zeroize::Zeroize;
 
+use super::perform::perform;
+use super::stream;
 use crate::app::Tab;
 use crate::client::{Client, Failure};
 use crate::effects::Effect;
 use crate::environment;
 use crate::event::{Answer, Event, Loaded, LoggedIn, Opened, Whole};
-use super::perform::perform;
-use super::stream;
 use crate::session::{self, Kept, Target};
 
 const RENEW: &str = "/ops/v1/renew";

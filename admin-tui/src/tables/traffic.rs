@@ -171,24 +171,30 @@ pub fn endpoints(rows: &[Endpoint], look: Look) -> Table {
             _ => "-".to_owned(),
         };
         let since = endpoint.failing_since.map_or("-".to_owned(), |at| text::age(at.ms(), look.now_ms));
+        let exhausted = if service.exhausted > 0 { Meaning::Bad } else { Meaning::Plain };
         vec![
             standing(endpoint),
             plain(since),
             share,
-            plain(took),
             plain(service.backlog.to_string()),
-            meant(
-                service.exhausted.to_string(),
-                if service.exhausted > 0 { Meaning::Bad } else { Meaning::Plain },
-            ),
+            meant(service.exhausted.to_string(), exhausted),
+            plain(&endpoint.url),
+            plain(took),
             plain(&endpoint.platform),
             plain(&endpoint.kind),
-            plain(&endpoint.url),
         ]
     };
     Table {
         columns: vec![
-            "is", "failing", "took it", "p50/p99", "backlog", "exhausted", "platform", "kind", "url",
+            "is",
+            "failing",
+            "took it",
+            "backlog",
+            "exhausted",
+            "url",
+            "p50/p99",
+            "platform",
+            "kind",
         ],
         rows: rows.iter().map(row).collect(),
     }
@@ -214,28 +220,16 @@ pub fn replays(rows: &[Replay], look: Look) -> Table {
             plain(text::age(replay.created_at.ms(), look.now_ms)),
             meant(state, meaning),
             plain(progress(ended, replay.total)),
-            plain(replay.delivered.to_string()),
             meant(replay.failed.to_string(), failed),
             plain(replay.skipped.to_string()),
             plain(format!("{}/s", replay.rate)),
             plain(if left { text::lasting(replay.takes_seconds) } else { "-".to_owned() }),
-            plain(&replay.asked_by),
             plain(&replay.reason),
+            plain(&replay.asked_by),
         ]
     };
     Table {
-        columns: vec![
-            "age",
-            "state",
-            "ended",
-            "delivered",
-            "failed",
-            "skipped",
-            "pace",
-            "left",
-            "asked by",
-            "why",
-        ],
+        columns: vec!["age", "state", "ended", "failed", "skipped", "pace", "left", "why", "asked by"],
         rows: rows.iter().map(row).collect(),
     }
 }

@@ -64,7 +64,8 @@ fn about_traffic(app: &App, command: Command) -> Option<Act> {
         Command::Replay => again(app),
         Command::ReplayFiltered => {
             let filter = app.narrowed.deliveries.to_replay(app.now_ms);
-            let what = ReplayToMake { filter: Some(filter), skip_acknowledged: true, ..ReplayToMake::default() };
+            let what =
+                ReplayToMake { filter: Some(filter), skip_acknowledged: true, ..ReplayToMake::default() };
             Some(Act::Preview { what: Box::new(what), told: app.narrowed.deliveries.text.clone() })
         }
         Command::ResumeReplay => replay(ReplayMove::Resume),

@@ -103,7 +103,9 @@ fn is_first(app: &App, path: &str) -> bool {
     let timeless = |path: &str| {
         let query = path.split_once('?').map_or("", |(_, query)| query);
         let pairs = url::form_urlencoded::parse(query.as_bytes());
-        let kept = pairs.filter(|(name, _)| !matches!(&**name, "from" | "before")).map(|(a, b)| (a.into_owned(), b.into_owned()));
+        let kept = pairs
+            .filter(|(name, _)| !matches!(&**name, "from" | "before"))
+            .map(|(a, b)| (a.into_owned(), b.into_owned()));
         kept.collect::<Vec<_>>()
     };
     timeless(path) == timeless(&first_page(app))
@@ -111,7 +113,10 @@ fn is_first(app: &App, path: &str) -> bool {
 
 fn found(app: &mut App, number: &str, rows: &[OrderRow]) -> Vec<Effect> {
     match rows {
-        [] => app.say(format!("No order has the number {number}, nor has anything of an order."), Meaning::Warning),
+        [] => app.say(
+            format!("No order has the number {number}, nor has anything of an order."),
+            Meaning::Warning,
+        ),
         [row] => return go_to_order(app, row.id.clone()),
         _ => {
             // The same number at several merchants: whoever looks for it chooses.

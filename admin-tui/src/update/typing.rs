@@ -2,13 +2,13 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::{acts, arrive, listen};
 use super::obey;
+use super::{acts, arrive, listen};
 use crate::app::{App, Dialog, List, MoneyForm, Place, Tab};
 use crate::commands;
-use crate::filters;
-use crate::effects::{Act, ReplayMove};
 use crate::effects::Effect;
+use crate::effects::{Act, ReplayMove};
+use crate::filters;
 use crate::theme::Meaning;
 
 /// What the gateway takes.
@@ -239,7 +239,11 @@ pub fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
     let text = text.trim();
     if app.me.is_some() && app.dialog.is_none() {
         let can_find = commands::of_name(app, "go-to").is_some();
-        if can_find && !text.is_empty() && text.chars().count() <= MAX_NUMBER && !text.contains(char::is_whitespace) {
+        if can_find
+            && !text.is_empty()
+            && text.chars().count() <= MAX_NUMBER
+            && !text.contains(char::is_whitespace)
+        {
             return vec![Effect::Find(text.to_owned())];
         }
         return Vec::new();
