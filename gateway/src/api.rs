@@ -21,6 +21,7 @@ pub mod rest;
 pub mod scanforpay;
 pub mod signed;
 pub mod token;
+mod webhooks;
 
 use crate::app::App;
 use crate::contract;
@@ -49,6 +50,7 @@ use platform::sign_keys::SignKeysApi;
 use platform::statements::StatementsApi;
 use platform::stores::StoresApi;
 use token::TokenApi;
+use webhooks::Webhooks;
 
 /// Routes beside those of the contract and of the documentation: pattern, methods, and the name they are counted by.
 const PUBLIC: [(&str, &[Method], &str); 5] = [
@@ -137,7 +139,7 @@ pub fn document() -> Value {
     contract::document(spec)
 }
 
-fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
+fn service() -> OpenApiService<Apis, Webhooks> {
     let apis: Apis = (
         signed::SignedApi,
         OrdersApi,
@@ -160,7 +162,7 @@ fn service() -> OpenApiService<Apis, scanforpay::Webhooks> {
         .summary("WeChat Pay, Alipay and AlipayHK by QR code, for many merchants")
         .description(scanforpay::INTRODUCTION)
         .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))
-        .webhooks::<scanforpay::Webhooks>()
+        .webhooks::<Webhooks>()
 }
 
 /// Pattern, method, and the name it is counted by.

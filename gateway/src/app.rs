@@ -33,7 +33,7 @@ use crate::metrics::{Metrics, Parts};
 use crate::orders::query::Questions;
 use crate::orders::reconcile::Wake;
 use crate::orders::{self, Flights};
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Outgoing, Way};
 use crate::product::Product;
 use crate::redis::Redis;
 use crate::retention::{self, Walk};
@@ -119,10 +119,11 @@ impl App {
             Directory::load(&store.read, &vault, limits.clone(), tokens.clone(), config.upstream.clone())
                 .await
                 .context("loading merchants and their keys")?;
+        let way = Way::of(&config.outgoing)?;
         let policy = AddressPolicy::new(config.deliveries.allow_addresses.clone(), own);
         let (deliveries, fresh) = Deliveries::new(chance.id(), &config.deliveries);
         let upstream = Upstream::new(
-            Outgoing::for_upstream(),
+            Outgoing::for_upstream_by(way.clone()),
             clock.clone(),
             chance.clone(),
             config.upstream.max_response,
@@ -131,7 +132,7 @@ impl App {
         let metrics = Metrics::of(&parts);
         let app = Arc::new(Self {
             upstream,
-            outgoing: Outgoing::for_tenants(policy.clone()),
+            outgoing: Outgoing::for_tenants(policy.clone(), way),
             disk: Disk::new(store.path.clone(), config.store.min_free_disk, config.store.stop_free_disk),
             flights: Arc::default(),
             following: Arc::new(Semaphore::new(orders::refund::follow::FOLLOWED)),

@@ -11,7 +11,7 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,6 +39,7 @@ pub struct Config {
     pub reconcile: Reconcile,
     pub limits: Limits,
     pub redis: Redis,
+    pub outgoing: Outgoing,
     pub deliveries: Deliveries,
     pub retention: Retention,
     pub log: Log,
@@ -205,6 +206,19 @@ pub struct Redis {
     pub prefix: String,
     #[serde(with = "humantime_serde")]
     pub deadline: Duration,
+}
+
+/// How calls leave: deliveries, and those to ScanForPay.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outgoing {
+    /// Empty: none.
+    pub proxy: Secret,
+    #[serde(with = "values::optional_address")]
+    pub local_address: Option<IpAddr>,
+    /// Whose word is taken for a server's certificate besides the public authorities'.
+    #[serde(with = "values::optional_path")]
+    pub ca_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -138,7 +138,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             print(&format!("written and checked: {}\n", target.display()));
         }
         Command::Restore { file: source, verify } => restore(&Config::load(file)?, &source, verify).await?,
-        Command::Statement(command) => return statements::command::run(command, file).await,
+        Command::Statement(command) => return Box::pin(statements::command::run(command, file)).await,
         Command::Operator(command) => {
             let given = command.read()?;
             let outcome = control::run(Config::load(file)?, given.command).await?;

@@ -1,14 +1,16 @@
 //! Outgoing HTTP: one request to one URL, within a time and a size, and what is known afterwards.
 //!
 //! Two clients are made of it: one for URLs that tenants choose, which asks the address policy about every address
-//! it dials, and one for the upstream, whose base URLs are the operator's. Neither follows redirects, uses a proxy
-//! or sends a request a second time. Errors say whether the request may have left ([`SendError::sent`]), because
+//! it dials, and one for the upstream, whose base URLs are the operator's. Neither follows redirects or sends a request
+//! a second time. Both leave this machine by the same [`Way`]. Errors say whether the request may have left ([`SendError::sent`]), because
 //! that decides whether money may have moved; their texts carry no path, token, header or body.
 
 mod connect;
 mod pieces;
+mod proxy;
 #[cfg(test)]
 mod tests;
+mod way;
 
 use std::error::Error;
 use std::fmt;
@@ -26,9 +28,10 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 use url::Url;
 
-use self::connect::{Connector, webpki_roots};
+use self::connect::Connector;
 pub use self::connect::{Lookup, system_lookup};
 pub use self::pieces::Pieces;
+pub use self::way::{Way, check_proxy};
 use crate::deliveries::address::{AddressPolicy, Refusal};
 
 /// An idle connection is closed after this long. Below the 5 s after which common servers close theirs, so that a
@@ -120,18 +123,23 @@ impl SendError {
 
 impl Outgoing {
     /// For URLs that tenants choose.
-    pub fn for_tenants(policy: AddressPolicy) -> Self {
-        Self::for_tenants_with(policy, system_lookup())
+    pub fn for_tenants(policy: AddressPolicy, way: Way) -> Self {
+        Self::for_tenants_with(policy, system_lookup(), way)
     }
 
     /// As [`Outgoing::for_tenants`], with names resolved by `lookup`.
-    pub fn for_tenants_with(policy: AddressPolicy, lookup: Lookup) -> Self {
-        Self::over(Connector::new(Some(Arc::new(policy)), lookup, webpki_roots()))
+    pub fn for_tenants_with(policy: AddressPolicy, lookup: Lookup, way: Way) -> Self {
+        Self::over(Connector::new(Some(Arc::new(policy)), lookup, way))
     }
 
-    /// For base URLs that the operator wrote down: any address is called.
+    /// For base URLs that the operator wrote down: any address is called, straight.
     pub fn for_upstream() -> Self {
-        Self::over(Connector::new(None, system_lookup(), webpki_roots()))
+        Self::for_upstream_by(Way::default())
+    }
+
+    /// The same by another way.
+    pub fn for_upstream_by(way: Way) -> Self {
+        Self::over(Connector::new(None, system_lookup(), way))
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one outgoing client")]

@@ -8,6 +8,10 @@ mod addresses;
 mod api_tokens;
 #[path = "access/control.rs"]
 mod control;
+#[path = "access/endpoints.rs"]
+mod endpoints;
+#[path = "fanout_worker/kit.rs"]
+mod kit;
 #[path = "access/metrics.rs"]
 mod metrics;
 #[path = "access/operators.rs"]

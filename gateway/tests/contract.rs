@@ -5,6 +5,7 @@ mod harness;
 
 use gateway::{api, contract, product};
 use harness::merchant::signed;
+use harness::receiver::Receiver;
 use harness::web::{self, Reply};
 use harness::{ACCOUNT_KEY, Backend, HKD_STORE, MERCHANT_KEY, PARTNER_NO, PLATFORM, Stage};
 use http::Method;
@@ -281,6 +282,38 @@ on_both!(the_merchant_is_notified_as_the_contract_says, async |stage: &mut Stage
     let success = &webhook["responses"]["200"]["content"]["text/plain"]["schema"]["examples"][0];
     assert_eq!(success, "success");
     assert_eq!(stage.deliver_due().await, 0, "the shop's `success` has settled it");
+});
+
+on_both!(what_an_endpoint_is_sent_is_as_the_contract_says, async |stage: &mut Stage| {
+    let receiver = Receiver::open().await;
+    let wanted = json!({ "url": receiver.url("/"), "merchantId": stage.merchant_id(), "keyPair": true });
+    let id = stage.post("/v1/endpoints", wanted).await.json()["id"].as_str().expect("an id").to_owned();
+    for action in ["verify", "test"] {
+        let reply = stage.post(&format!("/v1/endpoints/{id}/{action}"), Value::Null).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+    stage.pay_one_order("p1").await;
+    stage.deliver_due().await;
+
+    let contract = Contract::published();
+    let heard = receiver.heard();
+    let kinds: Vec<Value> = heard.iter().map(|one| one.json()["type"].clone()).collect();
+    assert_eq!(kinds, ["endpoint.challenge", "endpoint.test", "order.paid"]);
+    for one in &heard {
+        let message = one.json();
+        let is_challenge = message["type"] == "endpoint.challenge";
+        let name = if is_challenge { "endpointChallenge" } else { "eventNotification" };
+        let webhook = contract.webhook(name);
+        contract.assert_keeps(
+            &webhook["requestBody"]["content"]["application/json"]["schema"],
+            &message,
+            name,
+        );
+        for parameter in webhook["parameters"].as_array().expect("headers") {
+            let header = parameter["name"].as_str().expect("a name");
+            assert_eq!(one.headers.contains_key(header), parameter["required"] == true, "{name} {header}");
+        }
+    }
 });
 
 on_both!(the_limits_of_the_contract_are_the_gateways, async |stage: &mut Stage| {

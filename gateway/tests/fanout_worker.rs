@@ -8,6 +8,7 @@ mod fanout_worker {
     mod fair;
     mod kit;
     mod lanes;
+    mod leaving;
     mod scan;
     mod service;
 }

@@ -3,6 +3,7 @@
 
 mod attention;
 mod auth;
+mod endpoints;
 mod quarantine;
 mod refund_shapes;
 mod refunds;
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 
 use self::attention::AttentionApi;
 use self::auth::LoggedIn;
+use self::endpoints::EndpointOps;
 use self::quarantine::QuarantineOps;
 use self::shapes::{
     ActEntry, Done, Login, MadePlatform, Me, OperatorEntry, OperatorToAdd, PlatformChange, PlatformEntry,
@@ -54,6 +56,8 @@ enum Group {
     Refunds,
     /// What waits for a person.
     Attention,
+    /// Where events are sent, and how they arrive there.
+    Endpoints,
 }
 
 pub struct OpsApi;
@@ -322,10 +326,10 @@ impl OpsApi {
 }
 
 /// All that the operators' document is made of.
-type Apis = (OpsApi, QuarantineOps, refunds::RefundsApi, AttentionApi);
+type Apis = (OpsApi, QuarantineOps, refunds::RefundsApi, AttentionApi, EndpointOps);
 
 pub fn service() -> OpenApiService<Apis, ()> {
-    let apis = (OpsApi, QuarantineOps, refunds::RefundsApi, AttentionApi);
+    let apis = (OpsApi, QuarantineOps, refunds::RefundsApi, AttentionApi, EndpointOps);
     OpenApiService::new(apis, "ScanGate for operators", env!("CARGO_PKG_VERSION"))
         .description(INTRODUCTION)
         .license(LicenseObject::new("Apache-2.0").identifier("Apache-2.0"))

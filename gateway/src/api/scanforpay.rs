@@ -225,13 +225,10 @@ impl Example for OrderState {
 }
 
 #[derive(Tags)]
-enum Group {
+pub(super) enum Group {
     /// What the gateway sends, and what it wants to hear.
     Notices,
 }
-
-/// What the gateway sends to merchants.
-pub type Webhooks = &'static dyn PaymentNotification;
 
 /// The message to an order's `notifyUrl`.
 #[Webhook]

@@ -36,6 +36,7 @@ pub fn check(config: &Config, serving: bool, problems: &mut Vec<Problem>) {
     checker.signed_and_orders();
     checker.reconcile();
     checker.limits_and_redis();
+    checker.outgoing();
     checker.deliveries();
     checker.retention();
     checker.log();
@@ -220,6 +221,23 @@ impl Checker<'_> {
             "Use 1 to 40 letters, digits and - _ : .",
         );
         self.lasts("redis.deadline", redis.deadline, MILLISECOND, 10 * SECOND);
+    }
+
+    fn outgoing(&mut self) {
+        let outgoing = &self.config.outgoing;
+        let problem = match outgoing.proxy.expose() {
+            "" => None,
+            url => crate::outgoing::check_proxy(url).err(),
+        };
+        let remedy = "Write it like http://user:password@proxy.example:3128, or leave it empty";
+        self.require(problem.is_none(), "outgoing.proxy", problem.unwrap_or_default(), remedy);
+        let is_one = |ip: IpAddr| !ip.is_unspecified() && !ip.is_multicast();
+        self.require(
+            outgoing.local_address.is_none_or(is_one),
+            "outgoing.local_address",
+            "is not the address of one machine",
+            "Write one that this machine has, or leave it empty",
+        );
     }
 
     fn deliveries(&mut self) {

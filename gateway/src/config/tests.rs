@@ -364,6 +364,32 @@ fn limits_are_quotas_and_wrong_ones_are_told_with_an_example() {
 }
 
 #[test]
+fn a_proxy_and_an_address_to_leave_from_are_checked_and_the_password_is_not_shown() {
+    let good = "[outgoing]\nproxy = \"http://gate:geheim@proxy.example:3128\"\nlocal_address = \"192.0.2.7\"";
+    let config = Setup::new(good, &[]).config();
+    assert_eq!(config.outgoing.local_address, "192.0.2.7".parse().ok());
+    assert!(!config.effective_toml().contains("geheim"));
+    let wrong = "[outgoing]\nproxy = \"socks5://gate:geheim@proxy\"\nlocal_address = \"0.0.0.0\"";
+    let problems = Setup::new(wrong, &[]).problems();
+    let told: Vec<(&str, &str)> =
+        problems.iter().map(|(path, _, text)| (path.as_str(), text.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "outgoing.proxy",
+                "does not start with http://. Write it like http://user:password@proxy.example:3128, or leave it empty"
+            ),
+            (
+                "outgoing.local_address",
+                "is not the address of one machine. Write one that this machine has, or leave it empty"
+            ),
+        ]
+    );
+    assert_eq!(Setup::new("[outgoing]\nlocal_address = \"eth0\"", &[]).paths(), ["outgoing.local_address"]);
+}
+
+#[test]
 fn the_stores_url_can_come_from_a_file_but_not_from_two_places() {
     let folder = TempDir::new().expect("there is room for a temporary folder");
     let file = folder.path().join("url");

@@ -245,6 +245,28 @@ pub mod optional_path {
     }
 }
 
+/// An IP address, or nothing, written as an empty text.
+pub mod optional_address {
+    use std::net::IpAddr;
+
+    use serde::de::Error;
+
+    use super::{Deserialize, Deserializer, Serializer};
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IpAddr>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| D::Error::custom("is not an IP address"))
+    }
+
+    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
+    pub fn serialize<S: Serializer>(address: &Option<IpAddr>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&address.map(|address| address.to_string()).unwrap_or_default())
+    }
+}
+
 /// Defines a list whose entries are written as texts.
 macro_rules! list_of_texts {
     ($(#[$doc:meta])* $name:ident, $entry:ty, $read:expr, $shown:expr) => {

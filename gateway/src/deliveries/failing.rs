@@ -190,21 +190,38 @@ async fn disable(app: &App, endpoint: &Endpoint, since: i64, now: i64, reason: &
         .value(endpoint::Column::StatusReason, reason)
         .value(endpoint::Column::UpdatedAt, now)
         .and_where(Expr::col(endpoint::Column::Status).eq(Status::Active.to_value()));
-    let row = matter(app, endpoint, Matter::EndpointDisabled, since);
-    let content = content(endpoint, since, &json!({ "reason": reason }));
-    let event = event(app, &row, Kind::EndpointDisabled, 1, &content);
-    let (tell, begun) = tell(app, endpoint, &row, event);
+    let Disabling { end_warning, matter, tell, begun } = disabling(app, endpoint, since, reason);
     let statements = vec![
         RowStatement::Update(update),
-        RowStatement::Update(end_warning(app, endpoint, "disabled")),
+        RowStatement::Update(end_warning),
         // Another node may have been quicker: then there is neither row nor event.
-        insert_rows::<attention::Entity>(std::slice::from_ref(&row)),
+        insert_rows::<attention::Entity>(std::slice::from_ref(&matter)),
         tell,
     ];
     write(app, endpoint, statements).await?;
     begun.go(app);
     tracing::error!(endpoint = endpoint.id, reason, "an endpoint was disabled");
     Ok(())
+}
+
+/// What is written of an endpoint that is disabled, besides its own row.
+pub(crate) struct Disabling {
+    pub end_warning: UpdateStatement,
+    /// Waits for a person.
+    pub matter: attention::Model,
+    /// Written while the matter stands.
+    pub tell: RowStatement,
+    /// Goes out once it is committed.
+    pub begun: Begun,
+}
+
+/// `since`: Unix milliseconds.
+pub(crate) fn disabling(app: &App, endpoint: &Endpoint, since: i64, reason: &str) -> Disabling {
+    let matter = matter(app, endpoint, Matter::EndpointDisabled, since);
+    let content = content(endpoint, since, &json!({ "reason": reason }));
+    let event = event(app, &matter, Kind::EndpointDisabled, 1, &content);
+    let (tell, begun) = tell(app, endpoint, &matter, event);
+    Disabling { end_warning: end_warning(app, endpoint, "disabled"), matter, tell, begun }
 }
 
 /// Why the gateway has disabled an endpoint, as its row and what is told say it.

@@ -30,6 +30,8 @@ enum Receiver {
     /// An order's notifyUrl.
     Implicit,
     Registered(Arc<Endpoint>),
+    /// It was paused, disabled or given another URL since the delivery was taken.
+    Closed,
     /// Its owner has taken it away.
     Deleted,
     /// Another node has made it just now.
@@ -56,6 +58,7 @@ pub async fn attempt(app: &App, delivery: &delivery::Model, original: &Original)
     let endpoint = match receiver(app, delivery).await {
         Receiver::Implicit => None,
         Receiver::Registered(endpoint) => Some(endpoint),
+        Receiver::Closed => return unmoved(delivery).into(),
         Receiver::Deleted => return ended_unsent(app, delivery).into(),
         Receiver::NotLoaded => return put_off(app, delivery).into(),
     };
@@ -73,7 +76,8 @@ pub async fn attempt(app: &App, delivery: &delivery::Model, original: &Original)
 
 async fn receiver(app: &App, delivery: &delivery::Model) -> Receiver {
     if let Some(endpoint) = app.directory.endpoint(&delivery.endpoint_id) {
-        return Receiver::Registered(endpoint);
+        let is_open = endpoint.status == endpoint::Status::Active && endpoint.proven;
+        return if is_open { Receiver::Registered(endpoint) } else { Receiver::Closed };
     }
     if promise::implicit_id(&delivery.merchant_id, &delivery.url) == delivery.endpoint_id {
         return Receiver::Implicit;

@@ -1,8 +1,9 @@
 //! Registered endpoints as they are held in memory: all that a promise and an attempt need to know of them. How they are
-//! made and changed: `manage`.
+//! made and changed: `manage`, and by operators: `operate`.
 
 mod acknowledgement;
 pub mod manage;
+pub mod operate;
 mod secrets;
 pub mod settings;
 

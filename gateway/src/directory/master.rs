@@ -10,7 +10,7 @@ use serde_json::json;
 use super::acts::{self, Act, Actor};
 use super::pepper;
 use crate::app::App;
-use crate::entity::{sign_key, token_key};
+use crate::entity::{endpoint, endpoint_secret, sign_key, token_key};
 use crate::ledger::{Lane, RowStatement};
 
 /// Secrets sealed anew in one go.
@@ -26,6 +26,21 @@ enum Table {
     #[default]
     SignKeys,
     TokenKeys,
+    EndpointSecrets,
+    EndpointHeaders,
+    /// Not a table: one setting.
+    Pepper,
+}
+
+impl Table {
+    fn next(self) -> Self {
+        match self {
+            Self::SignKeys => Self::TokenKeys,
+            Self::TokenKeys => Self::EndpointSecrets,
+            Self::EndpointSecrets => Self::EndpointHeaders,
+            Self::EndpointHeaders | Self::Pepper => Self::Pepper,
+        }
+    }
 }
 
 /// How far sealing anew has come.
@@ -34,7 +49,7 @@ pub struct Place {
     table: Table,
     /// The last row that was looked at.
     after: String,
-    /// Whether the pepper was, which comes last.
+    /// Whether the pepper was.
     pepper: bool,
 }
 
@@ -91,10 +106,25 @@ async fn record(app: &App, act: Act<'_>) -> anyhow::Result<()> {
 /// Secrets that another key than the newest sealed.
 pub async fn left(app: &App) -> Result<u64, sea_orm::DbErr> {
     let newest = app.vault.key_id();
-    let sign_keys = sign_key::Entity::find().filter(sign_key::Column::MasterKeyId.ne(newest.as_str()));
-    let token_keys = token_key::Entity::find().filter(token_key::Column::MasterKeyId.ne(newest.as_str()));
-    let rows = sign_keys.count(&app.store.read).await? + token_keys.count(&app.store.read).await?;
-    Ok(rows + u64::from(pepper::is_left(app).await?))
+    let newest = newest.as_str();
+    let rows = [
+        under_another::<sign_key::Entity>(app, sign_key::Column::MasterKeyId, newest).await?,
+        under_another::<token_key::Entity>(app, token_key::Column::MasterKeyId, newest).await?,
+        under_another::<endpoint_secret::Entity>(app, endpoint_secret::Column::MasterKeyId, newest).await?,
+        under_another::<endpoint::Entity>(app, endpoint::Column::MasterKeyId, newest).await?,
+    ];
+    Ok(rows.iter().sum::<u64>() + u64::from(pepper::is_left(app).await?))
+}
+
+async fn under_another<E: EntityTrait>(
+    app: &App,
+    master_key_id: E::Column,
+    newest: &str,
+) -> Result<u64, sea_orm::DbErr>
+where
+    E::Model: Sync,
+{
+    E::find().filter(master_key_id.ne(newest)).count(&app.store.read).await
 }
 
 /// Look for changed keys, and seal anew what older ones sealed, up to some pages.
@@ -119,19 +149,37 @@ pub async fn step(app: &App, place: &mut Place, limit: u64) -> anyhow::Result<Op
     if previous.is_empty() {
         return Ok(None);
     }
-    if place.table == Table::SignKeys {
-        use sign_key::Column::{Id, MasterKeyId, Sealed};
-        let columns = [Id, Sealed, MasterKeyId];
-        let page = page::<sign_key::Entity>(app, columns, &previous, &mut place.after, limit).await?;
+    while place.table != Table::Pepper {
+        let page = match place.table {
+            Table::SignKeys => {
+                use sign_key::Column::{Id, MasterKeyId, Sealed};
+                let columns = [Id, Sealed, MasterKeyId];
+                page::<sign_key::Entity>(app, columns, &previous, &mut place.after, limit).await?
+            }
+            Table::TokenKeys => {
+                use token_key::Column::{Id, MasterKeyId, Sealed};
+                let columns = [Id, Sealed, MasterKeyId];
+                page::<token_key::Entity>(app, columns, &previous, &mut place.after, limit).await?
+            }
+            Table::EndpointSecrets => {
+                use endpoint_secret::Column::{Id, MasterKeyId, Sealed};
+                let columns = [Id, Sealed, MasterKeyId];
+                page::<endpoint_secret::Entity>(app, columns, &previous, &mut place.after, limit).await?
+            }
+            Table::EndpointHeaders => {
+                use endpoint::Column::{Headers, Id, MasterKeyId};
+                let columns = [Id, Headers, MasterKeyId];
+                page::<endpoint::Entity>(app, columns, &previous, &mut place.after, limit).await?
+            }
+            Table::Pepper => None,
+        };
         if page.is_some() {
             return Ok(page);
         }
-        *place = Place { table: Table::TokenKeys, ..Place::default() };
+        *place = Place { table: place.table.next(), ..Place::default() };
     }
-    let columns = [token_key::Column::Id, token_key::Column::Sealed, token_key::Column::MasterKeyId];
-    let page = page::<token_key::Entity>(app, columns, &previous, &mut place.after, limit).await?;
-    if page.is_some() || place.pepper {
-        return Ok(page);
+    if place.pepper {
+        return Ok(None);
     }
     place.pepper = true;
     Ok(pepper::seal_anew(app).await?.map(|sealed| match sealed {

@@ -1,7 +1,7 @@
-//! From a host name to an open connection: resolve, ask the address policy, dial, TLS.
+//! From a host name to an open connection: resolve, ask the address policy, dial or have a proxy dial, TLS.
 //!
 //! The policy is asked here because this is the one place that sees the address really dialled, for names and
-//! literal addresses alike.
+//! literal addresses alike. A proxy is given the address that was permitted.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -14,15 +14,15 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use http::Uri;
 use http::uri::Scheme;
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
-use rustls::crypto::ring;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tower::Service;
 
+use super::proxy::Proxy;
+use super::way::Way;
 use super::{SendError, reason};
 use crate::deliveries::address::AddressPolicy;
 
@@ -64,15 +64,6 @@ pub fn system_lookup() -> Lookup {
     })
 }
 
-/// TLS with the roots that browsers trust.
-pub(super) fn webpki_roots() -> ClientConfig {
-    ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring serves the default protocol versions")
-        .with_webpki_roots()
-        .with_no_client_auth()
-}
-
 /// Opens connections, plain or with TLS as the scheme asks.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -80,12 +71,13 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    pub(super) fn new(policy: Option<Arc<AddressPolicy>>, lookup: Lookup, tls: ClientConfig) -> Self {
+    pub(super) fn new(policy: Option<Arc<AddressPolicy>>, lookup: Lookup, way: Way) -> Self {
+        let Way { proxy, local, tls } = way;
         let https = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
-            .wrap_connector(Dialler { policy, lookup });
+            .wrap_connector(Dialler { policy, lookup, proxy, local });
         Self { https }
     }
 }
@@ -119,6 +111,8 @@ impl Service<Uri> for Connector {
 struct Dialler {
     policy: Option<Arc<AddressPolicy>>,
     lookup: Lookup,
+    proxy: Option<Arc<Proxy>>,
+    local: Option<IpAddr>,
 }
 
 impl Service<Uri> for Dialler {
@@ -131,12 +125,9 @@ impl Service<Uri> for Dialler {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Self { policy, lookup } = self.clone();
+        let dialler = self.clone();
         Box::pin(async move {
-            let found = resolve(&uri, &lookup).await?;
-            let stream = dial(dialable(found, policy.as_deref())?)
-                .await
-                .map_err(|error| SendError::Connect { reason: reason(&error) })?;
+            let stream = dialler.connected(&uri).await?;
             // A request goes out as one write; waiting to fill a packet only delays it.
             stream.set_nodelay(true).map_err(|error| SendError::Connect { reason: reason(&error) })?;
             Ok(TokioIo::new(stream))
@@ -144,10 +135,42 @@ impl Service<Uri> for Dialler {
     }
 }
 
-async fn resolve(uri: &Uri, lookup: &Lookup) -> Result<Vec<SocketAddr>, SendError> {
+impl Dialler {
+    async fn connected(&self, uri: &Uri) -> Result<TcpStream, SendError> {
+        let Self { policy, lookup, proxy, local } = self;
+        if let (None, Some(proxy)) = (policy, proxy)
+            && !means_loopback(uri)
+        {
+            // Nothing is asked about the address, so the proxy may resolve the name, where we perhaps cannot.
+            let (host, port) = host_and_port(uri)?;
+            return proxy.reach(&[format!("{host}:{port}")], lookup, *local).await;
+        }
+        let addresses = dialable(resolve(uri, lookup).await?, policy.as_deref())?;
+        match proxy {
+            // By the addresses that the policy permits: a name may be another address to the proxy.
+            Some(proxy) if !addresses.iter().all(|address| address.ip().to_canonical().is_loopback()) => {
+                let targets: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                proxy.reach(&targets, lookup, *local).await
+            }
+            _ => dial(addresses, *local).await.map_err(|error| SendError::Connect { reason: reason(&error) }),
+        }
+    }
+}
+
+/// What is on this machine is never asked of a proxy, to which it would be another.
+fn means_loopback(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+fn host_and_port(uri: &Uri) -> Result<(&str, u16), SendError> {
     let host = uri.host().ok_or(SendError::Url)?;
     let default_port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
-    let port = uri.port_u16().unwrap_or(default_port);
+    Ok((host, uri.port_u16().unwrap_or(default_port)))
+}
+
+async fn resolve(uri: &Uri, lookup: &Lookup) -> Result<Vec<SocketAddr>, SendError> {
+    let (host, port) = host_and_port(uri)?;
     let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     if let Ok(ip) = literal {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -180,12 +203,12 @@ pub(super) fn dialable(
 }
 
 /// The first connection that comes about. The next address is dialled as soon as one failed, or answers too slowly.
-pub(super) async fn dial(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+pub(super) async fn dial(addresses: Vec<SocketAddr>, local: Option<IpAddr>) -> io::Result<TcpStream> {
     let mut waiting = addresses.into_iter();
     let mut dialling = FuturesUnordered::new();
     let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
     loop {
-        dialling.extend(waiting.next().map(TcpStream::connect));
+        dialling.extend(waiting.next().map(|address| connect(address, local)));
         match timeout(NEXT_ADDRESS_AFTER, dialling.next()).await {
             Ok(Some(Ok(stream))) => return Ok(stream),
             Ok(Some(Err(error))) => failure = error,
@@ -193,4 +216,16 @@ pub(super) async fn dial(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
             Err(_) => {} // too slow
         }
     }
+}
+
+/// From `local`, if that is given.
+async fn connect(address: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStream> {
+    let Some(local) = local else { return TcpStream::connect(address).await };
+    if local.is_ipv4() != address.is_ipv4() {
+        let (ours, theirs) = if local.is_ipv4() { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
+        return Err(io::Error::other(format!("outgoing.local_address is {ours}, and the address {theirs}")));
+    }
+    let socket = if local.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.bind((local, 0).into())?;
+    socket.connect(address).await
 }

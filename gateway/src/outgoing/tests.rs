@@ -2,6 +2,7 @@
 
 mod closing;
 mod dialling;
+mod leaving;
 mod peer;
 mod tls;
 
@@ -130,7 +131,7 @@ async fn a_peer_that_answers_byte_by_byte_runs_out_of_the_same_time() {
 #[tokio::test]
 async fn a_name_that_does_not_resolve_in_time_leaves_nothing_sent() {
     let lookup: Lookup = Arc::new(|_, _| Box::pin(std::future::pending()));
-    let outgoing = Outgoing::for_tenants_with(AddressPolicy::default(), lookup);
+    let outgoing = Outgoing::for_tenants_with(AddressPolicy::default(), lookup, Way::default());
     let outcome = outgoing.post(&url("http://shop.example/"), &[], Bytes::new(), within(50)).await;
     assert_eq!(outcome, Err(SendError::TimedOut { sent: false }));
 }
@@ -189,7 +190,8 @@ async fn nobody_listening_is_a_failed_connection_with_nothing_sent() {
 #[tokio::test]
 async fn a_name_without_an_address_is_told_from_a_failed_connection() {
     for answers in [vec![], vec![vec![]]] {
-        let outgoing = Outgoing::for_tenants_with(AddressPolicy::default(), answering(answers));
+        let outgoing =
+            Outgoing::for_tenants_with(AddressPolicy::default(), answering(answers), Way::default());
         let error = outgoing.post(&url("http://shop.example/"), &[], Bytes::new(), AMPLE).await;
         assert!(matches!(error, Err(SendError::Resolve { .. })), "{error:?}");
     }
@@ -245,7 +247,7 @@ async fn no_error_names_path_token_header_body_or_answer() {
     let silent = Peer::start(|mut peer| async move { peer.linger().await }).await;
     let long = Peer::saying(SUCCESS).await;
     let lookup = answering([]);
-    let outgoing = Outgoing::for_tenants_with(allowing("127.0.0.1/32"), lookup);
+    let outgoing = Outgoing::for_tenants_with(allowing("127.0.0.1/32"), lookup, Way::default());
     let header = [(HeaderName::from_static("x-key"), HeaderValue::from_static("secret"))];
     let limits = Limits { max_body: 3, overlong: Overlong::Refuse, ..within(200) };
     let hosts = [

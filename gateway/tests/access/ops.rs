@@ -51,11 +51,11 @@ impl Ops {
         exchange(method, &format!("http://{}{path}", self.address), &headers, body).await
     }
 
-    async fn get(&self, path: &str, token: &str) -> Reply {
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
         self.call(Method::GET, path, Some(token), Value::Null).await
     }
 
-    async fn post(&self, path: &str, token: &str, body: Value) -> Reply {
+    pub async fn post(&self, path: &str, token: &str, body: Value) -> Reply {
         self.call(Method::POST, path, Some(token), body).await
     }
 
@@ -65,7 +65,7 @@ impl Ops {
     }
 
     /// The token of an operator who logs in.
-    async fn login(&self, name: &str) -> String {
+    pub async fn login(&self, name: &str) -> String {
         let reply = self.try_login(name, PASSWORD).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         reply.json()["token"].as_str().expect("a token").to_owned()
@@ -78,7 +78,7 @@ impl Drop for Ops {
     }
 }
 
-async fn someone(stage: &Stage, name: &str, role: Role, platform: Option<&str>) {
+pub async fn someone(stage: &Stage, name: &str, role: Role, platform: Option<&str>) {
     let new = NewOperator {
         name: name.to_owned(),
         password: PASSWORD.to_owned(),
@@ -88,7 +88,7 @@ async fn someone(stage: &Stage, name: &str, role: Role, platform: Option<&str>) 
     add(stage.app(), new, &Actor::Command).await.expect("added");
 }
 
-fn code(reply: &Reply) -> (u16, String) {
+pub fn code(reply: &Reply) -> (u16, String) {
     (reply.status, reply.json()["code"].as_str().unwrap_or_default().to_owned())
 }
 
@@ -120,6 +120,7 @@ fn body(path: &str, method: &Method) -> Value {
         ("POST", path) if path.ends_with("/approve") => json!({}),
         ("POST", path) if path.ends_with("/decline") => json!({ "reason": "no" }),
         ("POST", path) if path.ends_with("/resolve") => json!({ "outcome": "failed", "reason": "no" }),
+        ("POST", path) if path.starts_with("/ops/v1/endpoints/") => json!({ "reason": "a test" }),
         ("POST", path) if path.ends_with("/end") => json!({ "reason": "seen to" }),
         ("PATCH", _) => json!({ "limit": { "count": 1, "window": "1s" } }),
         _ => Value::Null,
@@ -185,7 +186,7 @@ on_both!(no_route_takes_a_token_that_is_no_good_and_all_are_answered_alike, asyn
         Some(stage.world.keys.test.clone()),
     ];
     let mut answers = Vec::new();
-    assert_eq!(guarded().len(), 23);
+    assert_eq!(guarded().len(), 27);
     for (path, method) in guarded() {
         for token in &bad {
             let reply = ops.call(method.clone(), &path, token.as_deref(), body(&path, &method)).await;
@@ -215,8 +216,13 @@ on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| 
                 path if path == format!("/ops/v1/platforms/{NOBODYS}") && method == Method::GET => {
                     assert_eq!(reply.status, 404, "{name} {path}");
                 }
-                "/ops/v1/platforms" | "/ops/v1/quarantine" | "/ops/v1/attention" if method == Method::GET => {
+                "/ops/v1/platforms" | "/ops/v1/quarantine" | "/ops/v1/attention" | "/ops/v1/endpoints"
+                    if method == Method::GET =>
+                {
                     assert_eq!(reply.status, 200, "{name} {method} {path}");
+                }
+                path if path.starts_with("/ops/v1/endpoints/") && name == "clerk" => {
+                    assert_eq!(code(&reply), (404, "not_found".to_owned()), "{name} {method} {path}");
                 }
                 // For everybody to look at, for operators to decide about; and there is none of this id.
                 path if path.starts_with("/ops/v1/quarantine/")

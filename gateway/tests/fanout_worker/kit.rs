@@ -1,12 +1,16 @@
 //! Endpoints of the shop's, and what is due to them, written as it would be.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::collections::BTreeSet;
+
 use gateway::deliveries::promise::implicit_endpoint;
 use gateway::directory::access::Mode;
 use gateway::directory::change::Refresh;
 use gateway::entity::event::Audience;
 use gateway::entity::{delivery, endpoint, event};
 use gateway::ledger::{RowStatement, insert_rows};
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ActiveEnum, EntityTrait};
 use serde_json::json;
 
@@ -70,7 +74,23 @@ impl Stage {
         self.write_told(&rows).await;
     }
 
+    /// With the endpoint that they go to, where it is none that was registered.
     pub async fn write_told(&self, rows: &[(event::Model, delivery::Model)]) {
+        let ids: BTreeSet<&str> = rows.iter().map(|(_, delivery)| delivery.endpoint_id.as_str()).collect();
+        let (merchant, now) = (self.merchant(), self.app().clock.now_ms());
+        let endpoints: Vec<_> = ids
+            .into_iter()
+            .map(|id| endpoint::Model {
+                id: id.to_owned(),
+                origin: id.to_owned(),
+                ..implicit_endpoint(&merchant.platform_id, &merchant.id, &self.shop().notify_url(), now)
+            })
+            .collect();
+        let mut insert = insert_rows::<endpoint::Entity>(&endpoints);
+        if let RowStatement::Insert(insert) = &mut insert {
+            insert.on_conflict(OnConflict::new().do_nothing().to_owned());
+        }
+        self.write(vec![insert]).await;
         for rows in rows.chunks(AT_ONCE) {
             let events: Vec<_> = rows.iter().map(|(event, _)| event.clone()).collect();
             let deliveries: Vec<_> = rows.iter().map(|(_, delivery)| delivery.clone()).collect();

@@ -28,6 +28,7 @@ pub mod acts;
 pub mod apart;
 pub mod merchant;
 pub mod people;
+pub mod receiver;
 pub mod rest;
 pub mod rows;
 pub mod side;

@@ -14,6 +14,7 @@ import traceback
 
 sys.dont_write_bytecode = True
 
+import fanning  # noqa: E402
 import faulty  # noqa: E402
 import ordering  # noqa: E402
 import paying  # noqa: E402
@@ -84,7 +85,7 @@ def through_the_gateway(stage, binary, word):
     except Exception:
         print(f"FAILED  the gateway starts\n{traceback.format_exc()}")
         return 0, 1
-    checks = [check for part in (ordering, products, paying, refunding, faulty) for check in checks_of(part)]
+    checks = [check for part in (ordering, products, paying, refunding, fanning, faulty) for check in checks_of(part)]
     passed, failed = run(stage, checks, word)
     at_the_end = run(stage, AT_THE_END, "")
     if failed or at_the_end[1]:

@@ -27,7 +27,7 @@ fn body(operation_id: &str) -> Value {
         "createAccount" => json!({ "partnerNo": "91919", "signKey": "0123456789abcdef" }),
         "changeAccount" => json!({ "numbersOf": null }),
         "rotateAccountSignKey" => json!({ "signKey": "fedcba9876543210" }),
-        "rotateSignKey" | "checkEndpoint" => json!({}),
+        "rotateSignKey" | "checkEndpoint" | "rotateEndpointSecret" => json!({}),
         "createStore" => json!({
             "merchantId": NOBODYS, "accountId": NOBODYS, "upstreamStoreNo": "1", "currency": "HKD", "wallets": ["Alipay"],
         }),
@@ -37,6 +37,8 @@ fn body(operation_id: &str) -> Value {
             "number": "old-1", "storeNo": HKD_STORE, "amount": 2100, "currency": "HKD", "status": "paid",
             "createdAt": "2026-09-20T14:13:21Z",
         }] }),
+        "createEndpoint" => json!({ "url": "http://shop.example/events", "merchantId": NOBODYS }),
+        "changeEndpoint" => json!({ "description": "walked" }),
         "createApiKey" => json!({ "name": "n", "scopes": ["orders:read"] }),
         "placeOrder" => {
             json!({ "product": "qrcode", "number": "walk-17", "storeNo": HKD_STORE, "wallet": "Alipay",
@@ -81,7 +83,14 @@ fn body(operation_id: &str) -> Value {
         | "listAttention"
         | "makeAccountNoticeUrl"
         | "fetchEvents"
-        | "getService" => Value::Null,
+        | "getService"
+        | "listEndpoints"
+        | "getEndpoint"
+        | "deleteEndpoint"
+        | "verifyEndpoint"
+        | "pauseEndpoint"
+        | "resumeEndpoint"
+        | "testEndpoint" => Value::Null,
         other => panic!("{other} is new: say here what to send to it"),
     }
 }
@@ -124,7 +133,10 @@ impl Ours {
         stage.deafen();
         stage.notify_twisted(&order.submission_id, Twist::WrongAmount).await;
         let fact = stage.held().await.remove(0).id;
+        let wanted = json!({ "url": "http://shop.example/events", "merchantId": merchant });
+        let endpoint = stage.post("/v1/endpoints", wanted).await.json()["id"].clone();
         let ids = [
+            ("endpointId", endpoint.as_str().expect("an id").to_owned()),
             ("merchantId", merchant),
             ("apiKeyId", api_key),
             ("accountId", stage.account_id()),
@@ -233,7 +245,8 @@ on_both!(what_belongs_to_others_is_like_what_does_not_exist, async |stage: &mut 
                 assert_eq!((nobodys.status, nobodys.text()), (404, reply.text()), "{about}");
             } else {
                 // A body that names nobody's merchant is refused for that.
-                let expected = if id == "createStore" { 422..423 } else { 200..300 };
+                let expected =
+                    if ["createStore", "createEndpoint"].contains(&id) { 422..423 } else { 200..300 };
                 assert!(expected.contains(&reply.status), "{about}");
             }
             assert!(!ours.are_in(reply.text()), "{about}");

@@ -50,6 +50,7 @@ const PARTS: [Part; 4] = [
             chapter!("notices", "notices.md"),
             chapter!("selfcheck", "selfcheck.md"),
             chapter!("events", "events.md"),
+            chapter!("webhooks", "webhooks.md"),
             chapter!("refunds", "refunds.md"),
             chapter!("errors", "errors.md"),
             chapter!("sandbox", "sandbox.md"),

@@ -11,6 +11,7 @@ use poem_openapi::param::{Path, Query};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use self::shapes::{Change, MadeEndpoint, New, Rotation, Shown, ShownTrial};
+pub use self::shapes::{Format, Standing};
 use crate::api::rest::{
     Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, change,
 };
@@ -104,6 +105,7 @@ impl EndpointsApi {
         #[oai(name = "endpointId")] endpoint_id: Path<String>,
         body: Body<Change>,
     ) -> Result<Changed<Shown>, ChangeError> {
+        caller.may(Scope::EndpointsWrite)?;
         let settings = body.value.settings()?;
         let plan = || manage::change(app.0, &caller, &endpoint_id, &settings);
         changed(app.0, &caller, once, &body.raw, plan).await

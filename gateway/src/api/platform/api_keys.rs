@@ -31,7 +31,7 @@ pub struct New {
     #[oai(validator(max_length = 64))]
     pub merchant_id: Option<String>,
     /// What it is good for; never more than the key that makes it.
-    #[oai(validator(min_items = 1, max_items = 16, unique_items))]
+    #[oai(validator(min_items = 1, max_items = 32, unique_items))]
     pub scopes: Vec<Scope>,
     /// Networks it may be used from, such as `192.0.2.0/24`; absent: from anywhere.
     #[oai(validator(max_items = 32))]

@@ -79,8 +79,12 @@ mod tests {
         ) {
             let (mut whole, mut half) = (Spread::default(), Spread::default());
             let (first, second) = all.split_at(all.len() / 2);
-            first.iter().for_each(|ms| whole.note(*ms));
-            second.iter().for_each(|ms| half.note(*ms));
+            for ms in first {
+                whole.note(*ms);
+            }
+            for ms in second {
+                half.note(*ms);
+            }
             whole.add_all(&half);
             all.sort_unstable();
             let place = (all.len() * usize::try_from(of_100).expect("small")).div_ceil(100) - 1;

@@ -200,7 +200,7 @@ pub async fn resume(app: &App, caller: &Caller, id: &str) -> Result<(Option<Plan
     Ok((plan, after))
 }
 
-fn not_sent_anyway(status: Status) -> Error {
+pub(super) fn not_sent_anyway(status: Status) -> Error {
     let (code, detail) = match status {
         Status::Unproven => {
             ("not_proven", "Nothing is sent to it before its URL is proven: verify it first.")
@@ -337,7 +337,7 @@ fn update(before: &endpoint::Model, after: &endpoint::Model) -> UpdateStatement 
 }
 
 /// The status is compared, too: the gateway disables an endpoint without its owner.
-fn this_version(row: &endpoint::Model) -> Expr {
+pub(super) fn this_version(row: &endpoint::Model) -> Expr {
     Expr::col(endpoint::Column::Id)
         .eq(row.id.as_str())
         .and(Expr::col(endpoint::Column::Version).eq(row.version))
@@ -372,6 +372,6 @@ fn the_last_that_fits(row: &endpoint::Model) -> SelectStatement {
     of_owner(row).select_only().column(endpoint::Column::Id).offset(MOST - 1).limit(1).into_query()
 }
 
-fn exists(table: impl EntityTrait, condition: Expr) -> SelectStatement {
+pub(super) fn exists(table: impl EntityTrait, condition: Expr) -> SelectStatement {
     Query::select().expr(Expr::val(1)).from(table).and_where(condition).to_owned()
 }

@@ -9,7 +9,7 @@ use super::*;
 async fn a_tenant_reaches_no_loopback_address_in_any_spelling() {
     let peer = Peer::saying(SUCCESS).await;
     let port = peer.address.port();
-    let outgoing = Outgoing::for_tenants(AddressPolicy::default());
+    let outgoing = Outgoing::for_tenants(AddressPolicy::default(), Way::default());
     for host in ["127.0.0.1", "127.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "localhost"] {
         let outcome = outgoing.post(&url(&format!("http://{host}:{port}/")), &[], Bytes::new(), AMPLE).await;
         assert_eq!(outcome, Err(SendError::Refused(Refusal::NotPublic("loopback"))), "{host}");
@@ -20,11 +20,11 @@ async fn a_tenant_reaches_no_loopback_address_in_any_spelling() {
 #[tokio::test]
 async fn a_tenant_reaches_what_the_operator_allows_but_no_own_listener() {
     let peer = Peer::saying(SUCCESS).await;
-    let outgoing = Outgoing::for_tenants(allowing("127.0.0.0/8"));
+    let outgoing = Outgoing::for_tenants(allowing("127.0.0.0/8"), Way::default());
     assert!(outgoing.post(&peer.url(), &[], Bytes::new(), AMPLE).await.is_ok());
 
     let own = AddressPolicy::new(vec!["127.0.0.0/8".parse().expect("a network")], vec![peer.address]);
-    let outgoing = Outgoing::for_tenants_with(own, answering([vec![peer.address]]));
+    let outgoing = Outgoing::for_tenants_with(own, answering([vec![peer.address]]), Way::default());
     let outcome = outgoing.post(&url("http://gateway.example/"), &[], Bytes::new(), AMPLE).await;
     assert_eq!(outcome, Err(SendError::Refused(Refusal::OwnListener)));
     assert_eq!(peer.connections(), 1);
@@ -41,7 +41,7 @@ async fn a_name_that_moves_from_a_public_to_a_loopback_address_is_refused_when_i
     let inner = Peer::saying(SUCCESS).await;
     let policy = allowing("127.0.0.2/32");
     let lookup = answering([vec![public.address], vec![inner.address]]);
-    let outgoing = Outgoing::for_tenants_with(policy.clone(), lookup);
+    let outgoing = Outgoing::for_tenants_with(policy.clone(), lookup, Way::default());
 
     let shop = policy.check_url("http://shop.example/notify").expect("the name says nothing");
     let first = outgoing.post(&shop, &[], Bytes::new(), AMPLE).await.expect("the public address answers");
@@ -74,10 +74,10 @@ async fn an_address_that_refuses_gives_way_to_the_next() {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free loopback port");
     let refusing = free.local_addr().expect("a bound address");
     drop(free);
-    let stream = dial(vec![refusing, good.address]).await.expect("the second answers");
+    let stream = dial(vec![refusing, good.address], None).await.expect("the second answers");
     assert_eq!(stream.peer_addr().expect("connected"), good.address);
-    assert!(dial(vec![refusing]).await.is_err());
-    assert!(dial(vec![]).await.is_err());
+    assert!(dial(vec![refusing], None).await.is_err());
+    assert!(dial(vec![], None).await.is_err());
 }
 
 /// Linux leaves connections unanswered where a listener's queue is full.
@@ -94,8 +94,9 @@ async fn an_address_that_does_not_answer_gives_way_to_the_next() {
     }
 
     let good = Peer::saying(SUCCESS).await;
-    let outcome =
-        timeout(AMPLE.timeout, dial(vec![silent, good.address])).await.expect("no waiting for the first");
+    let outcome = timeout(AMPLE.timeout, dial(vec![silent, good.address], None))
+        .await
+        .expect("no waiting for the first");
     assert_eq!(outcome.expect("the second answers").peer_addr().expect("connected"), good.address);
 
     let outcome = post(&url(&format!("http://{silent}/")), within(100)).await;

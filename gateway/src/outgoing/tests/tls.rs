@@ -6,10 +6,12 @@ use std::thread::JoinHandle;
 
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig, ServerConnection, Stream};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, Stream};
 
+use super::super::way::tls;
 use super::peer::is_whole;
 use super::*;
+use crate::config::Config;
 
 /// Serves one connection for shop.example; the thread gives what it read of the request.
 fn serve() -> (SocketAddr, CertificateDer<'static>, JoinHandle<io::Result<String>>) {
@@ -45,12 +47,8 @@ fn serve() -> (SocketAddr, CertificateDer<'static>, JoinHandle<io::Result<String
 fn trusting(certificate: &CertificateDer<'_>, address: SocketAddr) -> Outgoing {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone().into_owned()).expect("a certificate");
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring serves the default protocol versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Outgoing::over(Connector::new(None, answering([vec![address]]), config))
+    let way = Way { tls: tls(roots), ..Way::default() };
+    Outgoing::over(Connector::new(None, answering([vec![address]]), way))
 }
 
 async fn finished(server: JoinHandle<io::Result<String>>) -> io::Result<String> {
@@ -69,6 +67,22 @@ async fn a_server_with_a_trusted_certificate_for_its_name_is_spoken_to_over_tls(
 }
 
 #[tokio::test]
+async fn an_authority_from_the_operators_file_is_trusted_beside_the_public_ones() {
+    let (address, certificate, server) = serve();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("authorities.pem");
+    let base64 = data_encoding::BASE64.encode(&certificate);
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n");
+    std::fs::write(&file, pem).expect("the folder is ours");
+    let config = crate::config::Outgoing { ca_file: Some(file), ..Config::default().outgoing };
+    let way = Way::of(&config).expect("a way");
+    let outgoing = Outgoing::over(Connector::new(None, answering([vec![address]]), way));
+    let reply = outgoing.post(&url("https://shop.example/"), &[], Bytes::new(), AMPLE).await;
+    assert_eq!(reply.expect("an answer").body, "success");
+    assert!(finished(server).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_certificate_for_another_name_ends_before_anything_is_sent() {
     let (address, certificate, server) = serve();
     let outgoing = trusting(&certificate, address);
@@ -80,7 +94,7 @@ async fn a_certificate_for_another_name_ends_before_anything_is_sent() {
 #[tokio::test]
 async fn a_certificate_nobody_vouches_for_ends_before_anything_is_sent() {
     let (address, _, server) = serve();
-    let outgoing = Outgoing::over(Connector::new(None, answering([vec![address]]), webpki_roots()));
+    let outgoing = Outgoing::over(Connector::new(None, answering([vec![address]]), Way::default()));
     let outcome = outgoing.post(&url("https://shop.example/"), &[], Bytes::new(), AMPLE).await;
     assert!(matches!(&outcome, Err(error @ SendError::Tls { .. }) if !error.sent()), "{outcome:?}");
     assert!(finished(server).await.is_err(), "the server saw no request");

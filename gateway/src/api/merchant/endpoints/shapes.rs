@@ -30,7 +30,7 @@ pub enum Format {
 }
 
 /// `unproven`: nobody there has echoed the challenge yet; `active`; `paused` by its owner or an operator; `disabled` by the
-/// gateway, because nothing was acknowledged for long or it answered 410.
+/// gateway, because nothing was acknowledged for long or it answered 410, or by an operator.
 #[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
 #[oai(rename = "EndpointStatus", rename_all = "lowercase")]
 pub enum Standing {
@@ -38,6 +38,37 @@ pub enum Standing {
     Active,
     Paused,
     Disabled,
+}
+
+impl From<endpoint::Format> for Format {
+    fn from(format: endpoint::Format) -> Self {
+        match format {
+            endpoint::Format::ScanForPay => Self::ScanForPay,
+            endpoint::Format::StandardWebhooks => Self::StandardWebhooks,
+        }
+    }
+}
+
+impl From<Status> for Standing {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Unproven => Self::Unproven,
+            Status::Active => Self::Active,
+            Status::Paused => Self::Paused,
+            Status::Disabled => Self::Disabled,
+        }
+    }
+}
+
+impl From<Standing> for Status {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Unproven => Self::Unproven,
+            Standing::Active => Self::Active,
+            Standing::Paused => Self::Paused,
+            Standing::Disabled => Self::Disabled,
+        }
+    }
 }
 
 /// `any_success`: a status from 200 to 299; `success`: status 200 and the text `success`; `field`: a status from 200 to 299
@@ -187,7 +218,7 @@ pub struct Shown {
     /// With a key pair: what its signatures are verified with.
     pub public_key: Option<String>,
     pub status: Standing,
-    /// Why it is disabled.
+    /// Why it is disabled; of a pause, what the operator said who made it.
     pub status_reason: Option<String>,
     /// When its URL echoed the challenge.
     pub proven_at: Option<Timestamp>,
@@ -377,10 +408,7 @@ impl Shown {
             id: row.id.clone(),
             merchant_id: row.merchant_id.clone(),
             url: row.url.clone().unwrap_or_default(),
-            format: match row.format {
-                endpoint::Format::ScanForPay => Format::ScanForPay,
-                endpoint::Format::StandardWebhooks => Format::StandardWebhooks,
-            },
+            format: row.format.into(),
             description: row.description.clone(),
             event_types: words(&row.event_kinds),
             store_ids: words(&row.store_ids),
@@ -392,12 +420,7 @@ impl Shown {
             concurrency: row.concurrency,
             header_names: settings::header_names(row, &app.vault)?,
             public_key: app.directory.endpoint(&row.id).and_then(|endpoint| endpoint.secrets.public_key()),
-            status: match row.status {
-                Status::Unproven => Standing::Unproven,
-                Status::Active => Standing::Active,
-                Status::Paused => Standing::Paused,
-                Status::Disabled => Standing::Disabled,
-            },
+            status: row.status.into(),
             status_reason: row.status_reason.clone(),
             proven_at: row.proven_at.map(Timestamp::of),
             failing_since: row.failing_since.map(Timestamp::of),
@@ -418,7 +441,7 @@ impl MadeEndpoint {
                     secret = Some(ShownSecret::new(&made.row.id, &made.shown));
                 }
                 crate::entity::endpoint_secret::Kind::Ed25519 => {
-                    endpoint.public_key = Some(made.shown.clone())
+                    endpoint.public_key = Some(made.shown.clone());
                 }
             }
         }

@@ -1,0 +1,105 @@
+//! Paused, disabled, resumed and taken away.
+
+use std::time::Duration;
+
+use gateway::entity::attention;
+use gateway::entity::delivery::State;
+use serde_json::{Value, json};
+
+use crate::harness::Stage;
+use crate::harness::receiver::{Heard, Receiver};
+use crate::on_both;
+
+fn numbers(receiver: &Receiver) -> Vec<String> {
+    receiver.events().iter().map(|heard: &Heard| heard.told().1).collect()
+}
+
+/// Matters that wait for a person.
+async fn matters(stage: &Stage) -> Vec<String> {
+    let waiting = attention::Entity::waiting().all(&stage.app().store.read).await.expect("the store is read");
+    waiting.into_iter().map(|row| row.kind).collect()
+}
+
+on_both!(what_is_told_while_an_endpoint_is_paused_waits_and_goes_out_in_order, async |stage: &mut Stage| {
+    let receiver = Receiver::open().await;
+    let endpoint = stage.endpoint_at(&receiver, json!({ "concurrency": 1 })).await;
+    let paused = stage.post(&endpoint.path("/pause"), Value::Null).await;
+    assert_eq!(paused.json()["status"], json!("paused"));
+    for number in ["p1", "p2", "p3"] {
+        stage.pay_one_order(number).await;
+        stage.advance(Duration::from_secs(1));
+    }
+    stage.deliver_due().await;
+    assert!(numbers(&receiver).is_empty());
+    assert_eq!(stage.post(&endpoint.path("/pause"), Value::Null).await.status, 200, "it is so already");
+    stage.post(&endpoint.path("/resume"), Value::Null).await;
+    stage.deliver_due().await;
+    assert_eq!(numbers(&receiver), ["p1", "p2", "p3"]);
+});
+
+on_both!(an_answer_of_410_disables_an_endpoint_until_its_owner_resumes_it, async |stage: &mut Stage| {
+    let (gone, other) = (Receiver::open().await, Receiver::open().await);
+    let endpoint = stage.endpoint_at(&gone, json!({})).await;
+    stage.endpoint_at(&other, json!({ "eventTypes": ["endpoint.disabled"] })).await;
+    gone.answer(410, "");
+    stage.pay_one_order("p1").await;
+    stage.deliver_due().await;
+    let shown = stage.shown(&endpoint).await;
+    assert_eq!(shown["status"], json!("disabled"));
+    assert_eq!(shown["statusReason"], json!("it answered 410 Gone"));
+    assert_eq!(matters(stage).await, ["endpoint.disabled"]);
+    stage.deliver_due().await;
+    assert_eq!(other.events()[0].json()["endpoint"]["id"], json!(endpoint.id));
+    assert_eq!(stage.post(&endpoint.path("/pause"), Value::Null).await.status, 409);
+
+    gone.answer(200, "");
+    stage.pay_one_order("p2").await;
+    stage.advance(Duration::from_hours(1));
+    stage.deliver_due().await;
+    assert_eq!(numbers(&gone), ["p1"], "nothing is sent, and nothing is lost");
+    let resumed = stage.post(&endpoint.path("/resume"), Value::Null).await.json();
+    assert!(resumed.get("failingSince").is_none() && resumed.get("statusReason").is_none(), "{resumed}");
+    assert_eq!(matters(stage).await, Vec::<String>::new());
+    stage.deliver_due().await;
+    let mut heard = numbers(&gone);
+    heard.sort_unstable();
+    assert_eq!(heard, ["p1", "p1", "p2"]);
+});
+
+on_both!(an_answer_of_410_from_a_notify_url_ends_the_one_delivery, async |stage: &mut Stage| {
+    stage.shop().answer(410, "gone");
+    stage.pay_one_order("p1").await;
+    stage.deliver_due().await;
+    let row = stage.row("p1").await;
+    let delivery = stage.deliveries(&row.id).await.remove(0);
+    assert_eq!((delivery.state, delivery.outcome.as_deref()), (State::Exhausted, Some("gone")));
+    stage.shop().answer(200, "success");
+    stage.pay_one_order("p2").await;
+    stage.deliver_due().await;
+    let row = stage.row("p2").await;
+    assert_eq!(
+        stage.deliveries(&row.id).await[0].state,
+        State::Delivered,
+        "the next one is sent all the same"
+    );
+});
+
+on_both!(what_is_due_to_a_deleted_endpoint_ends_unsent, async |stage: &mut Stage| {
+    let receiver = Receiver::open().await;
+    let endpoint = stage.endpoint_at(&receiver, json!({})).await;
+    stage.post(&endpoint.path("/pause"), Value::Null).await;
+    stage.pay_one_order("p1").await;
+    let deleted = stage.delete(&endpoint.path("")).await;
+    assert_eq!(deleted.status, 200, "{}", deleted.text());
+    stage.deliver_due().await;
+    let row = stage.row("p1").await;
+    let deliveries = stage.deliveries(&row.id).await;
+    let ours = deliveries.iter().find(|one| one.endpoint_id == endpoint.id).expect("it is kept");
+    assert_eq!((ours.state, ours.attempts), (State::Cancelled, 0));
+    assert!(receiver.events().is_empty());
+    assert_eq!(stage.get(&endpoint.path("")).await.status, 404);
+    assert_eq!(stage.post(&endpoint.path("/resume"), Value::Null).await.status, 404);
+    stage.pay_one_order("p2").await;
+    let row = stage.row("p2").await;
+    assert_eq!(stage.deliveries(&row.id).await.len(), 1, "only the notifyUrl is promised it");
+});
