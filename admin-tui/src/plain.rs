@@ -113,7 +113,9 @@ pub async fn run(args: &Args) -> Result<(), Ended> {
             })
             .await
         }
-        Command::Replay(_) if args.read_only => Err(Ended::usage("--read-only changes nothing")),
+        Command::End { .. } | Command::Replay(_) if args.read_only => {
+            Err(Ended::usage("--read-only changes nothing"))
+        }
         Command::Replay(what) => replay::run(&client, what, look(args)).await,
         Command::Endpoints(output) => list(&client, Tab::Endpoints, *output, &all, look(args)).await,
         Command::Replays(output) => list(&client, Tab::Replays, *output, &all, look(args)).await,
@@ -130,7 +132,6 @@ pub async fn run(args: &Args) -> Result<(), Ended> {
             })
             .await
         }
-        Command::End { .. } if args.read_only => Err(Ended::usage("--read-only changes nothing")),
         Command::End { id, reason } => {
             perform(&client, &Act::EndMatter { id: id.clone() }, reason.trim()).await?;
             Ok(())

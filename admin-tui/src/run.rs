@@ -2,7 +2,7 @@
 
 pub mod effect;
 pub mod perform;
-mod stream;
+pub mod stream;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -7,7 +7,7 @@ mod typing;
 
 use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 
-use crate::app::{App, Dialog, Held, List, MAX_ROWS, Place, StreamState, Tab, View};
+use crate::app::{App, Dialog, Held, List, Listed, MAX_ROWS, Place, StreamState, Tab, View};
 use crate::commands::{self, Command};
 use crate::draw;
 use crate::effects::Effect;
@@ -173,7 +173,7 @@ pub(crate) fn obey(app: &mut App, command: Command) -> Vec<Effect> {
             Err(error) => app.say(format!("Not written: {error}"), Meaning::Bad),
         },
         Command::ExportJson => {
-            let text = app.list().map(|list| list.ndjson()).unwrap_or_default();
+            let text = app.list().map(Listed::ndjson).unwrap_or_default();
             return vec![Effect::Export { name: app.tab.title(), extension: "ndjson", text }];
         }
         Command::Help => app.dialog = Some(Dialog::Help { scroll: 0 }),
@@ -280,7 +280,9 @@ pub(crate) fn arrive(app: &mut App, place: Place) -> Vec<Effect> {
         effects.extend(with_fact(app));
         if !app.tab.has_wholes() {
             let row = app.list().and_then(|list| (0..list.count()).find(|at| list.id_at(*at) == Some(&id)));
-            row.into_iter().for_each(|row| app.select(row));
+            if let Some(row) = row {
+                app.select(row);
+            }
         }
     }
     effects.extend(load(app));

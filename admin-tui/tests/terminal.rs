@@ -210,6 +210,8 @@ fn an_operator_logs_in_sees_a_matter_and_ends_it() {
     terminal.types(&format!("{}\r{}", demo.told("/operator/name"), demo.told("/operator/password")));
     terminal.sees("••••••••");
     terminal.types("\r");
+    terminal.sees("connected");
+    terminal.types("6");
     let screen = terminal.sees("fact.quarantined");
     assert!(screen.contains("fact A-17") && screen.contains("demo, admin at http://127.0.0.1"), "{screen}");
     terminal.types("\r");
@@ -220,7 +222,7 @@ fn an_operator_logs_in_sees_a_matter_and_ends_it() {
     terminal.types("they confirm by mail: a test\r");
     terminal.sees("The fact is rejected.");
     terminal.sees("Nothing waits for a person.");
-    terminal.types("4");
+    terminal.types("9");
     terminal.sees("fact.rejected");
     terminal.types("q");
     let (code, raw) = terminal.ends();
@@ -252,22 +254,24 @@ fn the_demo_is_entered_without_a_password_and_left_by_a_signal() {
     let data = data.to_str().expect("UTF-8");
     let arguments = ["--demo", "--data", data, "--read-only", "--record", record.to_str().expect("UTF-8")];
     let mut terminal = Terminal::with(&arguments, &demo.state());
+    terminal.sees("connected");
+    terminal.types("6");
     let screen = terminal.sees("Nothing waits for a person.");
     assert!(screen.contains("read only"), "{screen}");
-    terminal.types("5");
+    terminal.types("0");
     terminal.sees("deliveries due");
     let pid = terminal.child.process_id().expect("it runs");
     terminal.types("\u{1a}");
     is_stopped(pid);
     signal(pid, "CONT");
-    terminal.types("1");
+    terminal.types("6");
     terminal.sees("Nothing waits for a person.");
     signal(pid, "TERM");
     let (code, raw) = terminal.ends();
     assert_eq!(code, 0);
     is_restored(&raw);
     let record = std::fs::read_to_string(record).expect("it is written");
-    assert!(record.contains("key 5") && record.contains("Nothing waits for a person."), "{record}");
+    assert!(record.contains("key 0") && record.contains("Nothing waits for a person."), "{record}");
     assert!(!record.contains(demo.told("/operator/password")));
 }
 

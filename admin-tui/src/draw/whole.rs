@@ -1,7 +1,7 @@
 //! An order, a delivery or a merchant with everything about it.
 
-use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 use ratatui::text::Line;
 use shared::ops::{Attempt, Delivery, MerchantWhole, OrderWhole, Refund, RefundState};
 
@@ -43,7 +43,7 @@ fn indented(line: &str) -> String {
 }
 
 fn code(url: Option<&str>, lines: &mut Lines) {
-    let code = url.and_then(|url| Some((url, QrCode::new(url).ok()?)));
+    let code = url.and_then(|url| Some((url, QrCode::with_error_correction_level(url, EcLevel::L).ok()?)));
     let Some((url, code)) = code else {
         lines.wide("There is no address where it can be paid.", Meaning::Dim);
         return;
@@ -72,15 +72,14 @@ fn order(app: &App, whole: &OrderWhole, lines: &mut Lines) {
     };
     lines.wide(&whole.stands, standing);
     lines.gap();
-    let mut paid = text::money(order.amount, &order.currency);
-    if order.paid_amount != 0 {
-        paid += &format!(", paid {}", text::money(order.paid_amount, &order.currency));
-    }
-    if order.refunded_amount != 0 {
-        paid += &format!(", refunded {}", text::money(order.refunded_amount, &order.currency));
+    let mut amounts = vec![text::money(order.amount, &order.currency)];
+    for (what, minor) in [("paid", order.paid_amount), ("refunded", order.refunded_amount)] {
+        if minor != 0 {
+            amounts.push(format!("{what} {}", text::money(minor, &order.currency)));
+        }
     }
     lines.named("status", order.status.as_str(), tables::status_meaning(order.status));
-    lines.named("amount", &paid, Meaning::Plain);
+    lines.named("amount", &amounts.join(", "), Meaning::Plain);
     let store = order.store_no.as_ref().map_or(String::new(), |store| format!(", store {store}"));
     lines.named("merchant", &format!("{} of {}{store}", order.partner_no, order.platform), Meaning::Plain);
     let wallet = order.wallet.as_ref().map_or(String::new(), |wallet| format!(" with {wallet}"));
@@ -243,10 +242,11 @@ fn merchant(app: &App, whole: &MerchantWhole, lines: &mut Lines) {
         let used = key.last_used_at.map_or("never used".to_owned(), |at| {
             format!("last used {} ago", text::age(at.ms(), app.now_ms))
         });
-        let ends =
-            key.ends_at.map_or("current".to_owned(), |at| format!("until {}", text::time(at, app.zone)));
         let age = text::age(key.created_at.ms(), app.now_ms);
-        lines.named(&ends, &format!("{age} old, {used} ({})", key.id), Meaning::Plain);
+        let ends =
+            key.ends_at.map_or(String::new(), |at| format!(", good until {}", text::time(at, app.zone)));
+        let name = if key.ends_at.is_some() { "previous" } else { "current" };
+        lines.named(name, &format!("{age} old, {used}{ends} ({})", key.id), Meaning::Plain);
     }
     lines.heading("Endpoints");
     if whole.endpoints.is_empty() {

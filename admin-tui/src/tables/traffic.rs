@@ -22,6 +22,7 @@ pub enum Sort {
 }
 
 impl Sort {
+    #[must_use]
     pub fn next(self) -> Self {
         match self {
             Self::Newest => Self::Changed,

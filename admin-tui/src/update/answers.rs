@@ -30,7 +30,6 @@ pub fn answered(app: &mut App, answer: Answer) -> Vec<Effect> {
         }
         Answer::Opened { result: Err(failure), .. } => return not_read(app, failure),
         Answer::Found { number, result: Ok(rows) } => return found(app, &number, &rows),
-        Answer::Found { result: Err(failure), .. } => return failed(app, failure),
         Answer::Previewed(Ok(replay)) => {
             app.message = None;
             app.dialog = Some(acts::ask_to_start(*replay));
@@ -42,7 +41,9 @@ pub fn answered(app: &mut App, answer: Answer) -> Vec<Effect> {
                 app.fact = Some(fact);
             }
         }
-        Answer::Fact(Err(failure)) => return failed(app, failure),
+        Answer::Fact(Err(failure)) | Answer::Found { result: Err(failure), .. } => {
+            return failed(app, failure);
+        }
         Answer::Done(act, Ok(())) => return done(app, &act),
         Answer::Done(_, Err(failure)) | Answer::Previewed(Err(failure)) => {
             if failure == Failure::LoggedOut {

@@ -173,13 +173,13 @@ fn a_thousand_changes_a_second_for_ten_minutes() {
             drawings.push(begun.elapsed());
         }
         if count % 100_000 == 0 {
-            println!("{count} changes: {} kB resident", memory());
+            eprintln!("{count} changes: {} kB resident", memory());
         }
     }
-    println!("resident: {begun_kb} kB before, {} kB after {CHANGES} changes", memory());
+    eprintln!("resident: {begun_kb} kB before, {} kB after {CHANGES} changes", memory());
     for (what, times) in [("update", &mut updates), ("drawing", &mut drawings)] {
         times.sort_unstable();
         let at = |share: usize| times[(times.len() - 1) * share / 100];
-        println!("{what}: p50 {:?}, p99 {:?}, longest {:?}", at(50), at(99), at(100));
+        eprintln!("{what}: p50 {:?}, p99 {:?}, longest {:?}", at(50), at(99), at(100));
     }
 }
