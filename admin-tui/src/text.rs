@@ -97,10 +97,15 @@ pub fn minor(text: &str, currency: Currency) -> Option<i64> {
 pub fn lasting(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{}d {}h", seconds / 86_400, seconds % 86_400 / 3600),
+        60..3600 => two(seconds / 60, "m", seconds % 60, "s"),
+        3600..86_400 => two(seconds / 3600, "h", seconds % 3600 / 60, "m"),
+        _ => two(seconds / 86_400, "d", seconds % 86_400 / 3600, "h"),
     }
+}
+
+fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    let small = if small == 0 { String::new() } else { format!(" {small}{small_unit}") };
+    format!("{large}{large_unit}{small}")
 }
 
 /// How long ago, in one unit: `12s`, `3m`, `2h`, `5d`.
@@ -217,6 +222,11 @@ mod tests {
             assert_eq!(read(wrong, "HKD"), None, "{wrong}");
         }
         assert_eq!(read("21.0", "JPY"), None);
+    }
+
+    #[test]
+    fn a_length_of_time_is_told_in_two_units() {
+        assert_eq!([59, 60, 125, 3600, 90_000].map(lasting), ["59s", "1m", "2m 5s", "1h", "1d 1h"]);
     }
 
     #[test]

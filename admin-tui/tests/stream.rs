@@ -53,8 +53,7 @@ async fn it_goes_on_from_where_it_broke_off() {
     let server = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = server.local_addr().expect("it has one");
     let serving = std::thread::spawn(move || {
-        const BEGIN: &str =
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        const BEGIN: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
         let mut heads = Vec::new();
         for pieces in [vec![change(1), change(2)], vec![": beat\n\n".to_owned(), change(3)]] {
             let (mut stream, _) = server.accept().expect("it is called");
@@ -82,7 +81,7 @@ async fn it_goes_on_from_where_it_broke_off() {
             Word::Opened => opened += 1,
             Word::Broken(_) => broken += 1,
             Word::Beat => {}
-            changed => told.push(id_of(changed)),
+            changed @ Word::Changed(_) => told.push(id_of(changed)),
         }
     }
     listening.abort();

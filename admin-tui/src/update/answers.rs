@@ -198,8 +198,12 @@ pub fn take_in(app: &mut App, loaded: Loaded, is_more: bool) {
     match loaded {
         Loaded::Overview(overview) => app.overview = Some(overview),
         Loaded::Orders(page) => {
+            let is_first = app.orders.rows.is_empty();
             app.orders.take_in(page, is_more);
             resort(app);
+            if is_first {
+                app.orders.selected = 0;
+            }
         }
         Loaded::Deliveries(page) => app.deliveries.take_in(page, is_more),
         Loaded::Endpoints(page) => app.endpoints.take_in(page, is_more),
