@@ -6,6 +6,7 @@ mod live;
 mod tab;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use shared::ops::{
     Change, Delivery, Endpoint, FactInFull, Health, Matter, Me, Merchant, Operator, OrderRow, Overview,
@@ -182,19 +183,25 @@ impl App {
         Look { now_ms: self.now_ms, zone: self.zone }
     }
 
+    /// All rows of the screen.
     pub fn table(&self) -> Table {
+        self.table_of(0..self.row_count())
+    }
+
+    /// Some of them: what is not drawn costs nothing. A screen without a list is told whole.
+    pub fn table_of(&self, rows: Range<usize>) -> Table {
         let look = self.look();
         match self.tab {
             Tab::Overview => Table::default(),
-            Tab::Orders => tables::orders(&self.orders.rows, self.is_wide, look),
-            Tab::Deliveries => tables::deliveries(&self.deliveries.rows, &self.marked, look),
-            Tab::Endpoints => tables::endpoints(&self.endpoints.rows, look),
-            Tab::Replays => tables::replays(&self.replays.rows, look),
-            Tab::Attention => tables::attention(&self.attention.rows, look),
-            Tab::Merchants => tables::merchants(&self.merchants.rows, look),
-            Tab::Platforms => tables::platforms(&self.platforms.rows, look),
-            Tab::Operators => tables::operators(&self.operators.rows, look),
-            Tab::Audit => tables::audit(&self.audit.rows, look),
+            Tab::Orders => tables::orders(&self.orders.rows[rows], self.is_wide, look),
+            Tab::Deliveries => tables::deliveries(&self.deliveries.rows[rows], &self.marked, look),
+            Tab::Endpoints => tables::endpoints(&self.endpoints.rows[rows], look),
+            Tab::Replays => tables::replays(&self.replays.rows[rows], look),
+            Tab::Attention => tables::attention(&self.attention.rows[rows], look),
+            Tab::Merchants => tables::merchants(&self.merchants.rows[rows], look),
+            Tab::Platforms => tables::platforms(&self.platforms.rows[rows], look),
+            Tab::Operators => tables::operators(&self.operators.rows[rows], look),
+            Tab::Audit => tables::audit(&self.audit.rows[rows], look),
             Tab::Health => {
                 self.health.as_ref().map_or_else(Table::default, |health| tables::health(health, look))
             }

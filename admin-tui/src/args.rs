@@ -130,9 +130,10 @@ pub enum Command {
     Health(Output),
 }
 
+/// One of them.
 #[derive(Debug, Clone, ClapArgs)]
-#[group(id = "what", required = true, multiple = false, args = ["delivery", "order", "filter"])]
-pub struct ToReplay {
+#[group(required = true, multiple = false)]
+pub struct WhatToReplay {
     /// These deliveries, by their ids
     #[arg(long, value_name = "ID")]
     pub delivery: Vec<String>,
@@ -142,6 +143,12 @@ pub struct ToReplay {
     /// What this lets through, such as 'state:exhausted since:2h'; acknowledged ones are passed over
     #[arg(long)]
     pub filter: Option<String>,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub struct ToReplay {
+    #[command(flatten)]
+    pub what: WhatToReplay,
     #[arg(long)]
     pub reason: String,
     /// Deliveries a second at most

@@ -27,6 +27,8 @@ use crate::theme::{Colours, Meaning};
 pub const SMALLEST: (u16, u16) = (80, 24);
 /// Lines above the rows: title, tabs, the column names.
 const ABOVE_ROWS: u16 = 3;
+/// Lines of a message at most.
+const MOST_SAID: usize = 4;
 /// Seconds without a word after which the gateway counts as late.
 const LATE_AFTER_S: i64 = 6;
 
@@ -44,11 +46,13 @@ pub fn draw(app: &App, frame: &mut Frame) {
         login::draw(app, frame, area);
         return;
     }
+    let said = message_lines(app, usize::from(area.width));
+    let height = u16::try_from(said.len()).unwrap_or(u16::MAX);
     let [title, tabs, body, message, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Fill(1),
-        Constraint::Length(1),
+        Constraint::Length(height),
         Constraint::Length(1),
     ])
     .areas(area);
@@ -61,7 +65,7 @@ pub fn draw(app: &App, frame: &mut Frame) {
     } else {
         rows(app, frame, body);
     }
-    frame.render_widget(message_line(app, usize::from(message.width)), message);
+    frame.render_widget(Paragraph::new(said), message);
     frame.render_widget(footer_line(app, footer.width), footer);
     dialogs::draw(app, frame, area);
 }
@@ -141,7 +145,8 @@ pub fn tab_at(app: &App, column: u16, row: u16) -> Option<Tab> {
 
 /// The row of the list that is drawn there.
 pub fn row_at(app: &App, row: u16) -> Option<usize> {
-    let height = usize::from(app.size.1.saturating_sub(ABOVE_ROWS + 2));
+    let said = message_lines(app, usize::from(app.size.0)).len();
+    let height = usize::from(app.size.1.saturating_sub(ABOVE_ROWS + 1)).saturating_sub(said);
     let line = usize::from(row.checked_sub(ABOVE_ROWS)?);
     let at = first_row(app, height) + line;
     (!app.is_open() && app.tab.is_list() && line < height && at < app.row_count()).then_some(at)
@@ -153,7 +158,9 @@ fn first_row(app: &App, height: usize) -> usize {
 }
 
 fn rows(app: &App, frame: &mut Frame, area: Rect) {
-    let table = app.table();
+    let height = usize::from(area.height.saturating_sub(1));
+    let first = first_row(app, height);
+    let table = app.table_of(first..(first + height).min(app.row_count()));
     if table.rows.is_empty() {
         let said = match (app.tab, app.heard_at, &app.lost) {
             (_, _, Some(why)) => format!("The gateway cannot be reached: {why}"),
@@ -165,24 +172,36 @@ fn rows(app: &App, frame: &mut Frame, area: Rect) {
         frame.render_widget(Paragraph::new(format!("\n {said}")), area);
         return;
     }
-    let selected = app.tab.is_list().then(|| app.selected());
-    let first = first_row(app, usize::from(area.height.saturating_sub(1)));
-    draw_table(app.colours, &table, selected, first, frame, area);
+    let selected = app.tab.is_list().then(|| app.selected() - first);
+    draw_table(app.colours, &table, selected, 0, frame, area);
 }
 
-/// Columns as wide as what is in them; the last takes the rest.
+/// Columns of the screen that a cut one has at least; with less it is left out.
+const NARROWEST: usize = 5;
+
+/// Columns as wide as what is in them, as many as there is room for; the last takes the rest.
 fn widths(table: &Table, visible: Range<usize>, mut room: usize) -> Vec<usize> {
     let widest = |column: usize| {
         let cells = table.rows[visible.clone()].iter().map(|row| row[column].text.width());
         cells.chain([table.columns[column].width()]).max().unwrap_or_default()
     };
-    let last = table.columns.len() - 1;
-    let one = |column| {
-        let width = if column == last { room } else { widest(column).min(36).min(room) };
+    let mut widths = Vec::new();
+    for column in 0..table.columns.len() {
+        let wanted = widest(column).min(36);
+        if room < wanted.min(NARROWEST) {
+            break;
+        }
+        let width = wanted.min(room);
+        widths.push(width);
         room = room.saturating_sub(width + 1);
-        width
-    };
-    (0..=last).map(one).collect()
+    }
+    // The last of all takes what is left.
+    if widths.len() == table.columns.len()
+        && let Some(last) = widths.last_mut()
+    {
+        *last += room + 1;
+    }
+    widths
 }
 
 fn draw_table(
@@ -202,30 +221,39 @@ fn draw_table(
                 Span::styled(text::cut(&cell.text, *width), colours.style(cell.meaning))
             }))
         });
-    let header = Row::new(table.columns.iter().copied()).style(colours.style(Meaning::Title));
+    let header =
+        Row::new(table.columns.iter().copied().take(widths.len())).style(colours.style(Meaning::Title));
     let widths = widths.iter().map(|width| Constraint::Length(u16::try_from(*width).unwrap_or(u16::MAX)));
     let drawn = TableWidget::new(drawn, widths).header(header).row_highlight_style(colours.selected());
     let mut state = TableState::new().with_selected(selected.map(|row| row - first));
     frame.render_stateful_widget(drawn, area, &mut state);
 }
 
-fn message_line(app: &App, width: usize) -> Line<'static> {
+/// What was said to the operator last, in full; without that, where the list stands.
+fn message_lines(app: &App, width: usize) -> Vec<Line<'static>> {
     let colours = app.colours;
+    let wrapped = |said: &str, meaning| {
+        let lines = text::wrapped(&text::clean(said), width.saturating_sub(2)).into_iter();
+        lines.take(MOST_SAID).map(|line| Line::styled(format!(" {line}"), colours.style(meaning))).collect()
+    };
     if app.is_paused {
         let waiting = match app.held_count() {
             0 => "nothing newer yet".to_owned(),
             1 => "1 change waits".to_owned(),
             count => format!("{count} changes wait"),
         };
-        let said = format!(" Paused: {waiting}; space goes on");
-        return Line::styled(said, colours.style(Meaning::Warning));
+        return wrapped(&format!("Paused: {waiting}; space goes on"), Meaning::Warning);
     }
     if let Some(message) = &app.message {
-        return Line::styled(format!(" {}", text::clean(&message.text)), colours.style(message.meaning));
+        return wrapped(&message.text, message.meaning);
     }
     if let Some(why) = &app.lost {
-        return Line::styled(format!(" {}", text::clean(why)), colours.style(Meaning::Bad));
+        return wrapped(why, Meaning::Bad);
     }
+    vec![standing(app, width)]
+}
+
+fn standing(app: &App, width: usize) -> Line<'static> {
     let mut said = Vec::new();
     if !app.is_open() && app.row_count() > 0 {
         let more = if app.next().is_some() { ", older ones past the last" } else { "" };
@@ -245,7 +273,7 @@ fn message_line(app: &App, width: usize) -> Line<'static> {
         said.push(format!("{} marked", app.marked.len()));
     }
     said.push(app.zone.to_string());
-    Line::styled(text::cut(&format!(" {}", said.join(" · ")), width), colours.style(Meaning::Dim))
+    Line::styled(text::cut(&format!(" {}", said.join(" · ")), width), app.colours.style(Meaning::Dim))
 }
 
 fn footer_line(app: &App, width: u16) -> Line<'static> {

@@ -9,7 +9,7 @@ use shared::ops::{
 
 pub use self::traffic::{
     Sort, deliveries, delivery_meaning, delivery_state, endpoints, merchants, orders, replay_meaning,
-    replays, status_meaning,
+    replays, standing, status_meaning,
 };
 use crate::text::{self, Zone};
 use crate::theme::Meaning;

@@ -43,7 +43,8 @@ pub fn mends(app: &App, command: Command) -> bool {
 /// What can be done to the selected order, delivery, replay, endpoint or merchant.
 pub fn moves(app: &App, command: Command) -> bool {
     let replay = app.replay().map(|replay| replay.state);
-    let endpoint = app.endpoint().map(|endpoint| endpoint.status);
+    // Those of orders' `notifyUrl`s are their orders' own.
+    let endpoint = app.endpoint().filter(|one| one.kind == "registered").map(|one| one.status);
     match command {
         Command::Query => app.order().is_some() && app.has("/ops/v1/orders/{id}/query"),
         Command::Refund => {

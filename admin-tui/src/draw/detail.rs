@@ -146,13 +146,10 @@ fn lines(app: &App) -> Vec<Line<'static>> {
             named(name, "", Meaning::Plain);
             members(state, &mut named);
         }
-    } else {
-        let row = match (app.endpoint(), app.replay()) {
-            (Some(endpoint), _) => serde_json::to_value(endpoint),
-            (_, Some(replay)) => serde_json::to_value(replay),
-            _ => return lines.lines,
-        };
-        members(&row.expect("what was read as JSON is written as JSON"), &mut named);
+    } else if let Some(endpoint) = app.endpoint() {
+        super::whole::endpoint(app, endpoint, &mut lines);
+    } else if let Some(replay) = app.replay() {
+        super::whole::replay(app, replay, &mut lines);
     }
     lines.lines
 }

@@ -16,14 +16,14 @@ use crate::tables::{self, Look};
 pub async fn run(client: &Client, what: &ToReplay, look: Look) -> Result<(), Ended> {
     let reason = what.reason.trim().to_owned();
     let mut asked = ReplayToMake { rate: what.rate, reason, ..ReplayToMake::default() };
-    if let Some(number) = &what.order {
+    if let Some(number) = &what.what.order {
         asked.order_id = Some(order_id(client, number).await?);
-    } else if let Some(filter) = &what.filter {
+    } else if let Some(filter) = &what.what.filter {
         let narrowed = narrowed(Tab::Deliveries, filter)?;
         asked.filter = Some(narrowed.deliveries.to_replay(environment::now_ms()));
         asked.skip_acknowledged = true;
     } else {
-        asked.delivery_ids.clone_from(&what.delivery);
+        asked.delivery_ids.clone_from(&what.what.delivery);
     }
     let raw: Value = client.ask("/ops/v1/replays", Some(&asked)).await?;
     let preview: Replay = read(raw.clone())?;

@@ -144,7 +144,7 @@ pub fn deliveries(rows: &[Delivery], marked: &BTreeSet<String>, look: Look) -> T
     }
 }
 
-fn standing(endpoint: &Endpoint) -> Cell {
+pub fn standing(endpoint: &Endpoint) -> Cell {
     match (endpoint.status, endpoint.breaker) {
         (EndpointStatus::Active, Some(Breaker::Open)) => meant("left alone", Meaning::Bad),
         (EndpointStatus::Active, Some(Breaker::HalfOpen)) => meant("being tried", Meaning::Warning),
