@@ -1,116 +1,49 @@
 //! The state: what is known, what is shown, what is being typed. No I/O.
 
-use std::collections::BTreeSet;
+mod dialog;
+mod list;
+mod live;
+mod tab;
 
-use shared::ops::{Change, FactInFull, Health, Matter, Me, Operator, Platform, Role};
-use zeroize::Zeroizing;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
-use crate::client::Page;
-use crate::effects::Act;
-use crate::event::Loaded;
-use crate::tables::{self, Table};
+use shared::ops::{
+    Change, Delivery, Endpoint, FactInFull, Health, Matter, Me, Merchant, Operator, OrderRow, Overview,
+    Platform, Replay,
+};
+
+pub use self::dialog::{Dialog, LoginForm, Message, MoneyForm};
+pub use self::list::{List, Listed, MAX_LIVE_ROWS, MAX_ROWS, Row};
+pub use self::live::{Held, Stream, StreamState};
+pub use self::tab::Tab;
+use crate::event::{Loaded, Opened, Whole};
+use crate::filters::Narrowed;
+use crate::tables::{self, Look, Sort, Table};
+use crate::text::Zone;
 use crate::theme::{Colours, Meaning};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tab {
-    Attention,
-    Platforms,
-    Operators,
-    Audit,
-    Health,
+/// Steps back that are remembered.
+const MAX_HISTORY: usize = 50;
+
+/// How a row that is open is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum View {
+    #[default]
+    Told,
+    /// The gateway's JSON, indented.
+    Pretty,
+    /// As it came.
+    Exact,
+    /// Where the payer pays, as a QR code.
+    Code,
 }
 
-impl Tab {
-    pub const ALL: [Self; 5] = [Self::Attention, Self::Platforms, Self::Operators, Self::Audit, Self::Health];
-
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Attention => "Attention",
-            Self::Platforms => "Platforms",
-            Self::Operators => "Operators",
-            Self::Audit => "Audit",
-            Self::Health => "Health",
-        }
-    }
-
-    /// What feeds it.
-    pub fn path(self) -> &'static str {
-        match self {
-            Self::Attention => "/ops/v1/attention",
-            Self::Platforms => "/ops/v1/platforms",
-            Self::Operators => "/ops/v1/operators",
-            Self::Audit => "/ops/v1/audit",
-            Self::Health => "/health",
-        }
-    }
-
-    /// Who may see it.
-    fn least(self) -> Role {
-        match self {
-            Self::Attention | Self::Platforms | Self::Health => Role::Viewer,
-            Self::Operators | Self::Audit => Role::Admin,
-        }
-    }
-}
-
-/// Rows that were read, and the one that commands are about.
-#[derive(Debug)]
-pub struct List<T> {
-    pub rows: Vec<T>,
-    pub next: Option<String>,
-    pub selected: usize,
-    /// Whether older pages were read: then the list is not read anew by itself.
-    pub has_older: bool,
-}
-
-impl<T> Default for List<T> {
-    fn default() -> Self {
-        Self { rows: Vec::new(), next: None, selected: 0, has_older: false }
-    }
-}
-
-impl<T> List<T> {
-    /// The newest of the list; the selection stays with its row.
-    pub fn replace(&mut self, page: Page<T>, id: impl Fn(&T) -> &str) {
-        let selected = self.rows.get(self.selected).map(|row| id(row).to_owned());
-        let found = selected.and_then(|selected| page.rows.iter().position(|row| id(row) == selected));
-        self.selected = found.unwrap_or(self.selected).min(page.rows.len().saturating_sub(1));
-        (self.rows, self.next, self.has_older) = (page.rows, page.next, false);
-    }
-
-    pub fn extend(&mut self, page: Page<T>) {
-        self.rows.extend(page.rows);
-        (self.next, self.has_older) = (page.next, true);
-    }
-}
-
-/// What is laid over the screen.
-pub enum Dialog {
-    Help {
-        scroll: u16,
-    },
-    Palette {
-        typed: String,
-    },
-    /// A change waits for a reason, or only for a yes.
-    Confirm {
-        act: Act,
-        reason: String,
-    },
-}
-
-/// The form at the beginning.
-#[derive(Default)]
-pub struct LoginForm {
-    pub name: String,
-    pub password: Zeroizing<String>,
-    pub is_at_password: bool,
-    pub is_waiting: bool,
-}
-
-pub struct Message {
-    pub text: String,
-    pub meaning: Meaning,
+/// Where one was, to go back there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub tab: Tab,
+    pub open: Option<String>,
 }
 
 pub struct App {
@@ -121,6 +54,9 @@ pub struct App {
     pub size: (u16, u16),
     /// Milliseconds since 1970, by the last tick.
     pub now_ms: i64,
+    pub zone: Zone,
+    /// The one that is changed to.
+    pub other_zone: Zone,
     /// Absent: the login form is shown.
     pub me: Option<Me>,
     pub paths: BTreeSet<String>,
@@ -129,27 +65,52 @@ pub struct App {
     pub is_renewing: bool,
     pub login: LoginForm,
     pub tab: Tab,
+    pub overview: Option<Box<Overview>>,
+    /// Over a day instead of an hour.
+    pub is_day: bool,
+    pub orders: List<OrderRow>,
+    pub sort: Sort,
+    pub is_wide: bool,
+    /// The selection stays with the newest.
+    pub follows: bool,
+    pub deliveries: List<Delivery>,
+    /// Deliveries to be replayed together.
+    pub marked: BTreeSet<String>,
+    pub endpoints: List<Endpoint>,
+    pub replays: List<Replay>,
     pub attention: List<Matter>,
+    pub merchants: List<Merchant>,
     pub platforms: List<Platform>,
     pub operators: List<Operator>,
     pub audit: List<Change>,
     pub health: Option<Box<Health>>,
-    /// Whether the selected row is shown instead of its list.
-    pub is_open: bool,
+    /// What the lists are narrowed to.
+    pub narrowed: Narrowed,
+    /// What they were narrowed to before, the latest first.
+    pub kept_filters: BTreeMap<String, Vec<String>>,
+    /// Whether one row is shown instead of its list, and its id.
+    pub open: Option<String>,
+    pub view: View,
     pub scroll: u16,
+    pub history: Vec<Place>,
     /// Of the matter that is open, once it was read.
     pub fact: Option<Box<FactInFull>>,
+    /// The row that is open, once it was read whole.
+    pub opened: Option<Opened>,
     pub dialog: Option<Dialog>,
     pub message: Option<Message>,
     /// When the gateway last answered for the screen that is shown.
     pub heard_at: Option<i64>,
-    /// Since when it does not answer.
+    /// When it was last read, which is less often where the stream feeds it.
+    pub read_at: Option<i64>,
+    /// Why it does not answer.
     pub lost: Option<String>,
     /// When something was last asked for; absent: nothing is on its way.
     pub asked_at: Option<i64>,
+    pub stream: Stream,
     pub is_paused: bool,
     /// What came while the view was held still.
-    pub held: Option<Loaded>,
+    pub held: Held,
 }
 
 impl App {
@@ -160,6 +121,8 @@ impl App {
             read_only,
             size,
             now_ms,
+            zone: Zone::default(),
+            other_zone: Zone::STORES,
             me: None,
             paths: BTreeSet::new(),
             expires_at: 0,
@@ -167,21 +130,39 @@ impl App {
             is_renewing: false,
             login: LoginForm::default(),
             tab: Tab::Attention,
+            overview: None,
+            is_day: false,
+            orders: List::default(),
+            sort: Sort::default(),
+            is_wide: false,
+            follows: false,
+            deliveries: List::default(),
+            marked: BTreeSet::new(),
+            endpoints: List::default(),
+            replays: List::default(),
             attention: List::default(),
+            merchants: List::default(),
             platforms: List::default(),
             operators: List::default(),
             audit: List::default(),
             health: None,
-            is_open: false,
+            narrowed: Narrowed::default(),
+            kept_filters: BTreeMap::new(),
+            open: None,
+            view: View::default(),
             scroll: 0,
+            history: Vec::new(),
             fact: None,
+            opened: None,
             dialog: None,
             message: None,
             heard_at: None,
+            read_at: None,
             lost: None,
             asked_at: None,
+            stream: Stream::default(),
             is_paused: false,
-            held: None,
+            held: Held::default(),
         }
     }
 
@@ -189,75 +170,95 @@ impl App {
     pub fn tabs(&self) -> Vec<Tab> {
         let Some(me) = &self.me else { return Vec::new() };
         // Health is beside the contract, on every operators' listener.
-        let has = |tab: &Tab| *tab == Tab::Health || self.paths.contains(tab.path());
+        let has = |tab: &Tab| *tab == Tab::Health || self.has(tab.path());
         Tab::ALL.into_iter().filter(|tab| me.role >= tab.least() && has(tab)).collect()
     }
 
+    /// Whether the server has this path, with its parameters in braces.
+    pub fn has(&self, path: &str) -> bool {
+        self.paths.contains(path)
+    }
+
+    pub fn look(&self) -> Look {
+        Look { now_ms: self.now_ms, zone: self.zone }
+    }
+
+    /// All rows of the screen.
     pub fn table(&self) -> Table {
+        self.table_of(0..self.row_count())
+    }
+
+    /// Some of them: what is not drawn costs nothing. A screen without a list is told whole.
+    pub fn table_of(&self, rows: Range<usize>) -> Table {
+        let look = self.look();
         match self.tab {
-            Tab::Attention => tables::attention(&self.attention.rows, self.now_ms),
-            Tab::Platforms => tables::platforms(&self.platforms.rows),
-            Tab::Operators => tables::operators(&self.operators.rows),
-            Tab::Audit => tables::audit(&self.audit.rows),
-            Tab::Health => self
-                .health
-                .as_ref()
-                .map_or(Table { columns: vec!["what", "is"], rows: Vec::new() }, |health| {
-                    tables::health(health, self.now_ms)
-                }),
+            Tab::Overview => Table::default(),
+            Tab::Orders => tables::orders(&self.orders.rows[rows], self.is_wide, look),
+            Tab::Deliveries => tables::deliveries(&self.deliveries.rows[rows], &self.marked, look),
+            Tab::Endpoints => tables::endpoints(&self.endpoints.rows[rows], look),
+            Tab::Replays => tables::replays(&self.replays.rows[rows], look),
+            Tab::Attention => tables::attention(&self.attention.rows[rows], look),
+            Tab::Merchants => tables::merchants(&self.merchants.rows[rows], look),
+            Tab::Platforms => tables::platforms(&self.platforms.rows[rows], look),
+            Tab::Operators => tables::operators(&self.operators.rows[rows], look),
+            Tab::Audit => tables::audit(&self.audit.rows[rows], look),
+            Tab::Health => {
+                self.health.as_ref().map_or_else(Table::default, |health| tables::health(health, look))
+            }
         }
     }
 
-    pub fn selected(&self) -> usize {
-        match self.tab {
-            Tab::Attention => self.attention.selected,
-            Tab::Platforms => self.platforms.selected,
-            Tab::Operators => self.operators.selected,
-            Tab::Audit => self.audit.selected,
-            Tab::Health => 0,
-        }
+    /// The rows of the screen that is shown, if it has any to choose from.
+    pub fn list(&self) -> Option<&dyn Listed> {
+        Some(match self.tab {
+            Tab::Overview | Tab::Health => return None,
+            Tab::Orders => &self.orders,
+            Tab::Deliveries => &self.deliveries,
+            Tab::Endpoints => &self.endpoints,
+            Tab::Replays => &self.replays,
+            Tab::Attention => &self.attention,
+            Tab::Merchants => &self.merchants,
+            Tab::Platforms => &self.platforms,
+            Tab::Operators => &self.operators,
+            Tab::Audit => &self.audit,
+        })
     }
 
     pub fn select(&mut self, row: usize) {
-        let selected = match self.tab {
-            Tab::Attention => &mut self.attention.selected,
-            Tab::Platforms => &mut self.platforms.selected,
-            Tab::Operators => &mut self.operators.selected,
-            Tab::Audit => &mut self.audit.selected,
-            Tab::Health => return,
+        let list: &mut dyn Listed = match self.tab {
+            Tab::Overview | Tab::Health => return,
+            Tab::Orders => &mut self.orders,
+            Tab::Deliveries => &mut self.deliveries,
+            Tab::Endpoints => &mut self.endpoints,
+            Tab::Replays => &mut self.replays,
+            Tab::Attention => &mut self.attention,
+            Tab::Merchants => &mut self.merchants,
+            Tab::Platforms => &mut self.platforms,
+            Tab::Operators => &mut self.operators,
+            Tab::Audit => &mut self.audit,
         };
-        *selected = row;
+        list.select(row);
+    }
+
+    pub fn selected(&self) -> usize {
+        self.list().map_or(0, Listed::selected)
     }
 
     pub fn row_count(&self) -> usize {
-        match self.tab {
-            Tab::Attention => self.attention.rows.len(),
-            Tab::Platforms => self.platforms.rows.len(),
-            Tab::Operators => self.operators.rows.len(),
-            Tab::Audit => self.audit.rows.len(),
-            Tab::Health => 0,
-        }
+        self.list().map_or(0, Listed::count)
     }
 
     /// Where the list that is shown goes on.
     pub fn next(&self) -> Option<&String> {
-        match self.tab {
-            Tab::Attention => self.attention.next.as_ref(),
-            Tab::Platforms => self.platforms.next.as_ref(),
-            Tab::Operators => self.operators.next.as_ref(),
-            Tab::Audit => self.audit.next.as_ref(),
-            Tab::Health => None,
-        }
+        self.list().and_then(Listed::next)
     }
 
     pub fn has_older(&self) -> bool {
-        match self.tab {
-            Tab::Attention => self.attention.has_older,
-            Tab::Platforms => self.platforms.has_older,
-            Tab::Operators => self.operators.has_older,
-            Tab::Audit => self.audit.has_older,
-            Tab::Health => false,
-        }
+        self.list().is_some_and(Listed::has_older)
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
     }
 
     /// The selected matter, on its screen.
@@ -273,29 +274,81 @@ impl App {
         self.audit.rows.get(self.audit.selected).filter(|_| self.tab == Tab::Audit)
     }
 
-    /// What the selected row is known by: an order's or refund's number where it has one.
-    pub fn selected_id(&self) -> Option<String> {
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        self.endpoints.rows.get(self.endpoints.selected).filter(|_| self.tab == Tab::Endpoints)
+    }
+
+    pub fn replay(&self) -> Option<&Replay> {
+        self.replays.rows.get(self.replays.selected).filter(|_| self.tab == Tab::Replays)
+    }
+
+    /// The merchant that is open, or the selected one.
+    pub fn merchant(&self) -> Option<&Merchant> {
+        if self.tab != Tab::Merchants {
+            return None;
+        }
+        match (&self.open, self.opened.as_ref().map(|opened| &opened.whole)) {
+            (Some(_), Some(Whole::Merchant(whole))) => Some(&whole.merchant),
+            (Some(_), _) => None,
+            (None, _) => self.merchants.rows.get(self.merchants.selected),
+        }
+    }
+
+    /// The order that is open, or the selected one.
+    pub fn order(&self) -> Option<&OrderRow> {
+        if self.tab != Tab::Orders {
+            return None;
+        }
+        match (&self.open, self.opened.as_ref().map(|opened| &opened.whole)) {
+            (Some(_), Some(Whole::Order(whole))) => Some(&whole.order),
+            (Some(_), _) => None,
+            (None, _) => self.orders.rows.get(self.orders.selected),
+        }
+    }
+
+    /// The selected row's id; of what is open, its.
+    pub fn current_id(&self) -> Option<String> {
+        self.open.clone().or_else(|| self.list()?.selected_id().map(str::to_owned))
+    }
+
+    /// What the selected row is known by: a number where it has one.
+    pub fn known_by(&self) -> Option<String> {
         match self.tab {
             Tab::Attention => self
                 .matter()
                 .map(|matter| matter.subject.number.clone().unwrap_or_else(|| matter.subject.id.clone())),
-            Tab::Platforms => self.platforms.rows.get(self.platforms.selected).map(|row| row.id.clone()),
-            Tab::Operators => self.operator().map(|row| row.name.clone()),
-            Tab::Audit => self.change().map(|row| row.id.clone()),
-            Tab::Health => None,
+            Tab::Orders => self.order().map(|order| order.number.clone()),
+            Tab::Merchants => self.merchant().map(|merchant| merchant.partner_no.clone()),
+            _ => self.current_id(),
         }
     }
 
     /// Rows that came or went while the view was held still.
     pub fn held_count(&self) -> usize {
-        match &self.held {
+        let changed = match &self.held.page {
             None => 0,
+            Some(Loaded::Overview(overview)) => usize::from(self.overview.as_ref() != Some(overview)),
+            Some(Loaded::Orders(page)) => differing(&self.orders.rows, &page.rows),
+            Some(Loaded::Deliveries(page)) => differing(&self.deliveries.rows, &page.rows),
+            Some(Loaded::Endpoints(page)) => differing(&self.endpoints.rows, &page.rows),
+            Some(Loaded::Replays(page)) => differing(&self.replays.rows, &page.rows),
             Some(Loaded::Attention(page)) => differing(&self.attention.rows, &page.rows),
+            Some(Loaded::Merchants(page)) => differing(&self.merchants.rows, &page.rows),
             Some(Loaded::Platforms(page)) => differing(&self.platforms.rows, &page.rows),
             Some(Loaded::Operators(page)) => differing(&self.operators.rows, &page.rows),
             Some(Loaded::Audit(page)) => differing(&self.audit.rows, &page.rows),
             Some(Loaded::Health(health)) => usize::from(self.health.as_ref() != Some(health)),
+        };
+        let opened = self.held.opened.is_some() && self.held.opened != self.opened;
+        changed + self.held.changes.len() + usize::from(opened)
+    }
+
+    /// Remember this place, to come back to it.
+    pub fn leave_a_mark(&mut self) {
+        if self.history.len() == MAX_HISTORY {
+            self.history.remove(0);
         }
+        self.history.push(Place { tab: self.tab, open: self.open.clone() });
     }
 
     pub fn say(&mut self, text: impl Into<String>, meaning: Meaning) {

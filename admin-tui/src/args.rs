@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::text::Zone;
 use crate::theme::Colours;
 
 const AFTER: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not logged in, 4 the gateway cannot be reached, \
@@ -21,6 +22,9 @@ pub struct Args {
     /// Colours, by the terminal's background
     #[arg(long, value_enum, default_value_t = Colours::Dark)]
     pub theme: Colours,
+    /// Tell times in this zone, such as UTC or +8; `z` changes to the other one
+    #[arg(long, global = true, allow_hyphen_values = true)]
+    pub zone: Option<Zone>,
     /// Leave the mouse to the terminal
     #[arg(long)]
     pub no_mouse: bool,
@@ -55,6 +59,51 @@ pub struct Server {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
+    /// How the gateway fares, over an hour or a day
+    Overview {
+        /// Over 24 hours
+        #[arg(long)]
+        day: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Orders, newest first
+    Orders {
+        /// Such as 'status:unknown since:2h'
+        #[arg(long, default_value = "")]
+        filter: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// One order with everything that happened to it
+    Order {
+        /// Any number of it, or its id
+        number: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Deliveries, newest first
+    Deliveries {
+        /// Such as 'state:exhausted since:2h'
+        #[arg(long, default_value = "")]
+        filter: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Endpoints, and how events reach them
+    Endpoints(Output),
+    /// Replays, newest first
+    Replays(Output),
+    /// Count what would be delivered again; with --start, deliver it again
+    Replay(ToReplay),
+    /// Merchants
+    Merchants {
+        /// A part of a name or number
+        #[arg(long, default_value = "")]
+        filter: String,
+        #[command(flatten)]
+        output: Output,
+    },
     /// What waits for a person, oldest first
     Attention(Output),
     /// Say that a matter has been seen to
@@ -79,6 +128,41 @@ pub enum Command {
     Audit(Output),
     /// How the gateway is
     Health(Output),
+}
+
+/// One of them.
+#[derive(Debug, Clone, ClapArgs)]
+#[group(required = true, multiple = false)]
+pub struct WhatToReplay {
+    /// These deliveries, by their ids
+    #[arg(long, value_name = "ID")]
+    pub delivery: Vec<String>,
+    /// All deliveries of the order of this number
+    #[arg(long, value_name = "NUMBER")]
+    pub order: Option<String>,
+    /// What this lets through, such as 'state:exhausted since:2h'; acknowledged ones are passed over
+    #[arg(long)]
+    pub filter: Option<String>,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub struct ToReplay {
+    #[command(flatten)]
+    pub what: WhatToReplay,
+    #[arg(long)]
+    pub reason: String,
+    /// Deliveries a second at most
+    #[arg(long)]
+    pub rate: Option<u32>,
+    /// Start it if it is exactly so many
+    #[arg(long, value_name = "COUNT")]
+    pub start: Option<i64>,
+    /// Started, say how far it is every two seconds until it has ended
+    #[arg(long, requires = "start")]
+    pub watch: bool,
+    /// As JSON: a line each time
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ClapArgs)]

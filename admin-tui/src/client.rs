@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -94,6 +95,43 @@ impl Client {
         self.send::<serde_json::Value>(Method::POST, path, body).await.map(|_| ())
     }
 
+    /// As the gateway wrote it.
+    pub async fn text(&self, path: &str) -> Result<String, Failure> {
+        let raw: Box<serde_json::value::RawValue> = self.get(path).await?;
+        Ok(raw.get().to_owned())
+    }
+
+    /// What it answers counts.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<T, Failure> {
+        self.send(Method::POST, path, body).await.map(|(answer, _)| answer)
+    }
+
+    pub async fn patch(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<(), Failure> {
+        self.send::<serde_json::Value>(Method::PATCH, path, Some(body)).await.map(|_| ())
+    }
+
+    /// A stream of events, from behind the one of this id on. It ends when the gateway ends it.
+    pub async fn stream(&self, path: &str, last_id: Option<&str>) -> Result<Incoming, Failure> {
+        let mut request = self.request(&Method::GET, path)?.header(header::ACCEPT, "text/event-stream");
+        if let Some(id) = last_id {
+            request = request.header("last-event-id", id);
+        }
+        let request = request.body(Full::default()).map_err(|error| lost(&error))?;
+        let answer = tokio::time::timeout(DEADLINE, self.http.request(request)).await.map_err(|_| late())?;
+        let answer = answer.map_err(|error| lost(&error))?;
+        if answer.status().is_success() {
+            return Ok(answer.into_body());
+        }
+        let (status, body) = (answer.status(), answer.into_body());
+        let read = tokio::time::timeout(DEADLINE, Limited::new(body, MAX_ANSWER).collect()).await;
+        let read = read.map_err(|_| late())?.map_err(|error| Failure::Lost(error.to_string()))?;
+        Err(refusal(status, &read.to_bytes()))
+    }
+
     /// The paths that this server has.
     pub async fn paths(&self) -> Result<BTreeSet<String>, Failure> {
         let document: serde_json::Value = self.get("/ops/openapi.json").await?;
@@ -109,21 +147,22 @@ impl Client {
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<(T, Option<String>), Failure> {
         let call = self.exchange(method, path, body);
-        let (status, next, bytes) = tokio::time::timeout(DEADLINE, call)
-            .await
-            .map_err(|_| Failure::Lost(format!("no answer within {} s", DEADLINE.as_secs())))??;
-        if status.is_success() {
-            let answer =
-                serde_json::from_slice(&bytes).map_err(|error| Failure::Unreadable(error.to_string()))?;
-            return Ok((answer, next));
+        let (status, next, bytes) = tokio::time::timeout(DEADLINE, call).await.map_err(|_| late())??;
+        if !status.is_success() {
+            return Err(refusal(status, &bytes));
         }
-        match serde_json::from_slice::<Problem>(&bytes) {
-            Ok(problem) if status == StatusCode::UNAUTHORIZED && problem.code != "login_refused" => {
-                Err(Failure::LoggedOut)
-            }
-            Ok(problem) => Err(Failure::Refused { problem }),
-            Err(_) => Err(Failure::Unreadable(format!("HTTP {status}, not from a gateway"))),
+        let answer =
+            serde_json::from_slice(&bytes).map_err(|error| Failure::Unreadable(error.to_string()))?;
+        Ok((answer, next))
+    }
+
+    fn request(&self, method: &Method, path: &str) -> Result<http::request::Builder, Failure> {
+        let uri = self.base.join(path).map_err(|error| lost(&error))?;
+        let mut request = Request::builder().method(method).uri(uri.as_str());
+        if let Some(token) = &*self.token.lock().expect("nobody panics holding it") {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.as_str()));
         }
+        Ok(request)
     }
 
     async fn exchange(
@@ -132,12 +171,7 @@ impl Client {
         path: &str,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<(StatusCode, Option<String>, Bytes), Failure> {
-        let lost = |error: &dyn std::error::Error| Failure::Lost(innermost(error));
-        let uri = self.base.join(path).map_err(|error| lost(&error))?;
-        let mut request = Request::builder().method(method).uri(uri.as_str());
-        if let Some(token) = &*self.token.lock().expect("nobody panics holding it") {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.as_str()));
-        }
+        let mut request = self.request(&method, path)?;
         let bytes = match body {
             Some(body) => {
                 request = request.header(header::CONTENT_TYPE, "application/json");
@@ -152,6 +186,24 @@ impl Client {
             answer.headers().get_all(header::LINK).iter().find_map(|link| next_of(link.to_str().ok()?));
         let read = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         Ok((status, next, read.map_err(|error| Failure::Lost(error.to_string()))?.to_bytes()))
+    }
+}
+
+fn lost(error: &dyn std::error::Error) -> Failure {
+    Failure::Lost(innermost(error))
+}
+
+fn late() -> Failure {
+    Failure::Lost(format!("no answer within {} s", DEADLINE.as_secs()))
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> Failure {
+    match serde_json::from_slice::<Problem>(body) {
+        Ok(problem) if status == StatusCode::UNAUTHORIZED && problem.code != "login_refused" => {
+            Failure::LoggedOut
+        }
+        Ok(problem) => Failure::Refused { problem },
+        Err(_) => Failure::Unreadable(format!("HTTP {status}, not from a gateway")),
     }
 }
 

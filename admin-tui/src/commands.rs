@@ -1,9 +1,15 @@
 //! The one table of commands: what keys do, help, footer and palette are all read from it.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use shared::ops::{FactState, Mend, Role};
+mod subject;
+mod table;
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use shared::ops::Role;
+
+use self::subject::{leads_on, mends, moves};
+pub use self::table::COMMANDS;
 use crate::app::{App, Tab};
+use crate::event::Whole;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
@@ -18,6 +24,34 @@ pub enum Command {
     Bottom,
     Open,
     Back,
+    Find,
+    Filter,
+    Sort,
+    Columns,
+    Follow,
+    Zone,
+    Span,
+    Mark,
+    Unmark,
+    Replay,
+    ReplayFiltered,
+    StartReplay,
+    ResumeReplay,
+    PauseReplay,
+    CancelReplay,
+    Faster,
+    Slower,
+    Query,
+    Refund,
+    Json,
+    Code,
+    ItsOrder,
+    ItsDeliveries,
+    PauseEndpoint,
+    ResumeEndpoint,
+    DisableEndpoint,
+    SuspendMerchant,
+    ResumeMerchant,
     Refresh,
     Pause,
     End,
@@ -31,6 +65,7 @@ pub enum Command {
     Enable,
     Copy,
     Export,
+    ExportJson,
     Help,
     Palette,
     LogOut,
@@ -55,81 +90,6 @@ pub struct Entry {
     pub footer: u8,
 }
 
-const fn entry(
-    command: Command,
-    keys: &'static [&'static str],
-    name: &'static str,
-    help: &'static str,
-) -> Entry {
-    Entry { command, keys, name, help, least: Role::Viewer, changes: false, footer: 0 }
-}
-
-impl Entry {
-    const fn in_footer(mut self, place: u8) -> Self {
-        self.footer = place;
-        self
-    }
-
-    /// It changes something, and takes this role.
-    const fn changing(mut self, least: Role) -> Self {
-        self.least = least;
-        self.changes = true;
-        self
-    }
-}
-
-pub static COMMANDS: [Entry; 33] = [
-    entry(Command::Show(Tab::Attention), &["1"], "attention", "What waits for a person"),
-    entry(Command::Show(Tab::Platforms), &["2"], "platforms", "The platforms in scope"),
-    entry(Command::Show(Tab::Operators), &["3"], "operators", "Who may log in"),
-    entry(Command::Show(Tab::Audit), &["4"], "audit", "What operators and commands changed"),
-    entry(Command::Show(Tab::Health), &["5"], "health", "How the gateway is"),
-    entry(Command::NextTab, &["tab", "l", "right"], "next", "Next screen"),
-    entry(Command::PreviousTab, &["backtab", "h", "left"], "previous", "Previous screen"),
-    entry(Command::Down, &["j", "down"], "down", "One row down"),
-    entry(Command::Up, &["k", "up"], "up", "One row up"),
-    entry(Command::PageDown, &["ctrl-d", "pagedown"], "page-down", "A page down"),
-    entry(Command::PageUp, &["ctrl-u", "pageup"], "page-up", "A page up"),
-    entry(Command::Top, &["g", "home"], "top", "First row"),
-    entry(Command::Bottom, &["G", "end"], "bottom", "Last row; past it, older ones are read"),
-    entry(Command::Open, &["enter"], "open", "Open the row").in_footer(1),
-    entry(Command::Back, &["esc", "backspace"], "back", "Back to the list").in_footer(2),
-    entry(Command::End, &["e"], "end", "Somebody has seen to it: end the matter")
-        .changing(Role::Operator)
-        .in_footer(3),
-    entry(Command::Release, &["a"], "release", "Release the fact if ScanForPay agrees")
-        .changing(Role::Operator)
-        .in_footer(4),
-    entry(Command::Reject, &["x"], "reject", "Reject the fact for good")
-        .changing(Role::Operator)
-        .in_footer(5),
-    entry(Command::Approve, &["a"], "approve", "Approve the proposed refund")
-        .changing(Role::Operator)
-        .in_footer(6),
-    entry(Command::Decline, &["x"], "decline", "Decline the proposed refund")
-        .changing(Role::Operator)
-        .in_footer(7),
-    entry(Command::WasRefunded, &["a"], "was-refunded", "ScanForPay's books show the refund")
-        .changing(Role::Operator)
-        .in_footer(8),
-    entry(Command::WasNotRefunded, &["x"], "was-not-refunded", "ScanForPay's books show no refund")
-        .changing(Role::Operator)
-        .in_footer(9),
-    entry(Command::Disable, &["x"], "disable", "Let the operator in no more")
-        .changing(Role::Admin)
-        .in_footer(10),
-    entry(Command::Enable, &["a"], "enable", "Let the operator in again").changing(Role::Admin).in_footer(11),
-    entry(Command::Pause, &["space"], "pause", "Hold the view still; what waits is counted").in_footer(12),
-    entry(Command::Refresh, &["r"], "refresh", "Read the list anew"),
-    entry(Command::Copy, &["y"], "copy", "Send the row's id to the clipboard (OSC 52)"),
-    entry(Command::Export, &["w"], "write", "Write the rows to a CSV file in this folder"),
-    entry(Command::Help, &["?"], "help", "All of this").in_footer(14),
-    entry(Command::Palette, &[":"], "palette", "Give a command by its name").in_footer(13),
-    entry(Command::LogOut, &["O"], "log-out", "Log out, and forget the token"),
-    entry(Command::Suspend, &["ctrl-z"], "suspend", "Back to the shell; fg comes back"),
-    entry(Command::Quit, &["q", "ctrl-c"], "quit", "Leave").in_footer(15),
-];
-
 /// What can be done now: by role, by what the server has, and by what is selected.
 pub fn available(app: &App) -> impl Iterator<Item = &'static Entry> {
     COMMANDS.iter().filter(|entry| is_available(app, entry))
@@ -151,25 +111,29 @@ fn is_available(app: &App, entry: &Entry) -> bool {
     if me.role < entry.least || (entry.changes && app.read_only) {
         return false;
     }
-    let mends = app.matter().map(shared::ops::Matter::mends).unwrap_or_default();
-    // A fact that was decided meanwhile is shown, and no more to be decided.
-    let is_decided = app.fact.as_ref().is_some_and(|fact| fact.fact.state != FactState::Held);
+    let is_list = !app.is_open() && app.row_count() > 0;
+    let is_open = app.is_open();
+    let whole = app.opened.as_ref().map(|opened| &opened.whole);
     match entry.command {
         Command::Show(tab) => app.tabs().contains(&tab),
-        Command::Open => {
-            !app.is_open && matches!(app.tab, Tab::Attention | Tab::Audit) && app.selected_id().is_some()
-        }
-        Command::Back => app.is_open,
-        Command::End => mends.contains(&Mend::End),
-        Command::Release | Command::Reject => mends.contains(&Mend::DecideFact) && app.is_open && !is_decided,
-        Command::Approve | Command::Decline => mends.contains(&Mend::DecideRefund),
-        Command::WasRefunded | Command::WasNotRefunded => mends.contains(&Mend::ResolveRefund),
+        Command::Open => is_list && app.tab.is_list() && !matches!(app.tab, Tab::Platforms | Tab::Operators),
+        Command::Back => is_open || !app.history.is_empty(),
+        Command::Find => app.has("/ops/v1/find"),
+        Command::Filter => app.tab.is_filtered() && !is_open,
+        Command::Sort | Command::Columns | Command::Follow => app.tab == Tab::Orders && !is_open,
+        Command::Span => app.tab == Tab::Overview,
+        Command::Json => whole.is_some(),
+        Command::Code => matches!(whole, Some(Whole::Order(order)) if order.pay_url.is_some()),
+        Command::Copy | Command::ItsOrder | Command::ItsDeliveries => leads_on(app, entry.command),
+        Command::Export | Command::ExportJson => is_list,
+        Command::Mark => app.tab == Tab::Deliveries && is_list,
+        Command::Unmark => app.tab == Tab::Deliveries && !app.marked.is_empty(),
+        _ if !entry.changes => true,
         Command::Disable => {
             app.operator().is_some_and(|one| one.disabled_at.is_none() && one.name != me.name)
         }
         Command::Enable => app.operator().is_some_and(|one| one.disabled_at.is_some()),
-        Command::Copy => app.selected_id().is_some(),
-        _ => true,
+        command => mends(app, command) || moves(app, command),
     }
 }
 

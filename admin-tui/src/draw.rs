@@ -3,6 +3,10 @@
 mod detail;
 mod dialogs;
 mod login;
+mod overview;
+mod whole;
+
+use std::ops::Range;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -13,9 +17,9 @@ use unicode_width::UnicodeWidthStr;
 
 pub use self::detail::max_scroll;
 pub use self::dialogs::help_scroll;
-use crate::app::{App, Tab};
+use crate::app::{App, StreamState, Tab};
 use crate::commands;
-use crate::tables::Table;
+use crate::tables::{Sort, Table};
 use crate::text;
 use crate::theme::{Colours, Meaning};
 
@@ -23,8 +27,10 @@ use crate::theme::{Colours, Meaning};
 pub const SMALLEST: (u16, u16) = (80, 24);
 /// Lines above the rows: title, tabs, the column names.
 const ABOVE_ROWS: u16 = 3;
+/// Lines of a message at most.
+const MOST_SAID: usize = 4;
 /// Seconds without a word after which the gateway counts as late.
-const LATE_AFTER_S: i64 = 5;
+const LATE_AFTER_S: i64 = 6;
 
 pub fn draw(app: &App, frame: &mut Frame) {
     let area = frame.area();
@@ -40,22 +46,26 @@ pub fn draw(app: &App, frame: &mut Frame) {
         login::draw(app, frame, area);
         return;
     }
+    let said = message_lines(app, usize::from(area.width));
+    let height = u16::try_from(said.len()).unwrap_or(u16::MAX);
     let [title, tabs, body, message, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Fill(1),
-        Constraint::Length(1),
+        Constraint::Length(height),
         Constraint::Length(1),
     ])
     .areas(area);
     frame.render_widget(title_line(app, title.width), title);
     frame.render_widget(tab_line(app), tabs);
-    if app.is_open {
+    if app.is_open() {
         detail::draw(app, frame, body);
+    } else if app.tab == Tab::Overview {
+        overview::draw(app, frame, body);
     } else {
         rows(app, frame, body);
     }
-    frame.render_widget(message_line(app), message);
+    frame.render_widget(Paragraph::new(said), message);
     frame.render_widget(footer_line(app, footer.width), footer);
     dialogs::draw(app, frame, area);
 }
@@ -82,36 +92,40 @@ fn title_line(app: &App, width: u16) -> Line<'static> {
 /// Whether the gateway answers, and how old what is shown is.
 pub fn connection(app: &App) -> (String, Meaning) {
     let heard = app.heard_at.map(|heard| (app.now_ms - heard).max(0) / 1000);
+    let is_fed = app.stream.state == StreamState::Open && !app.is_open();
     match (&app.lost, heard) {
         (Some(_), Some(seconds)) => (format!("lost, last word {seconds}s ago"), Meaning::Bad),
         (Some(_), None) => ("lost".to_owned(), Meaning::Bad),
         (None, None) => ("reading…".to_owned(), Meaning::Dim),
-        (None, Some(seconds)) if seconds > LATE_AFTER_S && app.has_older() => {
+        (None, Some(seconds)) if seconds > LATE_AFTER_S && app.has_older() && !is_fed => {
             (format!("read {seconds}s ago, r reads anew"), Meaning::Warning)
         }
         (None, Some(seconds)) if seconds > LATE_AFTER_S => {
             (format!("delayed, last word {seconds}s ago"), Meaning::Warning)
         }
+        (None, Some(seconds)) if is_fed => (format!("live, {seconds}s"), Meaning::Good),
         (None, Some(seconds)) => (format!("connected, {seconds}s"), Meaning::Good),
     }
 }
 
 fn tab_texts(app: &App) -> Vec<(Tab, String)> {
     let key = |tab| commands::COMMANDS.iter().find(|entry| entry.command == commands::Command::Show(tab));
-    let text = |tab: Tab| {
+    let text = |tab: Tab, length: usize| {
         let count = match tab {
             Tab::Attention if !app.attention.rows.is_empty() => {
-                format!(
-                    " ({}{})",
-                    app.attention.rows.len(),
-                    if app.attention.next.is_some() { "+" } else { "" }
-                )
+                let more = if app.attention.next.is_some() { "+" } else { "" };
+                format!(" ({}{more})", app.attention.rows.len())
             }
             _ => String::new(),
         };
-        format!(" {} {}{count} ", key(tab).map_or("", |entry| entry.keys[0]), tab.title())
+        let title = if tab == app.tab { tab.title() } else { &tab.title()[..length.min(tab.title().len())] };
+        format!(" {} {title}{count}", key(tab).map_or("", |entry| entry.keys[0]))
     };
-    app.tabs().into_iter().map(|tab| (tab, text(tab))).collect()
+    // Where they do not fit, all but the shown one are shortened alike.
+    let room = usize::from(app.size.0);
+    let of_length = |length| app.tabs().into_iter().map(|tab| (tab, text(tab, length))).collect::<Vec<_>>();
+    let fits = |texts: &Vec<(Tab, String)>| texts.iter().map(|(_, text)| text.width()).sum::<usize>() <= room;
+    (3..=10).rev().map(of_length).find(fits).unwrap_or_else(|| of_length(2))
 }
 
 fn tab_line(app: &App) -> Line<'static> {
@@ -131,10 +145,11 @@ pub fn tab_at(app: &App, column: u16, row: u16) -> Option<Tab> {
 
 /// The row of the list that is drawn there.
 pub fn row_at(app: &App, row: u16) -> Option<usize> {
-    let height = usize::from(app.size.1.saturating_sub(ABOVE_ROWS + 2));
+    let said = message_lines(app, usize::from(app.size.0)).len();
+    let height = usize::from(app.size.1.saturating_sub(ABOVE_ROWS + 1)).saturating_sub(said);
     let line = usize::from(row.checked_sub(ABOVE_ROWS)?);
     let at = first_row(app, height) + line;
-    (!app.is_open && line < height && at < app.row_count()).then_some(at)
+    (!app.is_open() && app.tab.is_list() && line < height && at < app.row_count()).then_some(at)
 }
 
 /// The first row that is drawn: the selected one is always among them.
@@ -143,23 +158,52 @@ fn first_row(app: &App, height: usize) -> usize {
 }
 
 fn rows(app: &App, frame: &mut Frame, area: Rect) {
-    let table = app.table();
+    let height = usize::from(area.height.saturating_sub(1));
+    let first = first_row(app, height);
+    let table = app.table_of(first..(first + height).min(app.row_count()));
     if table.rows.is_empty() {
         let said = match (app.tab, app.heard_at, &app.lost) {
             (_, _, Some(why)) => format!("The gateway cannot be reached: {why}"),
             (_, None, _) => "Reading…".to_owned(),
+            _ if !app.narrowed.text(app.tab).is_empty() => "Nothing is let through by the filter.".to_owned(),
             (Tab::Attention, ..) => "Nothing waits for a person.".to_owned(),
             _ => "There is nothing here.".to_owned(),
         };
         frame.render_widget(Paragraph::new(format!("\n {said}")), area);
         return;
     }
-    let selected = (app.tab != Tab::Health).then(|| app.selected());
-    let first = first_row(app, usize::from(area.height.saturating_sub(1)));
-    draw_table(app.colours, &table, selected, first, frame, area);
+    let selected = app.tab.is_list().then(|| app.selected() - first);
+    draw_table(app.colours, &table, selected, 0, frame, area);
 }
 
-/// Columns as wide as what is in them; the last takes the rest.
+/// Columns of the screen that a cut one has at least; with less it is left out.
+const NARROWEST: usize = 5;
+
+/// Columns as wide as what is in them, as many as there is room for; the last takes the rest.
+fn widths(table: &Table, visible: Range<usize>, mut room: usize) -> Vec<usize> {
+    let widest = |column: usize| {
+        let cells = table.rows[visible.clone()].iter().map(|row| row[column].text.width());
+        cells.chain([table.columns[column].width()]).max().unwrap_or_default()
+    };
+    let mut widths = Vec::new();
+    for column in 0..table.columns.len() {
+        let wanted = widest(column).min(36);
+        if room < wanted.min(NARROWEST) {
+            break;
+        }
+        let width = wanted.min(room);
+        widths.push(width);
+        room = room.saturating_sub(width + 1);
+    }
+    // The last of all takes what is left.
+    if widths.len() == table.columns.len()
+        && let Some(last) = widths.last_mut()
+    {
+        *last += room + 1;
+    }
+    widths
+}
+
 fn draw_table(
     colours: Colours,
     table: &Table,
@@ -169,58 +213,67 @@ fn draw_table(
     area: Rect,
 ) {
     let visible = first..(first + usize::from(area.height)).min(table.rows.len());
-    let widest = |column: usize| {
-        let cells = table.rows[visible.clone()].iter().map(|row| row[column].text.width());
-        cells.chain([table.columns[column].width()]).max().unwrap_or_default()
-    };
-    let mut room = usize::from(area.width);
-    let last = table.columns.len() - 1;
-    let widths: Vec<usize> = (0..=last)
-        .map(|column| {
-            let width = if column == last { room } else { widest(column).min(36).min(room) };
-            room = room.saturating_sub(width + 1);
-            width
-        })
-        .collect();
+    let widths = widths(table, visible.clone(), usize::from(area.width));
     let drawn =
-        table.rows.iter().map(|cells| {
+        table.rows[visible].iter().map(|cells| {
             let cells = cells.iter().zip(&widths);
             Row::new(cells.map(|(cell, width)| {
                 Span::styled(text::cut(&cell.text, *width), colours.style(cell.meaning))
             }))
         });
-    let header = Row::new(table.columns.iter().copied()).style(colours.style(Meaning::Title));
+    let header =
+        Row::new(table.columns.iter().copied().take(widths.len())).style(colours.style(Meaning::Title));
     let widths = widths.iter().map(|width| Constraint::Length(u16::try_from(*width).unwrap_or(u16::MAX)));
-    let drawn = TableWidget::new(drawn.skip(first).take(usize::from(area.height)), widths)
-        .header(header)
-        .row_highlight_style(colours.selected());
+    let drawn = TableWidget::new(drawn, widths).header(header).row_highlight_style(colours.selected());
     let mut state = TableState::new().with_selected(selected.map(|row| row - first));
     frame.render_stateful_widget(drawn, area, &mut state);
 }
 
-fn message_line(app: &App) -> Line<'static> {
+/// What was said to the operator last, in full; without that, where the list stands.
+fn message_lines(app: &App, width: usize) -> Vec<Line<'static>> {
     let colours = app.colours;
+    let wrapped = |said: &str, meaning| {
+        let lines = text::wrapped(&text::clean(said), width.saturating_sub(2)).into_iter();
+        lines.take(MOST_SAID).map(|line| Line::styled(format!(" {line}"), colours.style(meaning))).collect()
+    };
     if app.is_paused {
         let waiting = match app.held_count() {
             0 => "nothing newer yet".to_owned(),
             1 => "1 change waits".to_owned(),
             count => format!("{count} changes wait"),
         };
-        let said = format!(" Paused: {waiting}; space goes on");
-        return Line::styled(said, colours.style(Meaning::Warning));
+        return wrapped(&format!("Paused: {waiting}; space goes on"), Meaning::Warning);
     }
     if let Some(message) = &app.message {
-        return Line::styled(format!(" {}", text::clean(&message.text)), colours.style(message.meaning));
+        return wrapped(&message.text, message.meaning);
     }
     if let Some(why) = &app.lost {
-        return Line::styled(format!(" {}", text::clean(why)), colours.style(Meaning::Bad));
+        return wrapped(why, Meaning::Bad);
     }
-    let more = if app.next().is_some() { ", older ones past the last" } else { "" };
-    let said = match app.row_count() {
-        0 => String::new(),
-        count => format!(" {} of {count}{more}", app.selected() + 1),
-    };
-    Line::styled(said, colours.style(Meaning::Dim))
+    vec![standing(app, width)]
+}
+
+fn standing(app: &App, width: usize) -> Line<'static> {
+    let mut said = Vec::new();
+    if !app.is_open() && app.row_count() > 0 {
+        let more = if app.next().is_some() { ", older ones past the last" } else { "" };
+        said.push(format!("{} of {}{more}", app.selected() + 1, app.row_count()));
+    }
+    let narrowed = app.narrowed.text(app.tab);
+    if !app.is_open() && !narrowed.is_empty() {
+        said.push(format!("only {narrowed}"));
+    }
+    if app.tab == Tab::Orders && !app.is_open() && app.sort != Sort::Newest {
+        said.push(app.sort.told().to_owned());
+    }
+    if app.tab == Tab::Orders && app.follows {
+        said.push("following".to_owned());
+    }
+    if app.tab == Tab::Deliveries && !app.marked.is_empty() {
+        said.push(format!("{} marked", app.marked.len()));
+    }
+    said.push(app.zone.to_string());
+    Line::styled(text::cut(&format!(" {}", said.join(" · ")), width), app.colours.style(Meaning::Dim))
 }
 
 fn footer_line(app: &App, width: u16) -> Line<'static> {

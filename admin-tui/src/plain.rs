@@ -1,20 +1,25 @@
 //! One answer for a script: rows as text, JSON or CSV, and an exit code that says how it went.
 
+mod replay;
+
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use serde_json::Value;
-use shared::ops::FactInFull;
+use shared::ops::{FactInFull, OrderRow, OrderWhole, Overview};
 use unicode_width::UnicodeWidthStr;
 
 use crate::app::Tab;
 use crate::args::{Args, Command, Format, Output};
-use crate::client::{Client, Failure};
+use crate::client::{Client, Failure, Page};
 use crate::effects::Act;
 use crate::environment;
-use crate::run::effect::{enter, perform, segment};
+use crate::filters::Narrowed;
+use crate::run::effect::{enter, segment};
+use crate::run::perform::perform;
 use crate::session::Target;
-use crate::tables::{self, Table};
+use crate::tables::{self, Look, Table};
 
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 
@@ -76,12 +81,49 @@ pub async fn run(args: &Args) -> Result<(), Ended> {
             return Err(Ended { code: 3, said: said.to_owned() });
         }
     }
+    let all = Narrowed::default();
     match command {
-        Command::Attention(output) => list(&client, Tab::Attention, *output).await,
-        Command::Platforms(output) => list(&client, Tab::Platforms, *output).await,
-        Command::Operators(output) => list(&client, Tab::Operators, *output).await,
-        Command::Audit(output) => list(&client, Tab::Audit, *output).await,
-        Command::Health(output) => list(&client, Tab::Health, *output).await,
+        Command::Overview { day, output } => {
+            again(*output, async || {
+                let path = all.first_page(Tab::Overview, *day, environment::now_ms(), 0);
+                let raw: Value = client.get(&path).await?;
+                let overview: Overview = read(raw.clone())?;
+                write(&[raw], &tables::overview(&overview, look(args)), output.format())
+            })
+            .await
+        }
+        Command::Orders { filter, output } => {
+            list(&client, Tab::Orders, *output, &narrowed(Tab::Orders, filter)?, look(args)).await
+        }
+        Command::Deliveries { filter, output } => {
+            list(&client, Tab::Deliveries, *output, &narrowed(Tab::Deliveries, filter)?, look(args)).await
+        }
+        Command::Merchants { filter, output } => {
+            list(&client, Tab::Merchants, *output, &narrowed(Tab::Merchants, filter)?, look(args)).await
+        }
+        Command::Order { number, output } => {
+            again(*output, async || {
+                let id = order_id(&client, number).await?;
+                let raw: Value = client.get(&format!("/ops/v1/orders/{}", segment(&id))).await?;
+                let order: OrderWhole = read(raw.clone())?;
+                if output.format() == Format::Text {
+                    say(&order.stands)?;
+                }
+                write(&[raw], &tables::timeline(&order, look(args)), output.format())
+            })
+            .await
+        }
+        Command::End { .. } | Command::Replay(_) if args.read_only => {
+            Err(Ended::usage("--read-only changes nothing"))
+        }
+        Command::Replay(what) => replay::run(&client, what, look(args)).await,
+        Command::Endpoints(output) => list(&client, Tab::Endpoints, *output, &all, look(args)).await,
+        Command::Replays(output) => list(&client, Tab::Replays, *output, &all, look(args)).await,
+        Command::Attention(output) => list(&client, Tab::Attention, *output, &all, look(args)).await,
+        Command::Platforms(output) => list(&client, Tab::Platforms, *output, &all, look(args)).await,
+        Command::Operators(output) => list(&client, Tab::Operators, *output, &all, look(args)).await,
+        Command::Audit(output) => list(&client, Tab::Audit, *output, &all, look(args)).await,
+        Command::Health(output) => list(&client, Tab::Health, *output, &all, look(args)).await,
         Command::Fact { id, output } => {
             again(*output, async || {
                 let raw: Value = client.get(&format!("/ops/v1/quarantine/{}", segment(id))).await?;
@@ -90,7 +132,6 @@ pub async fn run(args: &Args) -> Result<(), Ended> {
             })
             .await
         }
-        Command::End { .. } if args.read_only => Err(Ended::usage("--read-only changes nothing")),
         Command::End { id, reason } => {
             perform(&client, &Act::EndMatter { id: id.clone() }, reason.trim()).await?;
             Ok(())
@@ -98,10 +139,52 @@ pub async fn run(args: &Args) -> Result<(), Ended> {
     }
 }
 
-async fn list(client: &Client, tab: Tab, output: Output) -> Result<(), Ended> {
+fn look(args: &Args) -> Look {
+    Look { now_ms: environment::now_ms(), zone: args.zone.unwrap_or_default() }
+}
+
+fn narrowed(tab: Tab, filter: &str) -> Result<Narrowed, Ended> {
+    let mut narrowed = Narrowed::default();
+    match narrowed.set(tab, filter) {
+        Ok(()) => Ok(narrowed),
+        Err(error) => {
+            let before = filter.get(..error.start).map_or(0, UnicodeWidthStr::width);
+            let said = format!("{filter}\n{}^ expected {}", " ".repeat(before), error.expected);
+            Err(Ended::usage(&format!("the filter cannot be read:\n{said}")))
+        }
+    }
+}
+
+/// Of the one order that has this number.
+async fn order_id(client: &Client, number: &str) -> Result<String, Ended> {
+    let page: Page<OrderRow> = client.page(&format!("/ops/v1/find?number={}", segment(number))).await?;
+    match page.rows.as_slice() {
+        [row] => Ok(row.id.clone()),
+        [] => Err(Ended { code: 5, said: format!("no order has the number {number}") }),
+        rows => {
+            let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+            let said = format!("several orders have the number {number}; their ids: {}", ids.join(" "));
+            Err(Ended { code: 5, said })
+        }
+    }
+}
+
+fn say(text: &str) -> Result<(), Ended> {
+    writeln!(io::stdout().lock(), "{}\n", crate::text::clean(text))?;
+    Ok(())
+}
+
+async fn list(
+    client: &Client,
+    tab: Tab,
+    output: Output,
+    narrowed: &Narrowed,
+    look: Look,
+) -> Result<(), Ended> {
     again(output, async || {
-        let rows = rows(client, tab, output.limit).await?;
-        let table = table(tab, &rows)?;
+        let look = Look { now_ms: environment::now_ms(), ..look };
+        let rows = rows(client, tab, output.limit, narrowed).await?;
+        let table = table(tab, &rows, look)?;
         write(&rows, &table, output.format())
     })
     .await
@@ -119,13 +202,14 @@ async fn again(output: Output, once: impl AsyncFn() -> Result<(), Ended>) -> Res
 }
 
 /// As the gateway wrote them, page after page.
-async fn rows(client: &Client, tab: Tab, limit: u32) -> Result<Vec<Value>, Ended> {
+async fn rows(client: &Client, tab: Tab, limit: u32, narrowed: &Narrowed) -> Result<Vec<Value>, Ended> {
     if tab == Tab::Health {
         return Ok(vec![client.get(tab.path()).await?]);
     }
+    let first = narrowed.first_page(tab, false, environment::now_ms(), limit.min(100));
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut rows = Vec::new();
-    let mut next = Some(format!("{}?limit={}", tab.path(), limit.min(100)));
+    let mut next = Some(first);
     while let Some(path) = next.filter(|_| rows.len() < limit) {
         let page = client.page::<Value>(&path).await?;
         rows.extend(page.rows);
@@ -139,15 +223,20 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Ended> {
     serde_json::from_value(value).map_err(|error| Failure::Unreadable(error.to_string()).into())
 }
 
-fn table(tab: Tab, rows: &[Value]) -> Result<Table, Ended> {
+fn table(tab: Tab, rows: &[Value], look: Look) -> Result<Table, Ended> {
     let all = Value::from(rows.to_vec());
-    let now_ms = environment::now_ms();
     Ok(match tab {
-        Tab::Attention => tables::attention(&read::<Vec<_>>(all)?, now_ms),
-        Tab::Platforms => tables::platforms(&read::<Vec<_>>(all)?),
-        Tab::Operators => tables::operators(&read::<Vec<_>>(all)?),
-        Tab::Audit => tables::audit(&read::<Vec<_>>(all)?),
-        Tab::Health => tables::health(&read(all[0].clone())?, now_ms),
+        Tab::Overview => tables::overview(&read(all[0].clone())?, look),
+        Tab::Orders => tables::orders(&read::<Vec<_>>(all)?, true, look),
+        Tab::Deliveries => tables::deliveries(&read::<Vec<_>>(all)?, &BTreeSet::new(), look),
+        Tab::Endpoints => tables::endpoints(&read::<Vec<_>>(all)?, look),
+        Tab::Replays => tables::replays(&read::<Vec<_>>(all)?, look),
+        Tab::Merchants => tables::merchants(&read::<Vec<_>>(all)?, look),
+        Tab::Attention => tables::attention(&read::<Vec<_>>(all)?, look),
+        Tab::Platforms => tables::platforms(&read::<Vec<_>>(all)?, look),
+        Tab::Operators => tables::operators(&read::<Vec<_>>(all)?, look),
+        Tab::Audit => tables::audit(&read::<Vec<_>>(all)?, look),
+        Tab::Health => tables::health(&read(all[0].clone())?, look),
     })
 }
 

@@ -12,7 +12,7 @@ use ratatui::backend::TestBackend;
 use crate::app::App;
 use crate::commands;
 use crate::draw;
-use crate::event::{Answer, Event};
+use crate::event::{Answer, Event, Word};
 
 const LAST_EVENTS: usize = 500;
 
@@ -62,6 +62,13 @@ fn told(app: &App, event: &Event) -> String {
             Some(name) if is_typing && name.chars().count() == 1 => "key (typed)".to_owned(),
             name => format!("key {}", name.unwrap_or_else(|| "of no command".to_owned())),
         },
+        Event::Paste(_) => "pasted".to_owned(),
+        Event::Stream(stream, word) => match word {
+            Word::Opened => format!("stream {stream} is open"),
+            Word::Beat => format!("stream {stream}: a sign of life"),
+            Word::Changed(_) => format!("stream {stream}: a change"),
+            Word::Broken(failure) => format!("stream {stream} is broken: {failure}"),
+        },
         Event::Mouse(mouse) => format!("mouse {:?} at {}, {}", mouse.kind, mouse.column, mouse.row),
         Event::Resize(columns, rows) => format!("resized to {columns} × {rows}"),
         Event::Tick(now_ms) => format!("tick {now_ms}"),
@@ -71,10 +78,14 @@ fn told(app: &App, event: &Event) -> String {
             Answer::LoggedIn(Ok(_)) => "logged in".to_owned(),
             Answer::LoggedIn(Err(failure)) => format!("not logged in: {failure}"),
             Answer::LoggedOut => "logged out".to_owned(),
-            Answer::Loaded { tab, is_more, result } => {
+            Answer::Loaded { tab, is_more, result, .. } => {
                 let how = result.as_ref().map_or_else(ToString::to_string, |_| "read".to_owned());
                 format!("{}{}: {how}", tab.title(), if *is_more { ", older" } else { "" })
             }
+            Answer::Opened { result, .. } => format!("row: {}", how(result)),
+            Answer::Found { result, .. } => format!("number: {}", how(result)),
+            Answer::Previewed(result) => format!("preview: {}", how(result)),
+            Answer::Filters(_) => "filters of earlier runs".to_owned(),
             Answer::Fact(result) => format!("fact: {}", how(result)),
             Answer::Done(act, result) => format!("{act:?}: {}", how(result)),
             Answer::Copied(_) => "copied".to_owned(),

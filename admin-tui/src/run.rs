@@ -1,6 +1,8 @@
 //! The full-screen console: one channel of events, effects done beside it.
 
 pub mod effect;
+pub mod perform;
+pub mod stream;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,6 +12,7 @@ use crossterm::event::{Event as Input, EventStream};
 use futures_util::StreamExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::Instant;
 
 use self::effect::World;
 use crate::app::App;
@@ -28,7 +31,9 @@ use crate::update::update;
 /// Events that wait at most; whoever brings more waits, too.
 const CHANNEL: usize = 1024;
 /// Events between two drawings at most.
-const BATCH: usize = 256;
+const BATCH: usize = 4096;
+/// What comes by itself is drawn no more often: 25 times a second.
+const BETWEEN_DRAWINGS: Duration = Duration::from_millis(40);
 const TICK: Duration = Duration::from_millis(500);
 
 type Recorder = Arc<Mutex<Option<Record>>>;
@@ -42,6 +47,9 @@ pub async fn run(args: &Args) -> anyhow::Result<()> {
     let mut app = App::new(server, colours, args.read_only, size, environment::now_ms());
     let recorder: Recorder = Arc::new(Mutex::new(args.record.clone().map(Record::new)));
     let (sender, receiver) = channel(CHANNEL);
+    if let Some(zone) = args.zone {
+        (app.other_zone, app.zone) = (app.zone, zone);
+    }
     let mut world = World::new(client, target, sender.clone());
     app.login.is_waiting = world.begin();
 
@@ -69,31 +77,56 @@ async fn turn(
 ) -> anyhow::Result<()> {
     loop {
         taken.screen.draw(|frame| draw::draw(app, frame))?;
+        let drawn_at = Instant::now();
         if let Some(record) = &mut *recorder.lock().unwrap_or_else(PoisonError::into_inner) {
             record.picture(app);
         }
         let mut event = events.recv().await;
-        for _ in 0..BATCH {
+        for handled in 1.. {
             let Some(happened) = event else { return Ok(()) };
-            if let Some(record) = &mut *recorder.lock().unwrap_or_else(PoisonError::into_inner) {
-                record.note(app, &happened);
+            let is_urgent = happened.is_an_operators();
+            if !obey(app, world, happened, taken, recorder)? {
+                return Ok(());
             }
-            for effect in update(app, happened) {
-                match effect {
-                    Effect::Quit => return Ok(()),
-                    Effect::Suspend => {
-                        taken.suspend()?;
-                        app.size = crossterm::terminal::size()?;
-                    }
-                    other => world.act(other),
-                }
-            }
-            match events.try_recv() {
-                Ok(next) => event = Some(next),
-                Err(_) => break,
+            // What an operator does is drawn at once; what comes by itself waits for more of it.
+            let is_due = Instant::now() >= drawn_at + BETWEEN_DRAWINGS;
+            let next = if is_due || handled == BATCH {
+                None
+            } else if is_urgent {
+                events.try_recv().ok().map(Some)
+            } else {
+                tokio::time::timeout_at(drawn_at + BETWEEN_DRAWINGS, events.recv()).await.ok()
+            };
+            match next {
+                Some(next) => event = next,
+                None => break,
             }
         }
     }
+}
+
+/// False: it is the end.
+fn obey(
+    app: &mut App,
+    world: &mut World,
+    happened: Event,
+    taken: &mut Taken,
+    recorder: &Recorder,
+) -> anyhow::Result<bool> {
+    if let Some(record) = &mut *recorder.lock().unwrap_or_else(PoisonError::into_inner) {
+        record.note(app, &happened);
+    }
+    for effect in update(app, happened) {
+        match effect {
+            Effect::Quit => return Ok(false),
+            Effect::Suspend => {
+                taken.suspend()?;
+                app.size = crossterm::terminal::size()?;
+            }
+            other => world.act(other),
+        }
+    }
+    Ok(true)
 }
 
 async fn input(events: Sender<Event>) {
@@ -101,6 +134,7 @@ async fn input(events: Sender<Event>) {
     while let Some(Ok(input)) = stream.next().await {
         let event = match input {
             Input::Key(key) => Event::Key(key),
+            Input::Paste(text) => Event::Paste(text),
             Input::Mouse(mouse) => Event::Mouse(mouse),
             Input::Resize(columns, rows) => Event::Resize(columns, rows),
             _ => continue,

@@ -1,5 +1,6 @@
 //! Where the console calls, as whom, and the token kept between runs.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -65,6 +66,16 @@ impl Target {
         Ok(Self { url: base(&server.url)?, login, kept_at })
     }
 
+    /// What lists were narrowed to in earlier runs, by screen.
+    pub fn filters(&self) -> Option<BTreeMap<String, Vec<String>>> {
+        serde_json::from_str(&std::fs::read_to_string(self.filters_at()?).ok()?).ok()
+    }
+
+    /// File of them, beside the token.
+    pub fn filters_at(&self) -> Option<PathBuf> {
+        Some(self.kept_at.as_ref()?.with_file_name("filters.json"))
+    }
+
     /// The token of an earlier run, if it is for this server and still good.
     pub fn kept(&self, now_ms: i64) -> Option<Kept> {
         let text = std::fs::read_to_string(self.kept_at.as_ref()?).ok()?;
@@ -82,7 +93,7 @@ fn base(text: &str) -> anyhow::Result<Url> {
 }
 
 /// Keep it, mode 0600. Written beside and renamed: another console never reads half of it.
-pub fn keep(path: &Path, kept: &Kept) -> anyhow::Result<()> {
+pub fn keep(path: &Path, kept: &impl Serialize) -> anyhow::Result<()> {
     let folder = path.parent().context("a file is in a folder")?;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let beside = path.with_extension(format!("{}.new", std::process::id()));

@@ -1,16 +1,111 @@
 //! Times, ages and values as people read them, and texts cut by the columns they take.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde_json::Value;
+use shared::money::Currency;
 use shared::ops::Moment;
+use time::UtcOffset;
 use time::format_description::FormatItem;
 use time::macros::format_description;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 const DATED: &[FormatItem] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+const CLOCK: &[FormatItem] = format_description!("[hour]:[minute]:[second].[subsecond digits:3]");
 
-/// `2026-11-26 10:04:25`, in UTC.
-pub fn time(moment: Moment) -> String {
-    moment.0.to_offset(time::UtcOffset::UTC).format(DATED).expect("a date has all of these parts")
+/// Where the clock on the wall hangs: so far from UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zone(pub UtcOffset);
+
+impl Default for Zone {
+    fn default() -> Self {
+        Self(UtcOffset::UTC)
+    }
+}
+
+impl Zone {
+    /// The hour of Hong Kong, where stores are unless they say otherwise.
+    pub const STORES: Self = Self(time::macros::offset!(+8));
+}
+
+impl FromStr for Zone {
+    type Err = &'static str;
+
+    /// `UTC`, `+8` or `-03:30`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const WRONG: &str = "a zone is UTC, or hours from it such as +8 or -03:30";
+        if text.eq_ignore_ascii_case("utc") {
+            return Ok(Self::default());
+        }
+        let sign = match text.chars().next() {
+            Some('+') => 1,
+            Some('-') => -1,
+            _ => return Err(WRONG),
+        };
+        let (hours, minutes) = text[1..].split_once(':').unwrap_or((&text[1..], "0"));
+        let number = |text: &str| text.parse::<i8>().ok().filter(|number| *number >= 0).ok_or(WRONG);
+        let (hours, minutes) = (number(hours)?, number(minutes)?);
+        if hours > 14 {
+            return Err(WRONG);
+        }
+        UtcOffset::from_hms(sign * hours, sign * minutes, 0).map(Self).map_err(|_| WRONG)
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (hours, minutes, _) = self.0.as_hms();
+        match (hours, minutes) {
+            (0, 0) => f.write_str("UTC"),
+            (_, 0) => write!(f, "UTC{hours:+}"),
+            _ => write!(f, "UTC{hours:+}:{:02}", minutes.abs()),
+        }
+    }
+}
+
+/// `2026-11-26 10:04:25`.
+pub fn time(moment: Moment, zone: Zone) -> String {
+    moment.0.to_offset(zone.0).format(DATED).expect("a date has all of these parts")
+}
+
+/// `10:04:25.671`, for what lies close together.
+pub fn clock(moment: Moment, zone: Zone) -> String {
+    moment.0.to_offset(zone.0).format(CLOCK).expect("a time has all of these parts")
+}
+
+/// `21.00 HKD`, from the smallest unit.
+pub fn money(minor: i64, currency: &str) -> String {
+    match Currency::parse(currency) {
+        Some(known) => format!("{} {known}", known.format(minor)),
+        None => format!("{minor} {}", clean(currency)),
+    }
+}
+
+/// An amount as people write it, in the smallest unit. Absent: it is none of this currency.
+pub fn minor(text: &str, currency: Currency) -> Option<i64> {
+    let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let digits = currency.minor_digits();
+    let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_number(whole) || !is_number(fraction) || fraction.len() > digits {
+        return None;
+    }
+    format!("{whole}{fraction:0<digits$}").parse().ok()
+}
+
+/// A length of time, in its largest two units: `4s`, `2m 5s`, `3h 20m`.
+pub fn lasting(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => two(seconds / 60, "m", seconds % 60, "s"),
+        3600..86_400 => two(seconds / 3600, "h", seconds % 3600 / 60, "m"),
+        _ => two(seconds / 86_400, "d", seconds % 86_400 / 3600, "h"),
+    }
+}
+
+fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+    let small = if small == 0 { String::new() } else { format!(" {small}{small_unit}") };
+    format!("{large}{large_unit}{small}")
 }
 
 /// How long ago, in one unit: `12s`, `3m`, `2h`, `5d`.
@@ -113,6 +208,36 @@ mod tests {
         let age = |seconds: i64| age(0, seconds * 1000);
         assert_eq!([59, 60, 3599, 3600, 86_399, 86_400].map(age), ["59s", "1m", "59m", "1h", "23h", "1d"]);
         assert_eq!(super::age(5_000, 0), "0s", "a gateway whose clock is ahead");
+    }
+
+    #[test]
+    fn an_amount_is_read_as_it_is_written_and_nothing_is_rounded() {
+        let read = |text, code| minor(text, Currency::parse(code).expect("a code"));
+        assert_eq!(
+            [read("21", "HKD"), read("21.5", "HKD"), read("0.05", "HKD")],
+            [Some(2100), Some(2150), Some(5)]
+        );
+        assert_eq!([read("21", "JPY"), read("2.125", "KWD")], [Some(21), Some(2125)]);
+        for wrong in ["", ".5", "1.005", "-1", "1,000", "1e3", "99999999999999999999"] {
+            assert_eq!(read(wrong, "HKD"), None, "{wrong}");
+        }
+        assert_eq!(read("21.0", "JPY"), None);
+    }
+
+    #[test]
+    fn a_length_of_time_is_told_in_two_units() {
+        assert_eq!([59, 60, 125, 3600, 90_000].map(lasting), ["59s", "1m", "2m 5s", "1h", "1d 1h"]);
+    }
+
+    #[test]
+    fn a_zone_is_read_as_it_is_written() {
+        let told = |text: &str| text.parse::<Zone>().map(|zone| zone.to_string());
+        assert_eq!(told("+8").as_deref(), Ok("UTC+8"));
+        assert_eq!(told("-03:30").as_deref(), Ok("UTC-3:30"));
+        assert_eq!(told("utc").as_deref(), Ok("UTC"));
+        for wrong in ["8", "+15", "+8:99", "+-8", "", "Asia/Hong_Kong"] {
+            assert!(told(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,25 +1,32 @@
 //! An event changes the state and asks for effects. No I/O, no clock but the ticks.
 
+pub mod acts;
 mod answers;
+mod live;
+mod places;
 mod typing;
 
 use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
-use shared::ops::RefundOutcome;
+use shared::ops::ReplayState;
 
-use crate::app::{App, Dialog, Tab};
+pub(crate) use self::places::{arrive, close, go_to_order, listen};
+use self::places::{go_back, its_deliveries, its_order, open, show, show_beside};
+use crate::app::{App, Dialog, Listed, MAX_ROWS, StreamState, Tab, View};
 use crate::commands::{self, Command};
 use crate::draw;
-use crate::effects::{Act, Effect};
+use crate::effects::Effect;
 use crate::event::Event;
 use crate::plain;
 use crate::theme::Meaning;
 
 /// Between two readings of the screen that is shown.
 pub const READ_EVERY_MS: i64 = 2_000;
+/// Deliveries that are replayed by their ids at most.
+const MAX_MARKED: usize = 1_000;
 /// How long before its end a token is renewed.
 const RENEW_BEFORE_MS: i64 = 5 * 60_000;
-/// Rows that one screen holds at most.
-pub const MAX_ROWS: usize = 10_000;
+/// Rows of a page.
+const PAGE: u32 = 100;
 
 pub fn update(app: &mut App, event: Event) -> Vec<Effect> {
     match event {
@@ -31,6 +38,8 @@ pub fn update(app: &mut App, event: Event) -> Vec<Effect> {
         }
         Event::Tick(now_ms) => ticked(app, now_ms),
         Event::Answer(answer) => answers::answered(app, answer),
+        Event::Paste(text) => typing::pasted(app, &text),
+        Event::Stream(stream, word) => live::heard(app, stream, word),
         Event::Suspend => vec![Effect::Suspend],
         Event::Stop => vec![Effect::Quit],
     }
@@ -46,18 +55,35 @@ fn ticked(app: &mut App, now_ms: i64) -> Vec<Effect> {
         app.is_renewing = true;
         effects.push(Effect::Renew);
     }
-    let is_due = app.heard_at.is_none_or(|heard| now_ms - heard >= READ_EVERY_MS);
-    // An older page that was read stays until the list is asked for anew.
-    if is_due && app.asked_at.is_none() && !app.has_older() {
-        effects.push(load(app));
+    // What the stream brings need not be asked for; an older page that was read stays until the list is asked for anew.
+    let is_fed =
+        app.stream.state == StreamState::Open && !app.stream.is_stale && !app.is_open() && !is_moving(app);
+    let is_due = app.read_at.is_none_or(|read| now_ms - read >= READ_EVERY_MS);
+    if is_due && !is_fed && app.asked_at.is_none() && (app.is_open() || !app.has_older()) {
+        effects.extend(load(app));
     }
     effects
 }
 
-/// Read the screen that is shown.
-pub(crate) fn load(app: &mut App) -> Effect {
+/// How far a replay has come is not told with each of its deliveries.
+fn is_moving(app: &App) -> bool {
+    app.tab == Tab::Replays && app.replays.rows.iter().any(|row| row.state == ReplayState::Running)
+}
+
+/// Read what is shown: the row that is open, or the list.
+pub(crate) fn load(app: &mut App) -> Vec<Effect> {
     app.asked_at = Some(app.now_ms);
-    Effect::Load { tab: app.tab, next: None }
+    match &app.open {
+        Some(id) if app.tab.has_wholes() => vec![Effect::LoadWhole { tab: app.tab, id: id.clone() }],
+        _ => {
+            app.stream.is_stale = false;
+            vec![Effect::Load { tab: app.tab, path: first_page(app), is_more: false }]
+        }
+    }
+}
+
+pub(crate) fn first_page(app: &App) -> String {
+    app.narrowed.first_page(app.tab, app.is_day, app.now_ms, PAGE)
 }
 
 fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
@@ -91,8 +117,19 @@ pub(crate) fn obey(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Show(tab) => return show(app, tab),
         Command::NextTab => return show_beside(app, 1),
         Command::PreviousTab => return show_beside(app, -1),
-        Command::Down if app.is_open => app.scroll = app.scroll.saturating_add(1).min(draw::max_scroll(app)),
-        Command::Up if app.is_open => app.scroll = app.scroll.saturating_sub(1),
+        Command::Down if app.is_open() => {
+            app.scroll = app.scroll.saturating_add(1).min(draw::max_scroll(app));
+        }
+        Command::Up if app.is_open() => app.scroll = app.scroll.saturating_sub(1),
+        Command::PageDown if app.is_open() => {
+            let page = u16::try_from(page).unwrap_or(u16::MAX);
+            app.scroll = app.scroll.saturating_add(page).min(draw::max_scroll(app));
+        }
+        Command::PageUp if app.is_open() => {
+            app.scroll = app.scroll.saturating_sub(u16::try_from(page).unwrap_or(u16::MAX));
+        }
+        Command::Top if app.is_open() => app.scroll = 0,
+        Command::Bottom if app.is_open() => app.scroll = draw::max_scroll(app),
         Command::Down => return go_to(app, app.selected() + 1),
         Command::Up => return go_to(app, app.selected().saturating_sub(1)),
         Command::PageDown => return go_to(app, app.selected() + page),
@@ -103,76 +140,97 @@ pub(crate) fn obey(app: &mut App, command: Command) -> Vec<Effect> {
             return go_to(app, if is_there { last + 1 } else { last });
         }
         Command::Open => return open(app),
-        Command::Back => close(app),
-        Command::Refresh => return vec![load(app)],
+        Command::Back => return go_back(app),
+        Command::Find => app.dialog = Some(Dialog::Find { typed: String::new() }),
+        Command::Filter => {
+            app.dialog = Some(Dialog::Filter { typed: app.narrowed.text(app.tab), recalled: None });
+        }
+        Command::Sort => sort(app),
+        Command::Columns => app.is_wide = !app.is_wide,
+        Command::Follow => {
+            app.follows = !app.follows;
+            app.select(0);
+        }
+        Command::Zone => std::mem::swap(&mut app.zone, &mut app.other_zone),
+        Command::Span => {
+            app.is_day = !app.is_day;
+            return load(app);
+        }
+        Command::Json => {
+            let next = match app.view {
+                View::Told | View::Code => View::Pretty,
+                View::Pretty => View::Exact,
+                View::Exact => View::Told,
+            };
+            (app.view, app.scroll) = (next, 0);
+        }
+        Command::Code => {
+            let next = if app.view == View::Code { View::Told } else { View::Code };
+            (app.view, app.scroll) = (next, 0);
+        }
+        Command::Mark => return mark(app),
+        Command::Unmark => app.marked.clear(),
+        Command::ItsOrder => return its_order(app),
+        Command::ItsDeliveries => return its_deliveries(app),
+        Command::Refresh => return load(app),
         Command::Pause => pause(app),
         Command::Copy => {
-            let id = app.selected_id();
+            let id = app.known_by();
             return id.map(Effect::Copy).into_iter().collect();
         }
         Command::Export => match plain::csv(&app.table()) {
-            Ok(csv) => return vec![Effect::Export { name: app.tab.title(), csv }],
+            Ok(text) => return vec![Effect::Export { name: app.tab.title(), extension: "csv", text }],
             Err(error) => app.say(format!("Not written: {error}"), Meaning::Bad),
         },
+        Command::ExportJson => {
+            let text = app.list().map(Listed::ndjson).unwrap_or_default();
+            return vec![Effect::Export { name: app.tab.title(), extension: "ndjson", text }];
+        }
         Command::Help => app.dialog = Some(Dialog::Help { scroll: 0 }),
         Command::Palette => app.dialog = Some(Dialog::Palette { typed: String::new() }),
         Command::LogOut => return vec![Effect::LogOut],
         Command::Suspend => return vec![Effect::Suspend],
         Command::Quit => return vec![Effect::Quit],
-        change => confirm(app, change),
+        change => acts::confirm(app, change),
     }
     Vec::new()
 }
 
-/// Every change waits for a reason or a yes.
-fn confirm(app: &mut App, command: Command) {
-    let subject = app.matter().map(|matter| matter.subject.id.clone()).unwrap_or_default();
-    let matter = app.matter().map(|matter| matter.id.clone()).unwrap_or_default();
-    let name = app.operator().map(|operator| operator.name.clone()).unwrap_or_default();
-    let act = match command {
-        Command::End => Act::EndMatter { id: matter },
-        Command::Release => Act::ReleaseFact { id: subject },
-        Command::Reject => Act::RejectFact { id: subject },
-        Command::Approve => Act::ApproveRefund { id: subject },
-        Command::Decline => Act::DeclineRefund { id: subject },
-        Command::WasRefunded => Act::ResolveRefund { id: subject, outcome: RefundOutcome::Refunded },
-        Command::WasNotRefunded => Act::ResolveRefund { id: subject, outcome: RefundOutcome::Failed },
-        Command::Disable => Act::SetOperator { name, is_enabled: false },
-        Command::Enable => Act::SetOperator { name, is_enabled: true },
-        _ => return,
-    };
-    app.dialog = Some(Dialog::Confirm { act, reason: String::new() });
+fn sort(app: &mut App) {
+    app.sort = app.sort.next();
+    resort(app);
+    app.say(format!("The rows that were read are sorted {}.", app.sort.told()), Meaning::Dim);
 }
 
-fn show_beside(app: &mut App, step: isize) -> Vec<Effect> {
-    let tabs = app.tabs();
-    let at = tabs.iter().position(|tab| *tab == app.tab).unwrap_or(0);
-    let to = (at.cast_signed() + step).rem_euclid(tabs.len().cast_signed());
-    show(app, tabs[to.cast_unsigned()])
-}
-
-fn show(app: &mut App, tab: Tab) -> Vec<Effect> {
-    close(app);
-    if app.tab == tab {
-        return Vec::new();
+/// The selection stays with its row, or with the first.
+pub(crate) fn resort(app: &mut App) {
+    let list = &mut app.orders;
+    let selected = list.rows.get(list.selected).map(|row| row.id.clone());
+    app.sort.apply(&mut list.rows);
+    list.select_again(selected);
+    if app.follows {
+        list.selected = 0;
     }
-    (app.tab, app.heard_at, app.is_paused, app.held) = (tab, None, false, None);
-    vec![load(app)]
 }
 
-pub(crate) fn close(app: &mut App) {
-    (app.is_open, app.fact, app.scroll) = (false, None, 0);
-}
-
-fn open(app: &mut App) -> Vec<Effect> {
-    (app.is_open, app.fact, app.scroll) = (true, None, 0);
-    let fact = app.matter().filter(|matter| matter.subject.kind == "fact");
-    fact.map(|matter| Effect::LoadFact(matter.subject.id.clone())).into_iter().collect()
+fn mark(app: &mut App) -> Vec<Effect> {
+    let Some(id) = app.current_id() else { return Vec::new() };
+    if !app.marked.remove(&id) {
+        if app.marked.len() == MAX_MARKED {
+            app.say(
+                format!("No more than {MAX_MARKED} are marked; narrow the list and use A."),
+                Meaning::Warning,
+            );
+            return Vec::new();
+        }
+        app.marked.insert(id);
+    }
+    if app.selected() + 1 < app.row_count() { go_to(app, app.selected() + 1) } else { Vec::new() }
 }
 
 /// Select a row; past the last one, older rows are read.
 fn go_to(app: &mut App, row: usize) -> Vec<Effect> {
-    if app.is_open {
+    if app.is_open() {
         return Vec::new();
     }
     let last = app.row_count().saturating_sub(1);
@@ -186,15 +244,24 @@ fn go_to(app: &mut App, row: usize) -> Vec<Effect> {
     }
     let Some(next) = app.next().cloned() else { return Vec::new() };
     app.asked_at = Some(app.now_ms);
-    vec![Effect::Load { tab: app.tab, next: Some(next) }]
+    vec![Effect::Load { tab: app.tab, path: next, is_more: true }]
 }
 
 fn pause(app: &mut App) {
     app.is_paused = !app.is_paused;
-    if !app.is_paused
-        && let Some(held) = app.held.take()
-    {
-        answers::take_in(app, held, false);
+    if app.is_paused {
+        return;
+    }
+    let held = std::mem::take(&mut app.held);
+    if let Some(page) = held.page {
+        answers::take_in(app, page, false);
+    }
+    if let Some(opened) = held.opened {
+        app.opened = Some(opened);
+    }
+    app.stream.is_stale |= held.is_incomplete;
+    for change in held.changes.into_values() {
+        live::put(app, change);
     }
 }
 

@@ -71,27 +71,36 @@ impl Demo {
         self.sandbox("POST", &format!("/control/orders/{number}/pay"), "");
     }
 
+    /// An endpoint of the merchants' platform, at the demo's shop.
+    fn endpoint(&self) {
+        let address = self.told("/gateway/base_url");
+        let key = self.told("/platform/api_key");
+        let merchants =
+            call(address, "GET", "/v1/merchants", &[("authorization", &format!("Bearer {key}"))], "");
+        let merchants: Value = serde_json::from_str(&merchants).expect("it is JSON");
+        let merchant = merchants.pointer("/data/0/id").and_then(Value::as_str).expect("the demo has one");
+        let shop = self.told("/shop/notify_url").replace("/notify", "/hooks");
+        let body = serde_json::json!({"url": shop, "merchantId": merchant}).to_string();
+        let headers =
+            [("authorization", format!("Bearer {key}")), ("idempotency-key", "endpoint-1".to_owned())];
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        call(address, "POST", "/v1/endpoints", &headers, &body);
+    }
+
     /// The answer's body.
     fn sandbox(&self, method: &str, path: &str, body: &str) -> String {
-        let address = self.told("/sandbox/base_url").trim_start_matches("http://");
-        let mut stream = TcpStream::connect(address).expect("the sandbox is there");
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-        )
-        .expect("it is sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        assert!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
-        answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
+        call(self.told("/sandbox/base_url"), method, path, &[], body)
     }
 
     fn plain(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(CONSOLE);
-        command.env_clear().args(["--url", self.told("/gateway/ops_url"), "--state"]).arg(self.state());
-        command.args(arguments).stdin(Stdio::null()).output().expect("the console runs")
+        command.env_clear();
+        if !arguments.contains(&"--demo") {
+            command.args(["--url", self.told("/gateway/ops_url")]);
+        }
+        command.arg("--state").arg(self.state()).args(arguments);
+        command.stdin(Stdio::null()).output().expect("the console runs")
     }
 
     fn state(&self) -> PathBuf {
@@ -105,6 +114,24 @@ impl Drop for Demo {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The answer's body.
+fn call(base: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
+    let address = base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).expect("it is there");
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    )
+    .expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
+    answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
 }
 
 /// A terminal with the console at it.
@@ -210,6 +237,8 @@ fn an_operator_logs_in_sees_a_matter_and_ends_it() {
     terminal.types(&format!("{}\r{}", demo.told("/operator/name"), demo.told("/operator/password")));
     terminal.sees("••••••••");
     terminal.types("\r");
+    terminal.sees("connected");
+    terminal.types("6");
     let screen = terminal.sees("fact.quarantined");
     assert!(screen.contains("fact A-17") && screen.contains("demo, admin at http://127.0.0.1"), "{screen}");
     terminal.types("\r");
@@ -220,7 +249,7 @@ fn an_operator_logs_in_sees_a_matter_and_ends_it() {
     terminal.types("they confirm by mail: a test\r");
     terminal.sees("The fact is rejected.");
     terminal.sees("Nothing waits for a person.");
-    terminal.types("4");
+    terminal.types("9");
     terminal.sees("fact.rejected");
     terminal.types("q");
     let (code, raw) = terminal.ends();
@@ -245,6 +274,30 @@ fn an_operator_logs_in_sees_a_matter_and_ends_it() {
 }
 
 #[test]
+fn an_endpoint_is_disabled_with_a_reason_that_is_in_the_log() {
+    let demo = Demo::start();
+    demo.endpoint();
+    let data = demo.folder.path().join("demo");
+    let demos = ["--demo", "--data", data.to_str().expect("UTF-8")];
+    let mut terminal = Terminal::with(&demos, &demo.state());
+    terminal.sees("connected");
+    terminal.types("4");
+    terminal.sees("/hooks");
+    terminal.types("x");
+    terminal.sees("Why:");
+    terminal.types("the shop moves 搬家\r");
+    terminal.sees("The endpoint is disabled.");
+    terminal.sees("disabled");
+    terminal.types("9");
+    terminal.sees("endpoint.disabled");
+    terminal.types("q");
+    assert_eq!(terminal.ends().0, 0);
+    let endpoints = demo.plain(&[&["endpoints", "--json"], demos.as_slice()].concat());
+    let endpoint: Value = serde_json::from_slice(&endpoints.stdout).expect("one JSON object on a line");
+    assert_eq!(endpoint["status"], "disabled");
+}
+
+#[test]
 fn the_demo_is_entered_without_a_password_and_left_by_a_signal() {
     let demo = Demo::start();
     let data = demo.folder.path().join("demo");
@@ -252,22 +305,24 @@ fn the_demo_is_entered_without_a_password_and_left_by_a_signal() {
     let data = data.to_str().expect("UTF-8");
     let arguments = ["--demo", "--data", data, "--read-only", "--record", record.to_str().expect("UTF-8")];
     let mut terminal = Terminal::with(&arguments, &demo.state());
+    terminal.sees("connected");
+    terminal.types("6");
     let screen = terminal.sees("Nothing waits for a person.");
     assert!(screen.contains("read only"), "{screen}");
-    terminal.types("5");
+    terminal.types("0");
     terminal.sees("deliveries due");
     let pid = terminal.child.process_id().expect("it runs");
     terminal.types("\u{1a}");
     is_stopped(pid);
     signal(pid, "CONT");
-    terminal.types("1");
+    terminal.types("6");
     terminal.sees("Nothing waits for a person.");
     signal(pid, "TERM");
     let (code, raw) = terminal.ends();
     assert_eq!(code, 0);
     is_restored(&raw);
     let record = std::fs::read_to_string(record).expect("it is written");
-    assert!(record.contains("key 5") && record.contains("Nothing waits for a person."), "{record}");
+    assert!(record.contains("key 0") && record.contains("Nothing waits for a person."), "{record}");
     assert!(!record.contains(demo.told("/operator/password")));
 }
 

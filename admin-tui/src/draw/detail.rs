@@ -19,7 +19,8 @@ const NAMES: usize = 16;
 pub fn draw(app: &App, frame: &mut Frame, area: Rect) {
     let lines = lines(app);
     let Some(fact) = &app.fact else {
-        frame.render_widget(Paragraph::new(lines).scroll((app.scroll, 0)), area);
+        let shown = lines.into_iter().skip(usize::from(app.scroll)).take(usize::from(area.height));
+        frame.render_widget(Paragraph::new(shown.collect::<Vec<_>>()), area);
         return;
     };
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height / 2);
@@ -29,32 +30,84 @@ pub fn draw(app: &App, frame: &mut Frame, area: Rect) {
     draw_table(app.colours, &tables::fact(fact), None, usize::from(app.scroll), frame, below);
 }
 
-/// How far it can be scrolled.
+/// How far it can be scrolled: until its last line is at the bottom.
 pub fn max_scroll(app: &App) -> u16 {
     let shown = match &app.fact {
-        Some(fact) => fact.fields.len(),
-        None => lines(app).len(),
+        Some(fact) => fact.fields.len().saturating_sub(1),
+        None => lines(app).len().saturating_sub(usize::from(app.size.1.saturating_sub(4))),
     };
-    u16::try_from(shown).unwrap_or(u16::MAX).saturating_sub(1)
+    u16::try_from(shown).unwrap_or(u16::MAX)
 }
 
-fn lines(app: &App) -> Vec<Line<'static>> {
-    let room = usize::from(app.size.0).saturating_sub(NAMES + 1).max(1);
-    let mut lines = Vec::new();
-    let mut named = |name: &str, value: &str, meaning: Meaning| {
+/// Lines of names and values.
+pub struct Lines<'a> {
+    app: &'a App,
+    pub lines: Vec<Line<'static>>,
+}
+
+impl<'a> Lines<'a> {
+    pub fn new(app: &'a App) -> Self {
+        Self { app, lines: Vec::new() }
+    }
+
+    /// A value under its name, on as many lines as it takes.
+    pub fn named(&mut self, name: &str, value: &str, meaning: Meaning) {
+        let room = usize::from(self.app.size.0).saturating_sub(NAMES + 1).max(1);
         for (index, part) in text::wrapped(&text::clean(value), room).into_iter().enumerate() {
             let name = if index == 0 { text::cut(name, NAMES - 1) } else { String::new() };
             let gap = " ".repeat(NAMES - name.width());
-            let name = Span::styled(format!(" {name}{gap}"), app.colours.style(Meaning::Dim));
-            lines.push(Line::from(vec![name, Span::styled(part, app.colours.style(meaning))]));
+            let name = Span::styled(format!(" {name}{gap}"), self.app.colours.style(Meaning::Dim));
+            self.lines.push(Line::from(vec![name, Span::styled(part, self.app.colours.style(meaning))]));
         }
-    };
+    }
+
+    /// Over the whole width.
+    pub fn wide(&mut self, value: &str, meaning: Meaning) {
+        let room = usize::from(self.app.size.0).saturating_sub(2).max(1);
+        for part in text::wrapped(&text::clean(value), room) {
+            self.lines.push(Line::styled(format!(" {part}"), self.app.colours.style(meaning)));
+        }
+    }
+
+    pub fn gap(&mut self) {
+        self.lines.push(Line::raw(""));
+    }
+
+    pub fn heading(&mut self, text: &str) {
+        self.gap();
+        self.lines.push(Line::styled(format!(" {text}"), self.app.colours.style(Meaning::Title)));
+    }
+
+    /// A table with as much room as its cells take; the last column takes the rest.
+    pub fn table(&mut self, table: &tables::Table) {
+        let room = usize::from(self.app.size.0).saturating_sub(2);
+        let widths = super::widths(table, 0..table.rows.len(), room);
+        let colours = self.app.colours;
+        for cells in &table.rows {
+            let mut spans = vec![Span::raw(" ")];
+            for (cell, width) in cells.iter().zip(&widths) {
+                let shown = text::cut(&cell.text, *width);
+                let gap = " ".repeat(width.saturating_sub(shown.width()) + 1);
+                spans.push(Span::styled(shown, colours.style(cell.meaning)));
+                spans.push(Span::raw(gap));
+            }
+            self.lines.push(Line::from(spans));
+        }
+    }
+}
+
+fn lines(app: &App) -> Vec<Line<'static>> {
+    if app.tab.has_wholes() {
+        return super::whole::lines(app);
+    }
+    let mut lines = Lines::new(app);
+    let mut named = |name: &str, value: &str, meaning: Meaning| lines.named(name, value, meaning);
     if let Some(matter) = app.matter() {
         let number = matter.subject.number.as_ref().unwrap_or(&matter.subject.id);
         let times = if matter.count == 1 { String::new() } else { format!(", seen {} times", matter.count) };
         named("matter", &matter.kind, tables::urgency(matter));
         named("about", &format!("{} {number}", matter.subject.kind), Meaning::Plain);
-        named("since", &format!("{}{times}", text::time(matter.raised_at)), Meaning::Plain);
+        named("since", &format!("{}{times}", text::time(matter.raised_at, app.zone)), Meaning::Plain);
         named("cause", &matter.cause, Meaning::Plain);
         named("to do", &matter.next_step, Meaning::Title);
         match &app.fact {
@@ -63,7 +116,11 @@ fn lines(app: &App) -> Vec<Line<'static>> {
                 let (source, status) = (&fact.fact.source, fact.order_status.as_str());
                 named("said", &format!("a {source} claims: {claim}; the order is {status}"), Meaning::Plain);
                 if let Some(by) = &fact.fact.ended_by {
-                    named("decided", &format!("{by}, {}", tables::at(fact.fact.ended_at)), Meaning::Warning);
+                    named(
+                        "decided",
+                        &format!("{by}, {}", tables::at(fact.fact.ended_at, app.zone)),
+                        Meaning::Warning,
+                    );
                 }
             }
             None if matter.subject.kind == "fact" => named("", "Reading…", Meaning::Dim),
@@ -72,7 +129,7 @@ fn lines(app: &App) -> Vec<Line<'static>> {
         named("", "", Meaning::Plain);
     } else if let Some(change) = app.change() {
         named("change", &change.action, Meaning::Title);
-        named("when", &text::time(change.at), Meaning::Plain);
+        named("when", &text::time(change.at, app.zone), Meaning::Plain);
         named(
             "by",
             change.operator_id.as_deref().unwrap_or("a command on the gateway's machine"),
@@ -89,8 +146,12 @@ fn lines(app: &App) -> Vec<Line<'static>> {
             named(name, "", Meaning::Plain);
             members(state, &mut named);
         }
+    } else if let Some(endpoint) = app.endpoint() {
+        super::whole::endpoint(app, endpoint, &mut lines);
+    } else if let Some(replay) = app.replay() {
+        super::whole::replay(app, replay, &mut lines);
     }
-    lines
+    lines.lines
 }
 
 /// Each member of an object under its name.

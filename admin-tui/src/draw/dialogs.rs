@@ -4,11 +4,15 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Flex, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Padding, Paragraph, Wrap};
+use shared::ops::Replay;
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::{App, Dialog};
+use crate::app::{App, Dialog, MoneyForm};
 use crate::commands;
+use crate::filters;
+use crate::text;
 use crate::theme::Meaning;
+use crate::update::acts;
 
 pub fn draw(app: &App, frame: &mut Frame, area: Rect) {
     match &app.dialog {
@@ -16,28 +20,130 @@ pub fn draw(app: &App, frame: &mut Frame, area: Rect) {
         Some(Dialog::Help { scroll }) => help(app, *scroll, frame, area),
         Some(Dialog::Palette { typed }) => palette(app, typed, frame, area),
         Some(Dialog::Confirm { act, reason }) => {
-            let key = |text| Span::styled(text, app.colours.style(Meaning::Key));
-            let mut lines = vec![Line::raw(act.question()), Line::raw("")];
+            let mut lines = vec![Line::raw(text::clean(&act.question())), Line::raw("")];
             if act.reason_limit().is_some() {
-                lines.push(Line::from(vec![
-                    Span::styled("Why: ", app.colours.style(Meaning::Title)),
-                    Span::raw(reason.clone()),
-                    Span::styled(" ", app.colours.selected()),
-                ]));
+                lines.push(field(app, "Why: ", reason, true));
                 lines.push(Line::raw(""));
             }
-            lines.push(Line::from(vec![
-                key("enter"),
-                Span::raw(" do it  "),
-                key("esc"),
-                Span::raw(" leave it"),
-            ]));
-            // Borders, and one more line for each that is broken.
-            let broken = reason.width() / 60 + 1;
-            let height = u16::try_from(lines.len() + 2 + broken).unwrap_or(area.height);
-            over(" Sure? ", lines, (72, height), frame, area);
+            lines.push(keys(app, &[("enter", "do it"), ("esc", "leave it")]));
+            // One more line for each that is broken.
+            let broken = reason.width() / 60 + act.question().width() / 66 + 1;
+            ask(" Sure? ", lines, broken, frame, area);
+        }
+        Some(Dialog::Filter { typed, recalled }) => filter(app, typed, *recalled, frame, area),
+        Some(Dialog::Find { typed }) => {
+            let lines = vec![
+                field(app, "Number: ", typed, true),
+                Line::raw(""),
+                Line::raw("The shop's, ours, ScanForPay's, a refund's or a delivery's."),
+                Line::raw(""),
+                keys(app, &[("enter", "open its order"), ("esc", "leave it")]),
+            ];
+            ask(" Go to ", lines, 0, frame, area);
+        }
+        Some(Dialog::Refund(form)) => refund(app, form, frame, area),
+        Some(Dialog::Start { replay, typed }) => start(app, replay, typed, frame, area),
+    }
+}
+
+fn keys(app: &App, keys: &[(&'static str, &'static str)]) -> Line<'static> {
+    let spans = keys.iter().flat_map(|(key, does)| {
+        [Span::styled(*key, app.colours.style(Meaning::Key)), Span::raw(format!(" {does}  "))]
+    });
+    Line::from(spans.collect::<Vec<_>>())
+}
+
+fn field(app: &App, name: &'static str, typed: &str, is_here: bool) -> Line<'static> {
+    let mut spans =
+        vec![Span::styled(name, app.colours.style(Meaning::Title)), Span::raw(text::clean(typed))];
+    if is_here {
+        spans.push(Span::styled(" ", app.colours.selected()));
+    }
+    Line::from(spans)
+}
+
+fn ask(title: &'static str, lines: Vec<Line>, broken: usize, frame: &mut Frame, area: Rect) {
+    let height = u16::try_from(lines.len() + 2 + broken).unwrap_or(area.height);
+    over(title, lines, (72, height), frame, area);
+}
+
+fn filter(app: &App, typed: &str, recalled: Option<usize>, frame: &mut Frame, area: Rect) {
+    let mut lines = vec![field(app, "/ ", typed, true)];
+    let found = filters::complete(app.tab, typed);
+    let wrong = filters::wrong(app.tab, typed);
+    let is_begun = found.words.iter().any(|word| word.len() > typed.len() - found.start);
+    match wrong {
+        // What only has to be typed on is not yet wrong.
+        Some(error) if !is_begun || found.start != error.start.min(found.start) => {
+            let before = typed.get(..error.start).map_or(0, UnicodeWidthStr::width);
+            let long = typed.get(error.start..error.end).map_or(1, UnicodeWidthStr::width).max(1);
+            let bad = app.colours.style(Meaning::Bad);
+            lines.push(Line::styled(format!("  {}{}", " ".repeat(before), "^".repeat(long)), bad));
+            lines.push(Line::styled(format!("expected {}", error.expected), bad));
+        }
+        _ => {
+            lines.push(Line::raw(""));
+            let words = text::cut(&found.words.join("  "), 200);
+            lines.push(Line::styled(words, app.colours.style(Meaning::Key)));
         }
     }
+    lines.push(Line::raw(""));
+    let kept = app.kept_filters.get(app.tab.title()).map_or(0, Vec::len);
+    let which = match (recalled, kept) {
+        (_, 0) => "none was used before".to_owned(),
+        (Some(at), kept) => format!("{} of {kept} that were used", at + 1),
+        (None, kept) => format!("{kept} that were used"),
+    };
+    lines.push(keys(app, &[("enter", "show"), ("tab", "complete"), ("esc", "leave it")]));
+    let up = Span::styled("up down", app.colours.style(Meaning::Key));
+    lines.push(Line::from(vec![up, Span::raw(format!(" {which}"))]));
+    ask(" Filter ", lines, typed.width() / 66 + 2, frame, area);
+}
+
+fn refund(app: &App, form: &MoneyForm, frame: &mut Frame, area: Rect) {
+    let mut lines = vec![
+        Line::raw(format!(
+            "Give back of order {}: {} {} at most",
+            text::clean(&form.number),
+            form.currency.format(form.left),
+            form.currency
+        )),
+        Line::raw(""),
+        field(app, "Amount: ", &form.amount, !form.is_at_reason),
+        field(app, "Why:    ", &form.reason, form.is_at_reason),
+    ];
+    let said = form.minor().err().map_or(String::new(), |expected| format!("expected {expected}"));
+    lines.push(Line::styled(said, app.colours.style(Meaning::Bad)));
+    lines.push(Line::raw("Above the gateway's limit a second operator has to agree."));
+    lines.push(keys(app, &[("enter", "on, then do it"), ("tab", "the other field"), ("esc", "leave it")]));
+    ask(" Refund ", lines, form.reason.width() / 58, frame, area);
+}
+
+fn start(app: &App, replay: &Replay, typed: &str, frame: &mut Frame, area: Rect) {
+    let times = match (replay.oldest_at, replay.newest_at) {
+        (Some(oldest), Some(newest)) => {
+            format!("promised from {} to {}", text::time(oldest, app.zone), text::time(newest, app.zone))
+        }
+        _ => String::new(),
+    };
+    let mut lines = vec![
+        Line::styled(format!("{} deliveries", replay.total), app.colours.style(Meaning::Title)),
+        Line::raw(format!("of {} merchants, to {} endpoints", replay.merchants, replay.endpoints)),
+        Line::raw(times),
+        Line::raw(format!("takes {} at {} a second", text::lasting(replay.takes_seconds), replay.rate)),
+        Line::raw(""),
+    ];
+    if replay.total == 0 {
+        lines.push(Line::raw("There is nothing to deliver again."));
+        lines.push(keys(app, &[("esc", "leave it")]));
+    } else {
+        if acts::must_type(replay) {
+            lines.push(field(app, "Type the count to start it: ", typed, true));
+            lines.push(Line::raw(""));
+        }
+        lines.push(keys(app, &[("enter", "start it"), ("esc", "leave it")]));
+    }
+    ask(" Deliver again? ", lines, 0, frame, area);
 }
 
 fn over(title: &'static str, lines: Vec<Line>, size: (u16, u16), frame: &mut Frame, area: Rect) {

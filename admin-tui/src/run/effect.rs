@@ -6,19 +6,21 @@ use std::sync::Arc;
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::execute;
-use shared::ops::{Login, Me};
+use shared::ops::{Login, Me, Session};
 use tokio::sync::mpsc::Sender;
+use tokio::task::JoinHandle;
 use zeroize::Zeroize;
 
+use super::perform::perform;
+use super::stream;
 use crate::app::Tab;
 use crate::client::{Client, Failure};
-use crate::effects::{Act, Effect};
+use crate::effects::Effect;
 use crate::environment;
-use crate::event::{Answer, Event, Loaded, LoggedIn};
+use crate::event::{Answer, Event, Loaded, LoggedIn, Opened, Whole};
 use crate::session::{self, Kept, Target};
 
-/// Rows of a page.
-const PAGE: &str = "limit=100";
+const RENEW: &str = "/ops/v1/renew";
 
 /// Who calls: kept in memory, to log in again before the token ends.
 struct Known(Login);
@@ -34,16 +36,21 @@ pub struct World {
     target: Arc<Target>,
     known: Option<Arc<Known>>,
     events: Sender<Event>,
+    /// Who hears the stream of changes.
+    listening: Option<JoinHandle<()>>,
 }
 
 impl World {
     pub fn new(client: Client, mut target: Target, events: Sender<Event>) -> Self {
         let known = target.login.take().map(|login| Arc::new(Known(login)));
-        Self { client: Arc::new(client), target: Arc::new(target), known, events }
+        Self { client: Arc::new(client), target: Arc::new(target), known, events, listening: None }
     }
 
     /// Come in without the form, with what was given or with the token of an earlier run. False: the form is needed.
     pub fn begin(&mut self) -> bool {
+        if let Some(filters) = self.target.filters() {
+            self.spawn(async move { Answer::Filters(filters) });
+        }
         let kept = self.target.kept(environment::now_ms());
         match (&self.known, kept) {
             (Some(_), _) => self.act(Effect::Renew),
@@ -74,8 +81,13 @@ impl World {
                 self.spawn(async move { Answer::LoggedIn(log_in(&client, &target, &known.0).await) });
             }
             Effect::Renew => {
-                let Some(known) = self.known.clone() else { return };
-                self.spawn(async move { Answer::LoggedIn(log_in(&client, &target, &known.0).await) });
+                let known = self.known.clone();
+                self.spawn(async move {
+                    Answer::LoggedIn(match known {
+                        Some(known) => log_in(&client, &target, &known.0).await,
+                        None => renew(&client, &target).await,
+                    })
+                });
             }
             Effect::LogOut => {
                 self.known = None;
@@ -87,11 +99,35 @@ impl World {
                     Answer::LoggedOut
                 });
             }
-            Effect::Load { tab, next } => self.spawn(async move {
-                let is_more = next.is_some();
-                let path = next.unwrap_or_else(|| format!("{}?{PAGE}", tab.path()));
-                Answer::Loaded { tab, is_more, result: load(&client, tab, &path).await }
+            Effect::Load { tab, path, is_more } => self.spawn(async move {
+                let result = load(&client, tab, &path).await;
+                Answer::Loaded { tab, path, is_more, result }
             }),
+            Effect::LoadWhole { tab, id } => self.spawn(async move {
+                let result = whole(&client, tab, &id).await;
+                Answer::Opened { id, result }
+            }),
+            Effect::Find(number) => self.spawn(async move {
+                let path = format!("/ops/v1/find?number={}", segment(&number));
+                let result = client.page(&path).await.map(|page| page.rows);
+                Answer::Found { number, result }
+            }),
+            Effect::Preview(what) => self.spawn(async move {
+                Answer::Previewed(client.ask("/ops/v1/replays", Some(&what)).await.map(Box::new))
+            }),
+            Effect::Listen { stream, path } => {
+                if let Some(before) = self.listening.take() {
+                    before.abort();
+                }
+                let listen = |path| tokio::spawn(stream::listen(client, path, stream, self.events.clone()));
+                self.listening = path.map(listen);
+            }
+            Effect::KeepFilters(filters) => {
+                if let Some(path) = target.filters_at() {
+                    // Without it the next run does not know them, which stops nobody.
+                    let _ = session::keep(&path, &filters);
+                }
+            }
             Effect::LoadFact(id) => self.spawn(async move {
                 Answer::Fact(client.get(&format!("/ops/v1/quarantine/{}", segment(&id))).await.map(Box::new))
             }),
@@ -103,7 +139,9 @@ impl World {
                 let copied = execute!(std::io::stdout(), CopyToClipboard::to_clipboard_from(text));
                 self.spawn(async move { Answer::Copied(copied.map_err(|error| error.to_string())) });
             }
-            Effect::Export { name, csv } => self.spawn(async move { Answer::Exported(export(name, &csv)) }),
+            Effect::Export { name, extension, text } => {
+                self.spawn(async move { Answer::Exported(export(name, extension, &text)) });
+            }
             Effect::Suspend | Effect::Quit => {} // the terminal's own
         }
     }
@@ -112,7 +150,8 @@ impl World {
 async fn come_back(client: &Client, kept: Kept) -> Result<LoggedIn, Failure> {
     client.set_token(Some(kept.token));
     let me: Me = client.get("/ops/v1/me").await?;
-    Ok(LoggedIn { me, paths: client.paths().await?, expires_at: kept.expires_at, can_renew: false })
+    let paths = client.paths().await?;
+    Ok(LoggedIn { me, expires_at: kept.expires_at, can_renew: paths.contains(RENEW), paths })
 }
 
 async fn log_in(client: &Client, target: &Target, login: &Login) -> Result<LoggedIn, Failure> {
@@ -120,9 +159,18 @@ async fn log_in(client: &Client, target: &Target, login: &Login) -> Result<Logge
     Ok(LoggedIn { me, paths: client.paths().await?, expires_at, can_renew: true })
 }
 
+/// A new token for the one that ends soon.
+async fn renew(client: &Client, target: &Target) -> Result<LoggedIn, Failure> {
+    let (me, expires_at) = begin(client, target, client.ask(RENEW, None::<&()>).await?);
+    Ok(LoggedIn { me, paths: client.paths().await?, expires_at, can_renew: true })
+}
+
 /// Log in, and keep the token. Gives who has come in, and until when.
 pub async fn enter(client: &Client, target: &Target, login: &Login) -> Result<(Me, i64), Failure> {
-    let session = client.log_in(login).await?;
+    Ok(begin(client, target, client.log_in(login).await?))
+}
+
+fn begin(client: &Client, target: &Target, session: Session) -> (Me, i64) {
     let lasts_ms = i64::try_from(session.expires_in).unwrap_or_default() * 1000;
     let expires_at = environment::now_ms() + lasts_ms;
     client.set_token(Some(session.token.clone()));
@@ -131,12 +179,18 @@ pub async fn enter(client: &Client, target: &Target, login: &Login) -> Result<(M
         // Without it the next run asks for the password again, which is no reason to stop this one.
         let _ = session::keep(path, &kept);
     }
-    Ok((session.operator, expires_at))
+    (session.operator, expires_at)
 }
 
 /// Read a page of a screen.
 pub async fn load(client: &Client, tab: Tab, path: &str) -> Result<Loaded, Failure> {
     Ok(match tab {
+        Tab::Overview => Loaded::Overview(client.get(path).await?),
+        Tab::Orders => Loaded::Orders(client.page(path).await?),
+        Tab::Deliveries => Loaded::Deliveries(client.page(path).await?),
+        Tab::Endpoints => Loaded::Endpoints(client.page(path).await?),
+        Tab::Replays => Loaded::Replays(client.page(path).await?),
+        Tab::Merchants => Loaded::Merchants(client.page(path).await?),
         Tab::Attention => Loaded::Attention(client.page(path).await?),
         Tab::Platforms => Loaded::Platforms(client.page(path).await?),
         Tab::Operators => Loaded::Operators(client.page(path).await?),
@@ -145,44 +199,16 @@ pub async fn load(client: &Client, tab: Tab, path: &str) -> Result<Loaded, Failu
     })
 }
 
-/// Do it at the gateway.
-pub async fn perform(client: &Client, act: &Act, reason: &str) -> Result<(), Failure> {
-    use shared::ops::{Decision, MatterToEnd, RefundApproval, RefundReason, RefundResolution};
-    let reason = reason.to_owned();
-    match act {
-        Act::EndMatter { id } => {
-            client
-                .post(&format!("/ops/v1/attention/{}/end", segment(id)), Some(&MatterToEnd { reason }))
-                .await
-        }
-        Act::ReleaseFact { id } => {
-            client
-                .post(&format!("/ops/v1/quarantine/{}/release", segment(id)), Some(&Decision { reason }))
-                .await
-        }
-        Act::RejectFact { id } => {
-            client
-                .post(&format!("/ops/v1/quarantine/{}/reject", segment(id)), Some(&Decision { reason }))
-                .await
-        }
-        Act::ApproveRefund { id } => {
-            let word = RefundApproval::default();
-            client.post(&format!("/ops/v1/refunds/{}/approve", segment(id)), Some(&word)).await
-        }
-        Act::DeclineRefund { id } => {
-            client
-                .post(&format!("/ops/v1/refunds/{}/decline", segment(id)), Some(&RefundReason { reason }))
-                .await
-        }
-        Act::ResolveRefund { id, outcome } => {
-            let said = RefundResolution { outcome: *outcome, reason };
-            client.post(&format!("/ops/v1/refunds/{}/resolve", segment(id)), Some(&said)).await
-        }
-        Act::SetOperator { name, is_enabled } => {
-            let how = if *is_enabled { "enable" } else { "disable" };
-            client.post(&format!("/ops/v1/operators/{}/{how}", segment(name)), None::<&()>).await
-        }
-    }
+/// A row with everything about it, and as the gateway wrote it.
+pub async fn whole(client: &Client, tab: Tab, id: &str) -> Result<Opened, Failure> {
+    let raw = client.text(&format!("{}/{}", tab.path(), segment(id))).await?;
+    let unreadable = |error: serde_json::Error| Failure::Unreadable(error.to_string());
+    let whole = match tab {
+        Tab::Orders => Whole::Order(serde_json::from_str(&raw).map_err(unreadable)?),
+        Tab::Deliveries => Whole::Delivery(serde_json::from_str(&raw).map_err(unreadable)?),
+        _ => Whole::Merchant(serde_json::from_str(&raw).map_err(unreadable)?),
+    };
+    Ok(Opened { whole, raw })
 }
 
 /// As one segment of a path, whatever is in it.
@@ -191,10 +217,10 @@ pub fn segment(text: &str) -> String {
 }
 
 /// A new file in this folder; nothing that is there is written over.
-fn export(name: &str, csv: &str) -> Result<String, String> {
-    let path = PathBuf::from(format!("{}-{}.csv", name.to_lowercase(), environment::now_ms()));
+fn export(name: &str, extension: &str, text: &str) -> Result<String, String> {
+    let path = PathBuf::from(format!("{}-{}.{extension}", name.to_lowercase(), environment::now_ms()));
     let mut options = std::fs::OpenOptions::new();
     let written =
-        options.write(true).create_new(true).open(&path).and_then(|mut file| file.write_all(csv.as_bytes()));
+        options.write(true).create_new(true).open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map(|()| path.display().to_string()).map_err(|error| format!("Not written: {error}"))
 }

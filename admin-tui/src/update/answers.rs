@@ -1,11 +1,11 @@
 //! What became of effects.
 
-use shared::ops::{Change, Matter, Operator, Platform};
+use shared::ops::OrderRow;
 
-use super::{close, load};
-use crate::app::{App, LoginForm, Tab};
+use super::{acts, arrive, close, first_page, go_to_order, load, resort};
+use crate::app::{App, LoginForm, Place, Tab};
 use crate::client::Failure;
-use crate::effects::Effect;
+use crate::effects::{Act, Effect};
 use crate::event::{Answer, Loaded, LoggedIn};
 use crate::theme::Meaning;
 
@@ -21,49 +21,131 @@ pub fn answered(app: &mut App, answer: Answer) -> Vec<Effect> {
             }
             app.say(failure.to_string(), Meaning::Bad);
         }
-        Answer::LoggedOut => leave(app, "Logged out.", Meaning::Good),
-        Answer::Loaded { tab, .. } if tab != app.tab => {} // of a screen that was left
-        Answer::Loaded { result, is_more, .. } => {
-            app.asked_at = None;
-            match result {
-                Ok(loaded) => {
-                    app.heard_at = Some(app.now_ms);
-                    app.lost = None;
-                    if app.is_paused { app.held = Some(loaded) } else { take_in(app, loaded, is_more) }
-                }
-                Err(failure) => {
-                    // Asked again when the next reading is due, not at once.
-                    app.heard_at = app.heard_at.or(Some(app.now_ms));
-                    return failed(app, failure);
-                }
-            }
+        Answer::LoggedOut => return leave(app, "Logged out.", Meaning::Good),
+        Answer::Loaded { tab, path, is_more, result } => return loaded(app, (tab, &path, is_more), result),
+        Answer::Opened { id, .. } if app.open.as_ref() != Some(&id) => {} // of a row that was left
+        Answer::Opened { result: Ok(opened), .. } => {
+            word_came(app);
+            if app.is_paused { app.held.opened = Some(opened) } else { app.opened = Some(opened) }
         }
+        Answer::Opened { result: Err(failure), .. } => return not_read(app, failure),
+        Answer::Found { number, result: Ok(rows) } => return found(app, &number, &rows),
+        Answer::Previewed(Ok(replay)) => {
+            app.message = None;
+            app.dialog = Some(acts::ask_to_start(*replay));
+        }
+        Answer::Filters(kept) => app.kept_filters = kept,
         Answer::Fact(Ok(fact)) => {
             // Of a matter that was left meanwhile it is not shown.
-            if app.is_open && app.matter().is_some_and(|matter| matter.subject.id == fact.fact.id) {
+            if app.is_open() && app.matter().is_some_and(|matter| matter.subject.id == fact.fact.id) {
                 app.fact = Some(fact);
             }
         }
-        Answer::Fact(Err(failure)) => return failed(app, failure),
-        Answer::Done(act, Ok(())) => {
-            app.say(act.done(), Meaning::Good);
-            close(app);
-            return vec![load(app)];
+        Answer::Fact(Err(failure)) | Answer::Found { result: Err(failure), .. } => {
+            return failed(app, failure);
         }
-        Answer::Done(_, Err(failure)) => {
+        Answer::Done(act, Ok(())) => return done(app, &act),
+        Answer::Done(_, Err(failure)) | Answer::Previewed(Err(failure)) => {
             if failure == Failure::LoggedOut {
                 return failed(app, failure);
             }
             app.say(format!("Not done: {failure}"), Meaning::Bad);
         }
         Answer::Copied(Ok(())) => {
-            let id = app.selected_id().unwrap_or_default();
+            let id = app.known_by().unwrap_or_default();
             app.say(format!("Sent to the clipboard: {id}"), Meaning::Good);
         }
         Answer::Exported(Ok(path)) => app.say(format!("Written: {path}"), Meaning::Good),
         Answer::Copied(Err(why)) | Answer::Exported(Err(why)) => app.say(why, Meaning::Bad),
     }
     Vec::new()
+}
+
+fn word_came(app: &mut App) {
+    (app.asked_at, app.lost) = (None, None);
+    (app.heard_at, app.read_at) = (Some(app.now_ms), Some(app.now_ms));
+}
+
+/// Asked again when the next reading is due, not at once.
+fn not_read(app: &mut App, failure: Failure) -> Vec<Effect> {
+    app.asked_at = None;
+    app.read_at = Some(app.now_ms);
+    failed(app, failure)
+}
+
+fn loaded(
+    app: &mut App,
+    (tab, path, is_more): (Tab, &str, bool),
+    result: Result<Loaded, Failure>,
+) -> Vec<Effect> {
+    // Of a screen that was left, or of what it was narrowed to before.
+    let is_asked = if is_more { app.next().is_some_and(|next| next == path) } else { is_first(app, path) };
+    if tab != app.tab || !is_asked {
+        return Vec::new();
+    }
+    match result {
+        Ok(loaded) => {
+            word_came(app);
+            // A page further back changes nothing that is shown.
+            if app.is_paused && !is_more {
+                app.held.page = Some(loaded);
+                app.held.changes.clear();
+            } else {
+                take_in(app, loaded, is_more);
+            }
+            Vec::new()
+        }
+        Err(failure) => not_read(app, failure),
+    }
+}
+
+/// Times in the query go on with the clock.
+fn is_first(app: &App, path: &str) -> bool {
+    let timeless = |path: &str| {
+        let query = path.split_once('?').map_or("", |(_, query)| query);
+        let pairs = url::form_urlencoded::parse(query.as_bytes());
+        let kept = pairs
+            .filter(|(name, _)| !matches!(&**name, "from" | "before"))
+            .map(|(a, b)| (a.into_owned(), b.into_owned()));
+        kept.collect::<Vec<_>>()
+    };
+    timeless(path) == timeless(&first_page(app))
+}
+
+fn found(app: &mut App, number: &str, rows: &[OrderRow]) -> Vec<Effect> {
+    match rows {
+        [] => app.say(
+            format!("No order has the number {number}, nor has anything of an order."),
+            Meaning::Warning,
+        ),
+        [row] => return go_to_order(app, row.id.clone()),
+        _ => {
+            // The same number at several merchants: whoever looks for it chooses.
+            app.leave_a_mark();
+            let text = format!("\"{}\"", number.replace('\\', "\\\\").replace('"', "\\\""));
+            if app.narrowed.set(Tab::Orders, &text).is_ok() {
+                app.say(format!("{} orders have the number {number}.", rows.len()), Meaning::Plain);
+                return arrive(app, Place { tab: Tab::Orders, open: None });
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// What changed is read anew.
+fn done(app: &mut App, act: &Act) -> Vec<Effect> {
+    app.say(act.done(), Meaning::Good);
+    match act {
+        // One watches how it goes on.
+        Act::StartReplay { .. } if app.tab != Tab::Replays => {
+            app.marked.clear();
+            app.leave_a_mark();
+            return arrive(app, Place { tab: Tab::Replays, open: None });
+        }
+        _ if app.tab.has_wholes() => {}
+        _ => close(app),
+    }
+    load(app)
 }
 
 fn enter(app: &mut App, logged_in: LoggedIn) -> Vec<Effect> {
@@ -77,26 +159,35 @@ fn enter(app: &mut App, logged_in: LoggedIn) -> Vec<Effect> {
     }
     app.message = None;
     app.tab = app.tabs().first().copied().unwrap_or(Tab::Health);
-    vec![load(app)]
+    let mut effects = super::listen(app);
+    effects.extend(load(app));
+    effects
 }
 
 /// Back to the form. What the last operator saw is forgotten.
-fn leave(app: &mut App, why: &str, meaning: Meaning) {
+fn leave(app: &mut App, why: &str, meaning: Meaning) -> Vec<Effect> {
     let name = app.me.take().map(|me| me.name).unwrap_or_default();
     let mut fresh = App::new(app.server.clone(), app.colours, app.read_only, app.size, app.now_ms);
     fresh.login = LoginForm { is_at_password: !name.is_empty(), name, ..LoginForm::default() };
+    fresh.kept_filters = std::mem::take(&mut app.kept_filters);
+    (fresh.zone, fresh.other_zone) = (app.zone, app.other_zone);
+    fresh.stream.number = app.stream.number + 1;
+    let stream = fresh.stream.number;
     *app = fresh;
     app.say(why, meaning);
+    vec![Effect::Listen { stream, path: None }]
 }
 
-fn failed(app: &mut App, failure: Failure) -> Vec<Effect> {
+pub fn failed(app: &mut App, failure: Failure) -> Vec<Effect> {
     match failure {
         Failure::LoggedOut if app.can_renew && !app.is_renewing => {
             app.is_renewing = true;
             return vec![Effect::Renew];
         }
         Failure::LoggedOut if app.is_renewing => {} // asked before the new token was there
-        Failure::LoggedOut => leave(app, "The token is good no more; log in again.", Meaning::Warning),
+        Failure::LoggedOut => {
+            return leave(app, "The token is good no more; log in again.", Meaning::Warning);
+        }
         Failure::Lost(why) => app.lost = Some(why),
         other => app.say(other.to_string(), Meaning::Bad),
     }
@@ -105,22 +196,29 @@ fn failed(app: &mut App, failure: Failure) -> Vec<Effect> {
 
 pub fn take_in(app: &mut App, loaded: Loaded, is_more: bool) {
     match loaded {
-        Loaded::Attention(page) if is_more => app.attention.extend(page),
+        Loaded::Overview(overview) => app.overview = Some(overview),
+        Loaded::Orders(page) => {
+            let is_first = app.orders.rows.is_empty();
+            app.orders.take_in(page, is_more);
+            resort(app);
+            if is_first {
+                app.orders.selected = 0;
+            }
+        }
+        Loaded::Deliveries(page) => app.deliveries.take_in(page, is_more),
+        Loaded::Endpoints(page) => app.endpoints.take_in(page, is_more),
+        Loaded::Replays(page) => app.replays.take_in(page, is_more),
         Loaded::Attention(page) => {
-            let shown = app.matter().map(|matter| matter.id.clone());
-            app.attention.replace(page, |matter: &Matter| &matter.id);
-            // The matter that was open has ended.
-            if app.is_open && app.matter().map(|matter| matter.id.clone()) != shown {
+            app.attention.take_in(page, is_more);
+            if app.is_open() && app.matter().map(|matter| &matter.id) != app.open.as_ref() {
                 close(app);
                 app.say("The matter that was open has ended.", Meaning::Warning);
             }
         }
-        Loaded::Platforms(page) if is_more => app.platforms.extend(page),
-        Loaded::Platforms(page) => app.platforms.replace(page, |platform: &Platform| &platform.id),
-        Loaded::Operators(page) if is_more => app.operators.extend(page),
-        Loaded::Operators(page) => app.operators.replace(page, |operator: &Operator| &operator.name),
-        Loaded::Audit(page) if is_more => app.audit.extend(page),
-        Loaded::Audit(page) => app.audit.replace(page, |change: &Change| &change.id),
+        Loaded::Merchants(page) => app.merchants.take_in(page, is_more),
+        Loaded::Platforms(page) => app.platforms.take_in(page, is_more),
+        Loaded::Operators(page) => app.operators.take_in(page, is_more),
+        Loaded::Audit(page) => app.audit.take_in(page, is_more),
         Loaded::Health(health) => app.health = Some(health),
     }
 }

@@ -3,14 +3,21 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::obey;
-use crate::app::{App, Dialog};
+use super::{acts, arrive, listen};
+use crate::app::{App, Dialog, List, MoneyForm, Place, Tab};
 use crate::commands;
 use crate::effects::Effect;
+use crate::effects::{Act, ReplayMove};
+use crate::filters;
 use crate::theme::Meaning;
 
 /// What the gateway takes.
 const MAX_NAME: usize = 64;
 const MAX_PASSWORD: usize = 256;
+const MAX_NUMBER: usize = 64;
+const MAX_PASTED: usize = 1_000;
+/// What a list was narrowed to, kept for each screen.
+const MAX_KEPT: usize = 20;
 
 pub fn at_login(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     let form = &mut app.login;
@@ -64,8 +71,7 @@ fn is_text(key: KeyEvent) -> bool {
 pub fn in_dialog(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     let Some(dialog) = &mut app.dialog else { return Vec::new() };
     if key.code == KeyCode::Esc {
-        app.dialog = None;
-        return Vec::new();
+        return leave_dialog(app);
     }
     match dialog {
         Dialog::Help { scroll } => match key.code {
@@ -98,16 +104,156 @@ pub fn in_dialog(app: &mut App, key: KeyEvent) -> Vec<Effect> {
         Dialog::Confirm { act, reason } => match (key.code, act.reason_limit()) {
             (KeyCode::Enter, Some(_)) if reason.trim().is_empty() => {}
             (KeyCode::Enter, _) => {
-                let effect = Effect::Do { act: act.clone(), reason: reason.trim().to_owned() };
+                let (act, reason) = (act.clone(), std::mem::take(reason));
                 app.dialog = None;
-                app.say("Asking the gateway…", Meaning::Dim);
-                return vec![effect];
+                return acts::ask(app, act, &reason);
             }
             (_, Some(limit)) => edit(reason, key, limit),
             _ => {}
         },
+        Dialog::Filter { .. } => return in_filter(app, key),
+        Dialog::Find { typed } => match key.code {
+            KeyCode::Enter if typed.trim().is_empty() => {}
+            KeyCode::Enter => {
+                let number = typed.trim().to_owned();
+                app.dialog = None;
+                return vec![Effect::Find(number)];
+            }
+            _ => edit(typed, key, MAX_NUMBER),
+        },
+        Dialog::Refund(form) => {
+            if let Some((act, reason)) = in_refund(form, key) {
+                app.dialog = None;
+                return acts::ask(app, act, &reason);
+            }
+        }
+        Dialog::Start { replay, typed } => match key.code {
+            KeyCode::Enter if acts::may_start(replay, typed) => {
+                let act = Act::StartReplay { id: replay.id.clone(), total: replay.total };
+                app.dialog = None;
+                return acts::ask(app, act, "");
+            }
+            KeyCode::Enter => {}
+            _ => edit(typed, key, 12),
+        },
     }
     Vec::new()
+}
+
+/// What is begun and left is undone: nobody would ever start it.
+fn leave_dialog(app: &mut App) -> Vec<Effect> {
+    match app.dialog.take() {
+        Some(Dialog::Start { replay, .. }) if app.tab != Tab::Replays => {
+            acts::ask(app, Act::MoveReplay { id: replay.id, how: ReplayMove::Cancel }, "")
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn in_refund(form: &mut MoneyForm, key: KeyEvent) -> Option<(Act, String)> {
+    match key.code {
+        KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down => {
+            form.is_at_reason = !form.is_at_reason;
+        }
+        KeyCode::Enter if !form.is_at_reason => form.is_at_reason = form.minor().is_ok(),
+        KeyCode::Enter if form.reason.trim().is_empty() => {}
+        KeyCode::Enter => {
+            let amount = form.minor().ok()?;
+            let act = Act::Refund { order_id: form.order_id.clone(), amount };
+            return Some((act, std::mem::take(&mut form.reason)));
+        }
+        _ if form.is_at_reason => edit(&mut form.reason, key, 200),
+        _ => edit(&mut form.amount, key, 20),
+    }
+    None
+}
+
+fn in_filter(app: &mut App, key: KeyEvent) -> Vec<Effect> {
+    let tab = app.tab;
+    let kept = app.kept_filters.get(tab.title()).cloned().unwrap_or_default();
+    let Some(Dialog::Filter { typed, recalled }) = &mut app.dialog else { return Vec::new() };
+    match key.code {
+        KeyCode::Enter => {
+            let text = typed.trim().to_owned();
+            return narrow(app, &text);
+        }
+        KeyCode::Tab => {
+            let found = filters::complete(tab, typed);
+            if let Some(word) = found.words.first() {
+                typed.truncate(found.start);
+                typed.push_str(word);
+                // A name wants its value next; a whole word wants another.
+                if !word.ends_with([':', '=']) {
+                    typed.push(' ');
+                }
+            }
+        }
+        KeyCode::Up | KeyCode::Down => {
+            let at = match (key.code, *recalled) {
+                (KeyCode::Up, None) => Some(0),
+                (KeyCode::Up, Some(at)) => Some(at + 1),
+                (_, Some(at)) => at.checked_sub(1),
+                (_, None) => None,
+            };
+            if let Some(text) = at.and_then(|at| kept.get(at)) {
+                text.clone_into(typed);
+                *recalled = at;
+            }
+        }
+        _ => {
+            edit(typed, key, shared::filter::MAX_LENGTH);
+            *recalled = None;
+        }
+    }
+    Vec::new()
+}
+
+/// Show only that; what cannot be read stays to be mended.
+fn narrow(app: &mut App, text: &str) -> Vec<Effect> {
+    let tab = app.tab;
+    if app.narrowed.set(tab, text).is_err() {
+        return Vec::new();
+    }
+    app.dialog = None;
+    match tab {
+        Tab::Orders => app.orders = List::default(),
+        Tab::Deliveries => app.deliveries = List::default(),
+        _ => app.merchants = List::default(),
+    }
+    let mut effects = arrive(app, Place { tab, open: None });
+    if tab == Tab::Orders {
+        effects.extend(listen(app));
+    }
+    if !text.is_empty() {
+        let kept = app.kept_filters.entry(tab.title().to_owned()).or_default();
+        kept.retain(|one| one != text);
+        kept.insert(0, text.to_owned());
+        kept.truncate(MAX_KEPT);
+        effects.push(Effect::KeepFilters(app.kept_filters.clone()));
+    }
+    effects
+}
+
+/// Pasted where something is typed; elsewhere a number, whose order is opened.
+pub fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
+    let text = text.trim();
+    if app.me.is_some() && app.dialog.is_none() {
+        let can_find = commands::of_name(app, "go-to").is_some();
+        if can_find
+            && !text.is_empty()
+            && text.chars().count() <= MAX_NUMBER
+            && !text.contains(char::is_whitespace)
+        {
+            return vec![Effect::Find(text.to_owned())];
+        }
+        return Vec::new();
+    }
+    let type_one = |app: &mut App, letter| {
+        let key = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::NONE);
+        if app.me.is_none() { at_login(app, key) } else { in_dialog(app, key) }
+    };
+    let letters = text.chars().filter(|letter| !letter.is_control()).take(MAX_PASTED);
+    letters.flat_map(|letter| type_one(app, letter)).collect()
 }
 
 /// The one command whose name begins so.

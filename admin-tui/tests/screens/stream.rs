@@ -1,0 +1,188 @@
+//! What the stream of changes does to the lists, and what it costs.
+
+use admin_tui::app::{App, MAX_LIVE_ROWS, StreamState, Tab};
+use admin_tui::client::Failure;
+use admin_tui::effects::Effect;
+use admin_tui::event::{Event, Word};
+use admin_tui::theme::Meaning;
+use admin_tui::update::update;
+use crossterm::event::KeyCode;
+use serde_json::Value;
+use shared::ops::{Live, Role};
+
+use crate::kit::*;
+use crate::told::*;
+
+fn listening(tab: Tab) -> App {
+    let mut app = console(Role::Operator, (120, 40), false);
+    go_to(&mut app, tab);
+    say(&mut app, Word::Opened);
+    update(&mut app, Event::Tick(NOW_MS + 2_000));
+    take_in(&mut app, tab);
+    app
+}
+
+fn say(app: &mut App, word: Word) -> Vec<Effect> {
+    let stream = app.stream.number;
+    update(app, Event::Stream(stream, word))
+}
+
+fn ordered(row: Value) -> Word {
+    Word::Changed(Box::new(Live::Order(read(row))))
+}
+
+fn numbers(app: &App) -> Vec<&str> {
+    app.orders.rows.iter().map(|row| row.number.as_str()).collect()
+}
+
+#[test]
+fn a_screen_that_is_fed_is_not_asked_for_and_its_rows_change() {
+    let mut app = listening(Tab::Orders);
+    assert!(update(&mut app, Event::Tick(NOW_MS + 6_000)).is_empty(), "it is told by itself");
+    app.select(1);
+    say(&mut app, ordered(order("O4", "A-20", "submitting", 100)));
+    say(&mut app, ordered(order("O3", "A-19", "paid", 9900)));
+    assert_eq!(numbers(&app), ["A-20", "A-19", "A-18", "咖啡-17"]);
+    assert!(app.orders.rows[1].status.has_money());
+    assert_eq!(app.selected(), 2, "the selection stays with its row");
+    press(&mut app, KeyCode::Char('f'));
+    say(&mut app, ordered(order("O5", "A-21", "submitting", 100)));
+    assert_eq!((app.selected(), numbers(&app)[0]), (0, "A-21"), "or follows the newest");
+    assert_eq!(style_of(&app, "live, 0s").fg, colour(Meaning::Good));
+}
+
+#[test]
+fn a_row_that_the_filter_no_longer_lets_through_goes() {
+    let mut app = listening(Tab::Orders);
+    press(&mut app, KeyCode::Char('/'));
+    type_in(&mut app, "status:unknown status:paid currency:HKD");
+    let effects = press(&mut app, KeyCode::Enter);
+    let listens = effects.iter().find_map(|effect| match effect {
+        Effect::Listen { path, .. } => path.as_deref(),
+        _ => None,
+    });
+    assert_eq!(
+        listens,
+        Some("/ops/v1/live?topics=orders&filter=currency%3AHKD"),
+        "of its leaving we must hear"
+    );
+    take_in(&mut app, Tab::Orders);
+    say(&mut app, Word::Opened);
+    say(&mut app, ordered(order("O3", "A-19", "closed", 9900)));
+    say(&mut app, ordered(order("O9", "A-9", "failed", 100)));
+    assert_eq!(numbers(&app), ["A-18", "咖啡-17"], "what the gateway's own list held stays");
+}
+
+#[test]
+fn a_paused_view_keeps_the_last_change_of_each_row() {
+    let mut app = listening(Tab::Orders);
+    press(&mut app, KeyCode::Char(' '));
+    for status in ["submitting", "awaiting", "paid"] {
+        say(&mut app, ordered(order("O4", "A-20", status, 100)));
+    }
+    say(&mut app, ordered(order("O3", "A-19", "paid", 9900)));
+    assert_eq!(numbers(&app).len(), 3);
+    assert!(drawn(&app).to_string().contains("Paused: 2 changes wait"));
+    press(&mut app, KeyCode::Char(' '));
+    assert_eq!(numbers(&app)[0], "A-20");
+    assert!(app.orders.rows.iter().filter(|row| row.status.has_money()).count() == 3);
+}
+
+#[test]
+fn a_break_is_told_and_a_gap_is_read() {
+    let mut app = listening(Tab::Orders);
+    say(&mut app, Word::Broken(Failure::Lost("connection refused".to_owned())));
+    assert_eq!(app.stream.state, StreamState::Broken);
+    assert_eq!(style_of(&app, "lost, last word 0s ago").fg, colour(Meaning::Bad));
+    assert_eq!(numbers(&app).len(), 3, "what is known stays");
+    // Until it is back, the list is asked for as without it.
+    let effects = update(&mut app, Event::Tick(NOW_MS + 5_000));
+    assert!(matches!(effects.as_slice(), [Effect::Load { .. }]));
+    take_in(&mut app, Tab::Orders);
+    say(&mut app, Word::Opened);
+    assert!(
+        update(&mut app, Event::Tick(NOW_MS + 8_000)).is_empty(),
+        "resumed without a gap nothing is read"
+    );
+    say(&mut app, Word::Changed(Box::new(Live::Gap)));
+    let effects = update(&mut app, Event::Tick(NOW_MS + 11_000));
+    assert!(matches!(effects.as_slice(), [Effect::Load { is_more: false, .. }]), "what was missed is read");
+}
+
+#[test]
+fn words_of_a_stream_that_was_left_are_passed_over() {
+    let mut app = listening(Tab::Orders);
+    let before = app.stream.number;
+    go_to(&mut app, Tab::Deliveries);
+    go_to(&mut app, Tab::Orders);
+    update(&mut app, Event::Stream(before, ordered(order("O4", "A-20", "paid", 1))));
+    assert_eq!(numbers(&app).len(), 3);
+}
+
+#[test]
+fn silence_is_not_passed_off_as_life() {
+    let mut app = listening(Tab::Orders);
+    update(&mut app, Event::Tick(NOW_MS + 12_000));
+    assert_eq!(style_of(&app, "delayed, last word 10s ago").fg, colour(Meaning::Warning));
+    say(&mut app, Word::Beat);
+    assert_eq!(style_of(&app, "live, 0s").fg, colour(Meaning::Good));
+}
+
+#[test]
+fn rows_that_come_by_themselves_are_bounded() {
+    let mut app = listening(Tab::Orders);
+    for count in 0..MAX_LIVE_ROWS + 10 {
+        say(&mut app, ordered(order(&format!("P{count:06}"), "B", "submitting", 1)));
+    }
+    assert_eq!(app.orders.rows.len(), MAX_LIVE_ROWS);
+    assert_eq!(app.next(), None, "it does not go on behind rows that are gone");
+}
+
+/// Not an assertion: `cargo test -p admin-tui --release --test screens -- --ignored --nocapture` prints the figures.
+#[test]
+#[ignore = "a measurement, to be read"]
+fn a_thousand_changes_a_second_for_ten_minutes() {
+    const CHANGES: usize = 600_000;
+    const BETWEEN_DRAWINGS: usize = 40;
+    let memory = || {
+        let status = std::fs::read_to_string("/proc/self/status").expect("it is a Linux");
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("it has one");
+        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<u64>().ok()).expect("kB")
+    };
+    let mut app = listening(Tab::Orders);
+    app.size = (200, 50);
+    let mut terminal =
+        ratatui::Terminal::new(ratatui::backend::TestBackend::new(200, 50)).expect("in memory");
+    let (mut updates, mut drawings) = (Vec::new(), Vec::new());
+    let begun_kb = memory();
+    for count in 0..CHANGES {
+        // Three changes of each order, the last two of orders that are on the screen.
+        let row = order(
+            &format!("P{:07}", count / 3),
+            "咖啡-1",
+            ["submitting", "awaiting", "paid"][count % 3],
+            2100,
+        );
+        let word = ordered(row);
+        let begun = std::time::Instant::now();
+        say(&mut app, word);
+        // A sample: the figures must not be what fills the memory.
+        if count % 100 == 0 {
+            updates.push(begun.elapsed());
+        }
+        if count % BETWEEN_DRAWINGS == 0 {
+            let begun = std::time::Instant::now();
+            terminal.draw(|frame| admin_tui::draw::draw(&app, frame)).expect("in memory");
+            drawings.push(begun.elapsed());
+        }
+        if count % 100_000 == 0 {
+            eprintln!("{count} changes: {} kB resident", memory());
+        }
+    }
+    eprintln!("resident: {begun_kb} kB before, {} kB after {CHANGES} changes", memory());
+    for (what, times) in [("update", &mut updates), ("drawing", &mut drawings)] {
+        times.sort_unstable();
+        let at = |share: usize| times[(times.len() - 1) * share / 100];
+        eprintln!("{what}: p50 {:?}, p99 {:?}, longest {:?}", at(50), at(99), at(100));
+    }
+}
