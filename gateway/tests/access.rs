@@ -14,6 +14,8 @@ mod endpoints;
 mod kit;
 #[path = "access/metrics.rs"]
 mod metrics;
+#[path = "access/operating.rs"]
+mod operating;
 #[path = "access/operators.rs"]
 mod operators;
 #[path = "access/ops.rs"]

@@ -77,8 +77,8 @@ pub fn moves(app: &App, command: Command) -> bool {
             matches!(endpoint, Some(EndpointStatus::Paused | EndpointStatus::Disabled))
         }
         Command::DisableEndpoint => endpoint.is_some_and(|status| status != EndpointStatus::Disabled),
-        Command::SuspendMerchant => app.merchant().is_some_and(|merchant| merchant.suspended_at.is_none()),
-        Command::ResumeMerchant => app.merchant().is_some_and(|merchant| merchant.suspended_at.is_some()),
+        Command::SuspendMerchant => app.merchant().is_some_and(|merchant| !merchant.suspended),
+        Command::ResumeMerchant => app.merchant().is_some_and(|merchant| merchant.suspended),
         _ => false,
     }
 }

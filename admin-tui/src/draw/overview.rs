@@ -40,8 +40,12 @@ fn summary(app: &App, overview: &Overview) -> Vec<Line<'static>> {
     let oldest = overview
         .oldest_due_at
         .map_or(String::new(), |at| format!(", the oldest for {}", text::age(at.ms(), app.now_ms)));
+    let since = overview
+        .since
+        .filter(|since| app.now_ms - since.ms() < if app.is_day { 86_400_000 } else { 3_600_000 })
+        .map_or(String::new(), |since| format!(" (counted for {})", text::age(since.ms(), app.now_ms)));
     let mut lines = vec![Line::from(vec![
-        Span::styled(format!(" Last {span}"), style(Meaning::Title)),
+        Span::styled(format!(" Last {span}{since}"), style(Meaning::Title)),
         Span::raw("  deliveries due "),
         Span::raw(format!("{}{oldest}", overview.deliveries_due)),
         Span::raw("  endpoints failing "),

@@ -243,11 +243,12 @@ fn progress(ended: i64, total: i64) -> String {
     format!("{}{} {ended}/{total}", "█".repeat(count(full)), "░".repeat(count(STEPS - full)))
 }
 
-pub fn merchants(rows: &[Merchant], look: Look) -> Table {
+pub fn merchants(rows: &[Merchant], _look: Look) -> Table {
     let row = |merchant: &Merchant| {
-        let state = match merchant.suspended_at {
-            Some(at) => meant(format!("suspended {}", text::time(at, look.zone)), Meaning::Warning),
-            None => meant("served", Meaning::Good),
+        let state = if merchant.suspended {
+            meant("suspended", Meaning::Warning)
+        } else {
+            meant("served", Meaning::Good)
         };
         vec![
             plain(&merchant.partner_no),

@@ -84,16 +84,16 @@ pub fn endpoint(id: &str, status: &str) -> Value {
 fn merchant() -> Value {
     json!({
         "id": "M1", "platform": "demo", "partnerNo": "10001", "name": "咖啡店 Coffee", "mode": "live", "stores": 1,
-        "createdAt": AT
+        "createdAt": AT, "suspended": false
     })
 }
 
 pub fn merchant_whole() -> Value {
     json!({
-        "merchant": merchant(), "limit": {"count": 50, "window": "1s"}, "limitHits": 3,
+        "merchant": merchant(), "limit": {"count": 50, "window": "1s"},
         "stores": [{
             "id": "T1", "storeNo": "S-1", "accountId": "A1", "currency": "HKD", "wallets": ["Alipay", "Wechat"],
-            "createdAt": AT, "credentialsFail": true
+            "createdAt": AT, "disabled": false, "credentialsFail": true
         }],
         "keys": [
             {"id": "K2", "createdAt": AT, "lastUsedAt": "2026-11-26T10:00:00Z"},
@@ -193,7 +193,7 @@ pub fn loaded(tab: Tab) -> Loaded {
         Tab::Merchants => {
             let mut suspended = merchant();
             suspended["id"] = json!("M2");
-            suspended["suspendedAt"] = json!(AT);
+            suspended["suspended"] = json!(true);
             Loaded::Merchants(page(json!([merchant(), suspended]), None))
         }
         Tab::Platforms => {

@@ -106,7 +106,7 @@ pub fn shown_attempt(row: &attempt::Model) -> Attempt {
 
 /// Oldest first.
 fn timeline(entries: &[journal::Model], deliveries: &[Delivery]) -> Vec<TimelineEntry> {
-    let of_journal = entries.iter().map(|entry| {
+    let of_journal = entries.iter().rev().map(|entry| {
         let note: Value = serde_json::from_str(&entry.note).unwrap_or_default();
         TimelineEntry {
             at: moment(entry.at),

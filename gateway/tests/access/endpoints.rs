@@ -7,10 +7,11 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use shared::ops;
 
-use super::ops::{Ops, code, someone};
+use super::ops::code;
 use crate::harness::people::OTHER_PLATFORM;
 use crate::harness::{PLATFORM, Stage};
 use crate::on_both;
+use crate::operating::{Ops, someone};
 
 /// Ids as the gateway makes them, in their order.
 const FIRST: &str = "01KXVZ5B8M3Q0V6T9YJ2C4E701";

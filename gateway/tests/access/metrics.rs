@@ -9,7 +9,6 @@ use http::Method;
 use sandbox::{Operation, Twist};
 use serde_json::{Value, json};
 
-use super::ops::Ops;
 use crate::harness::acts::soon;
 use crate::harness::web::{exchange, get};
 use crate::harness::{
@@ -17,6 +16,7 @@ use crate::harness::{
     UPSTREAM_PARTNER_NO,
 };
 use crate::on_both;
+use crate::operating::Ops;
 
 /// One answer, by series: name and labels as they are written.
 struct Scrape {

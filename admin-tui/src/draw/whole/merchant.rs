@@ -11,23 +11,23 @@ use crate::theme::Meaning;
 pub fn merchant(app: &App, whole: &MerchantWhole, lines: &mut Lines) {
     let one = &whole.merchant;
     lines.named("merchant", &format!("{} {}", one.partner_no, one.name), Meaning::Title);
-    match one.suspended_at {
-        Some(at) => lines.named("is", &format!("suspended {}", text::time(at, app.zone)), Meaning::Warning),
-        None => lines.named("is", "served", Meaning::Good),
+    if one.suspended {
+        lines.named("is", "suspended", Meaning::Warning);
+    } else {
+        lines.named("is", "served", Meaning::Good);
     }
     lines.named("platform", &format!("{}, {}", one.platform, one.mode), Meaning::Plain);
     let limit = whole.limit.as_ref();
     let limit =
         limit.map_or("its platform's".to_owned(), |limit| format!("{} in {}", limit.count, limit.window));
-    let hits = if whole.limit_hits > 0 { Meaning::Warning } else { Meaning::Plain };
-    lines.named("limit", &format!("{limit}; turned away in the last hour: {}", whole.limit_hits), hits);
+    lines.named("limit", &limit, Meaning::Plain);
     served(&whole.service, lines);
 
     lines.heading("Stores");
     let rows = whole.stores.iter().map(|store| {
-        let is = match (store.credentials_fail, store.disabled_at) {
+        let is = match (store.credentials_fail, store.disabled) {
             (true, _) => cell("ScanForPay refuses its credentials", Meaning::Bad),
-            (_, Some(_)) => cell("disabled", Meaning::Warning),
+            (_, true) => cell("disabled", Meaning::Warning),
             _ => cell("open", Meaning::Good),
         };
         vec![

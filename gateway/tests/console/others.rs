@@ -1,0 +1,147 @@
+//! Deliveries made again, merchants, the overview and a session that goes on.
+
+use std::time::Duration;
+
+use gateway::deliveries::replay::run::Runner;
+use gateway::directory::operators::Role;
+use gateway::directory::tokens::LIFETIME;
+use http::Method;
+use serde_json::{Value, json};
+use shared::ops::{Delivery, MerchantWhole, Overview, Replay, ReplayState};
+
+use crate::harness::Stage;
+use crate::harness::people::OTHER_PLATFORM;
+use crate::harness::receiver::Receiver;
+use crate::on_both;
+use crate::operating::{Ops, someone};
+
+on_both!(an_operator_makes_an_orders_deliveries_again, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    let ops = Ops::of(stage).await;
+    someone(stage, "clerk", Role::Operator, None).await;
+    someone(stage, "bound", Role::Operator, Some(OTHER_PLATFORM)).await;
+    let (clerk, bound) = (ops.login("clerk").await, ops.login("bound").await);
+    let receiver = Receiver::open().await;
+    stage.endpoint_at(&receiver, json!({})).await;
+    stage.pay_one_order("p1").await;
+    stage.deliver_due().await;
+    let order = stage.row("p1").await.id;
+    let wanted = json!({ "orderId": order, "reason": "the shop lost its books" });
+    let theirs = ops.post("/ops/v1/replays", &bound, wanted.clone()).await;
+    assert_eq!(theirs.json()["total"], json!(0), "{}", theirs.text());
+    let made = ops.post("/ops/v1/replays", &clerk, wanted).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let replay: Replay = serde_json::from_slice(&made.body).expect("the console's shape");
+    assert_eq!(
+        (replay.state, replay.total, replay.asked_by.as_str()),
+        (ReplayState::Preview, 2, "operator:clerk")
+    );
+    let path = format!("/ops/v1/replays/{}", replay.id);
+    assert_eq!(ops.get(&path, &bound).await.status, 404);
+    assert_eq!(ops.post(&format!("{path}/start"), &clerk, json!({ "total": 1 })).await.status, 409);
+    let paced = ops.call(Method::PATCH, &path, Some(&clerk), json!({ "rate": 9 })).await;
+    assert_eq!(paced.json()["rate"], json!(9));
+    assert_eq!(ops.post(&format!("{path}/start"), &clerk, json!({ "total": 2 })).await.status, 200);
+    let mut runner = Runner::new(stage.app().clone());
+    runner.step().await.expect("it goes on");
+    stage.deliver_due().await;
+    runner.step().await.expect("it goes on");
+    let done = ops.get(&path, &clerk).await.json();
+    assert_eq!((&done["state"], &done["delivered"]), (&json!("done"), &json!(2)));
+    assert_eq!(receiver.events().len(), 2);
+    let list = ops.get("/ops/v1/replays", &clerk).await.json();
+    assert_eq!(list["data"].as_array().expect("a list").len(), 2);
+    let page = ops.get("/ops/v1/deliveries?state=delivered", &clerk).await.json();
+    let rows: Vec<Delivery> = serde_json::from_value(page["data"].clone()).expect("the console's shape");
+    assert_eq!(rows.len(), 4);
+    let one = ops.get(&format!("/ops/v1/deliveries/{}", rows[0].id), &clerk).await;
+    let one: Delivery = serde_json::from_slice(&one.body).expect("the console's shape");
+    assert_eq!((one.attempts.len(), one.replay_id), (1, Some(replay.id)));
+    assert_eq!(ops.get(&format!("/ops/v1/deliveries/{}", rows[0].id), &bound).await.status, 404);
+    someone(stage, "anna", Role::Admin, None).await;
+    let audit = ops.get("/ops/v1/audit", &ops.login("anna").await).await;
+    for action in ["replay.previewed", "replay.paced", "replay.started"] {
+        assert!(audit.text().contains(action), "{action}");
+    }
+});
+
+on_both!(a_merchant_is_seen_whole_suspended_and_resumed, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    let ops = Ops::of(stage).await;
+    someone(stage, "clerk", Role::Operator, None).await;
+    someone(stage, "bound", Role::Operator, Some(OTHER_PLATFORM)).await;
+    let (clerk, bound) = (ops.login("clerk").await, ops.login("bound").await);
+    stage.pay_one_order("p1").await;
+    stage.deliver_due().await;
+    let id = stage.merchant_id();
+    let path = format!("/ops/v1/merchants/{id}");
+    let whole = ops.get(&path, &clerk).await;
+    assert_eq!(whole.status, 200, "{}", whole.text());
+    let whole: MerchantWhole = serde_json::from_slice(&whole.body).expect("the console's shape");
+    assert_eq!((whole.stores.len(), whole.keys.len(), whole.endpoints.len()), (2, 1, 1));
+    assert_eq!((whole.service.acknowledged, whole.merchant.suspended), (1, false));
+    for secret in [crate::harness::MERCHANT_KEY, crate::harness::ACCOUNT_KEY] {
+        assert!(!serde_json::to_string(&whole).expect("JSON").contains(secret));
+    }
+    assert_eq!(ops.get(&path, &bound).await.status, 404);
+    let because = json!({ "reason": "its owner asked" });
+    assert_eq!(ops.post(&format!("{path}/suspend"), &bound, because.clone()).await.status, 404);
+    let suspended = ops.post(&format!("{path}/suspend"), &clerk, because.clone()).await;
+    assert_eq!(suspended.json()["merchant"]["suspended"], json!(true), "{}", suspended.text());
+    assert_ne!(stage.create(&stage.order("p2")).await.code, 1);
+    let resumed = ops.post(&format!("{path}/resume"), &clerk, because).await;
+    assert_eq!(resumed.json()["merchant"]["suspended"], json!(false));
+    assert_eq!(stage.create(&stage.order("p3")).await.code, 1);
+    let partner_no = crate::harness::PARTNER_NO;
+    let found = ops.get(&format!("/ops/v1/merchants?q={partner_no}"), &clerk).await.json();
+    let rows = found["data"].as_array().expect("a list");
+    assert!(rows.iter().any(|row| row["id"] == json!(id)), "{found}");
+    assert_eq!(ops.get("/ops/v1/merchants?q=nobody", &clerk).await.json()["data"], json!([]));
+});
+
+on_both!(the_overview_counts_what_passes, async |stage: &mut Stage| {
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Viewer, None).await;
+    someone(stage, "bound", Role::Viewer, Some(crate::harness::PLATFORM)).await;
+    let (anna, bound) = (ops.login("anna").await, ops.login("bound").await);
+    stage.open("p1").await;
+    stage.advance(Duration::from_mins(2));
+    stage.pay_one_order("p2").await;
+    stage.deliver_due().await;
+    for (span, steps) in [("1h", 60), ("24h", 96)] {
+        let reply = ops.get(&format!("/ops/v1/overview?span={span}"), &anna).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let overview: Overview = serde_json::from_slice(&reply.body).expect("the console's shape");
+        let [hkd] = overview.currencies.as_slice() else { panic!("one currency: {overview:?}") };
+        assert_eq!((hkd.placed.len(), hkd.placed.iter().sum::<u64>()), (steps, 2));
+        assert_eq!((hkd.paid.iter().sum::<u64>(), hkd.paid_amount.iter().sum::<i64>()), (1, 2100));
+        if span == "1h" {
+            assert_eq!((hkd.placed[57], hkd.placed[59], hkd.paid[59]), (1, 1, 1));
+        }
+        assert_eq!((overview.wallets.len(), overview.wallets[0].paid), (1, 1));
+        assert!(overview.upstream.iter().any(|point| point.p50_ms.is_some()));
+        assert_eq!(overview.upstream.len(), steps);
+    }
+    assert_eq!(ops.get("/ops/v1/overview", &bound).await.status, 403, "it is about all platforms");
+});
+
+on_both!(a_session_goes_on_for_hours_and_no_longer, async |stage: &mut Stage| {
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Viewer, None).await;
+    let mut token = ops.login("anna").await;
+    let mut renewed = 0;
+    loop {
+        stage.advance(LIFETIME - Duration::from_mins(1));
+        let reply = ops.post("/ops/v1/renew", &token, Value::Null).await;
+        if reply.status != 200 {
+            assert_eq!((reply.status, &reply.json()["code"]), (409, &json!("session_over")));
+            break;
+        }
+        token = reply.json()["token"].as_str().expect("a token").to_owned();
+        assert_eq!(ops.get("/ops/v1/me", &token).await.status, 200);
+        renewed += 1;
+    }
+    assert_eq!(renewed, 51, "fourteen minutes each, for twelve hours");
+    stage.advance(LIFETIME);
+    assert_eq!(ops.post("/ops/v1/renew", &token, Value::Null).await.status, 401, "it has ended");
+});
