@@ -375,6 +375,29 @@ fn without_a_terminal_it_points_to_the_plain_commands() {
 }
 
 #[test]
+fn what_a_script_asks_wrongly_is_pointed_at() {
+    let demo = Demo::start();
+    let data = demo.folder.path().join("demo");
+    let demos = ["--demo", "--data", data.to_str().expect("UTF-8")];
+    let said = |arguments: &[&str]| {
+        let ended = demo.plain(&[arguments, demos.as_slice()].concat());
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    };
+    let filter = said(&["orders", "--filter", "wallet:alipay status:payed"]);
+    assert!(
+        filter.contains("wallet:alipay status:payed\n                     ^ expected one of"),
+        "{filter}"
+    );
+    let filter = said(&["deliveries", "--filter", "state:dead"]);
+    assert!(filter.contains("state:dead\n      ^ expected one of due, "), "{filter}");
+    said(&["replay", "--reason", "they were down"]);
+    said(&["replay", "--reason", "they were down", "--order", "A-17", "--filter", "state:exhausted"]);
+    let refused = said(&["replay", "--reason", "they were down", "--order", "A-17", "--read-only"]);
+    assert!(refused.contains("--read-only changes nothing"), "{refused}");
+}
+
+#[test]
 fn a_wrong_password_and_no_gateway_have_exit_codes_of_their_own() {
     let folder = tempfile::tempdir().expect("a folder");
     let password = folder.path().join("password");
