@@ -186,6 +186,7 @@ fn widths(table: &Table, visible: Range<usize>, mut room: usize) -> Vec<usize> {
         cells.chain([table.columns[column].width()]).max().unwrap_or_default()
     };
     let mut widths = Vec::new();
+    let mut left = 0;
     for column in 0..table.columns.len() {
         let wanted = widest(column).min(36);
         if room < wanted.min(NARROWEST) {
@@ -193,13 +194,14 @@ fn widths(table: &Table, visible: Range<usize>, mut room: usize) -> Vec<usize> {
         }
         let width = wanted.min(room);
         widths.push(width);
-        room = room.saturating_sub(width + 1);
+        left = room - width;
+        room = left.saturating_sub(1);
     }
     // The last of all takes what is left.
     if widths.len() == table.columns.len()
         && let Some(last) = widths.last_mut()
     {
-        *last += room + 1;
+        *last += left;
     }
     widths
 }

@@ -1,7 +1,7 @@
 //! The stream of changes over a real connection that breaks: what was told is told once, and asked for from there.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use admin_tui::run::stream::listen;
 use serde_json::{Value, json};
 use shared::ops::Live;
 use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::JoinHandle;
 
 /// Nothing takes so long but what never comes.
 const LONG: Duration = Duration::from_mins(1);
@@ -48,12 +49,63 @@ fn id_of(word: Word) -> String {
     }
 }
 
+const BEGIN: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+
+fn heard(address: SocketAddr) -> (JoinHandle<()>, Receiver<Event>) {
+    let client = Client::new(format!("http://{address}").parse().expect("a URL")).expect("a client");
+    let (sender, events) = channel(16);
+    let path = "/ops/v1/live?topics=orders".to_owned();
+    (tokio::spawn(listen(Arc::new(client), path, 7, sender)), events)
+}
+
+#[tokio::test]
+async fn without_a_place_to_go_on_from_a_gap_is_told() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (listening, mut events) = heard(server.local_addr().expect("it has one"));
+    let serving = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = server.accept().expect("it is called");
+            head(&stream);
+            stream.write_all(BEGIN.as_bytes()).expect("it is sent");
+        }
+    });
+    assert!(matches!(next(&mut events).await, Word::Opened));
+    assert!(matches!(next(&mut events).await, Word::Broken(_)));
+    assert!(matches!(next(&mut events).await, Word::Opened));
+    let Word::Changed(change) = next(&mut events).await else { panic!("it is told") };
+    assert_eq!(*change, Live::Gap);
+    listening.abort();
+    serving.join().expect("it served");
+}
+
+#[tokio::test]
+async fn what_is_refused_is_not_asked_for_again() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (listening, mut events) = heard(server.local_addr().expect("it has one"));
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().expect("it is called");
+        head(&stream);
+        let problem =
+            json!({"title": "Forbidden", "status": 403, "code": "forbidden", "detail": "Not yours."});
+        let body = problem.to_string();
+        let length = body.len();
+        write!(
+            stream,
+            "HTTP/1.1 403 Forbidden\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .expect("it is sent");
+    });
+    let Word::Broken(failure) = next(&mut events).await else { panic!("it is told") };
+    assert_eq!(failure.to_string(), "Not yours.");
+    tokio::time::timeout(LONG, listening).await.expect("it ends").expect("it does not panic");
+    serving.join().expect("it served");
+}
+
 #[tokio::test]
 async fn it_goes_on_from_where_it_broke_off() {
     let server = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = server.local_addr().expect("it has one");
     let serving = std::thread::spawn(move || {
-        const BEGIN: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
         let mut heads = Vec::new();
         for pieces in [vec![change(1), change(2)], vec![": beat\n\n".to_owned(), change(3)]] {
             let (mut stream, _) = server.accept().expect("it is called");
@@ -70,10 +122,7 @@ async fn it_goes_on_from_where_it_broke_off() {
         }
         heads
     });
-    let client = Client::new(format!("http://{address}").parse().expect("a URL")).expect("a client");
-    let (sender, mut events) = channel(16);
-    let path = "/ops/v1/live?topics=orders".to_owned();
-    let listening = tokio::spawn(listen(Arc::new(client), path, 7, sender));
+    let (listening, mut events) = heard(address);
     let mut told = Vec::new();
     let (mut opened, mut broken) = (0, 0);
     while told.len() < 3 {

@@ -71,21 +71,23 @@ impl Demo {
         self.sandbox("POST", &format!("/control/orders/{number}/pay"), "");
     }
 
-    /// An endpoint of the merchants' platform, at the demo's shop.
-    fn endpoint(&self) {
+    /// A proven endpoint of the demo's merchant. Gives its URL.
+    fn endpoint(&self) -> String {
+        let hooks = echoing();
         let address = self.told("/gateway/base_url");
         let key = self.told("/platform/api_key");
-        let merchants =
-            call(address, "GET", "/v1/merchants", &[("authorization", &format!("Bearer {key}"))], "");
+        let bearer = format!("Bearer {key}");
+        let merchants = call(address, "GET", "/v1/merchants", &[("authorization", &bearer)], "");
         let merchants: Value = serde_json::from_str(&merchants).expect("it is JSON");
         let merchant = merchants.pointer("/data/0/id").and_then(Value::as_str).expect("the demo has one");
-        let shop = self.told("/shop/notify_url").replace("/notify", "/hooks");
-        let body = serde_json::json!({"url": shop, "merchantId": merchant}).to_string();
-        let headers =
-            [("authorization", format!("Bearer {key}")), ("idempotency-key", "endpoint-1".to_owned())];
-        let headers: Vec<(&str, &str)> =
-            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        call(address, "POST", "/v1/endpoints", &headers, &body);
+        let body = serde_json::json!({"url": hooks, "merchantId": merchant}).to_string();
+        let headers = [("authorization", bearer.as_str()), ("idempotency-key", "endpoint-1")];
+        let made = call(address, "POST", "/v1/endpoints", &headers, &body);
+        let made: Value = serde_json::from_str(&made).expect("it is JSON");
+        let id = made["id"].as_str().expect("it has an id");
+        let headers = [("authorization", bearer.as_str()), ("idempotency-key", id)];
+        call(address, "POST", &format!("/v1/endpoints/{id}/verify"), &headers, "");
+        hooks
     }
 
     /// The answer's body.
@@ -116,11 +118,34 @@ impl Drop for Demo {
     }
 }
 
+/// Somebody who sends back the one thing that is sent there, which proves that the URL is theirs.
+fn echoing() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/hooks", listener.local_addr().expect("it has one"));
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("it is called");
+        let mut reader = BufReader::new(stream.try_clone().expect("the same connection"));
+        let mut length = 0;
+        for line in reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()) {
+            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().expect("a number");
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).expect("as long as it says");
+        write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n")
+            .and_then(|()| stream.write_all(&body))
+            .expect("it is sent");
+    });
+    url
+}
+
 /// The answer's body.
 fn call(base: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
     let address = base.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("it is there");
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let lines = headers.iter().map(|(name, value)| [*name, ": ", *value, "\r\n"].concat());
+    let headers: String = lines.collect();
     let length = body.len();
     write!(
         stream,
@@ -276,13 +301,13 @@ fn an_operator_logs_in_sees_a_matter_and_ends_it() {
 #[test]
 fn an_endpoint_is_disabled_with_a_reason_that_is_in_the_log() {
     let demo = Demo::start();
-    demo.endpoint();
+    let hooks = demo.endpoint();
     let data = demo.folder.path().join("demo");
     let demos = ["--demo", "--data", data.to_str().expect("UTF-8")];
     let mut terminal = Terminal::with(&demos, &demo.state());
     terminal.sees("connected");
     terminal.types("4");
-    terminal.sees("/hooks");
+    terminal.sees(&hooks);
     terminal.types("x");
     terminal.sees("Why:");
     terminal.types("the shop moves 搬家\r");
@@ -347,6 +372,29 @@ fn without_a_terminal_it_points_to_the_plain_commands() {
     let ended = command.env_clear().stdin(Stdio::null()).output().expect("it runs");
     assert_eq!(ended.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&ended.stderr).contains("scangate-admin attention --json"));
+}
+
+#[test]
+fn what_a_script_asks_wrongly_is_pointed_at() {
+    let demo = Demo::start();
+    let data = demo.folder.path().join("demo");
+    let demos = ["--demo", "--data", data.to_str().expect("UTF-8")];
+    let said = |arguments: &[&str]| {
+        let ended = demo.plain(&[arguments, demos.as_slice()].concat());
+        assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+        String::from_utf8_lossy(&ended.stderr).into_owned()
+    };
+    let filter = said(&["orders", "--filter", "wallet:alipay status:payed"]);
+    assert!(
+        filter.contains("wallet:alipay status:payed\n                     ^ expected one of"),
+        "{filter}"
+    );
+    let filter = said(&["deliveries", "--filter", "state:dead"]);
+    assert!(filter.contains("state:dead\n      ^ expected one of due, "), "{filter}");
+    said(&["replay", "--reason", "they were down"]);
+    said(&["replay", "--reason", "they were down", "--order", "A-17", "--filter", "state:exhausted"]);
+    let refused = said(&["replay", "--reason", "they were down", "--order", "A-17", "--read-only"]);
+    assert!(refused.contains("--read-only changes nothing"), "{refused}");
 }
 
 #[test]

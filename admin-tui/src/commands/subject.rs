@@ -76,7 +76,7 @@ pub fn moves(app: &App, command: Command) -> bool {
         Command::ResumeEndpoint => {
             matches!(endpoint, Some(EndpointStatus::Paused | EndpointStatus::Disabled))
         }
-        Command::DisableEndpoint => endpoint.is_some_and(|status| status != EndpointStatus::Disabled),
+        Command::DisableEndpoint => matches!(endpoint, Some(EndpointStatus::Active | EndpointStatus::Paused)),
         Command::SuspendMerchant => app.merchant().is_some_and(|merchant| !merchant.suspended),
         Command::ResumeMerchant => app.merchant().is_some_and(|merchant| merchant.suspended),
         _ => false,

@@ -106,7 +106,7 @@ fn spark(
     frame.render_widget(line, area);
 }
 
-/// As many bars as there is room for: steps are put together, or drawn wider.
+/// As many bars as there is room for: steps are put together by their highest, or drawn wider.
 fn fitted(counts: &[u64], room: usize) -> Vec<u64> {
     if counts.is_empty() {
         return Vec::new();
@@ -118,8 +118,7 @@ fn fitted(counts: &[u64], room: usize) -> Vec<u64> {
             .map(|chunk| chunk.iter().copied().max().unwrap_or_default())
             .collect();
     }
-    let wide = (room / counts.len()).max(1);
-    counts.iter().flat_map(|count| std::iter::repeat_n(*count, wide)).collect()
+    (0..room).map(|at| counts[at * counts.len() / room]).collect()
 }
 
 fn latency(app: &App, title: &'static str, points: &[Point], frame: &mut Frame, area: Rect) {

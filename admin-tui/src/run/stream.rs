@@ -23,12 +23,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub async fn listen(client: Arc<Client>, path: String, stream: u64, events: Sender<Event>) {
     let mut last_id: Option<String> = None;
     let mut wait = FIRST_WAIT;
+    let mut has_broken = false;
     loop {
         let broken = match client.stream(&path, last_id.as_deref()).await {
             Ok(body) => {
                 wait = FIRST_WAIT;
-                if events.send(Event::Stream(stream, Word::Opened)).await.is_err() {
-                    return;
+                // Without a place to go on from, what was told meanwhile is not known.
+                let gap = (has_broken && last_id.is_none()).then(|| Word::Changed(Box::new(Live::Gap)));
+                for word in [Some(Word::Opened), gap].into_iter().flatten() {
+                    if events.send(Event::Stream(stream, word)).await.is_err() {
+                        return;
+                    }
                 }
                 match hear(body, &mut last_id, stream, &events).await {
                     Some(failure) => failure,
@@ -37,12 +42,19 @@ pub async fn listen(client: Arc<Client>, path: String, stream: u64, events: Send
             }
             Err(failure) => failure,
         };
-        if events.send(Event::Stream(stream, Word::Broken(broken))).await.is_err() {
+        has_broken = true;
+        let is_final = is_final(&broken);
+        if events.send(Event::Stream(stream, Word::Broken(broken))).await.is_err() || is_final {
             return;
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }
+}
+
+/// What is refused for what it is will be refused again; the screen is read again and again instead.
+fn is_final(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused { problem } if problem.status < 500 && problem.status != 429)
 }
 
 /// Gives why it broke off; absent: nobody listens any more.

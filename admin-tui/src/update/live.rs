@@ -1,6 +1,6 @@
 //! What the stream of changes says.
 
-use shared::ops::Live;
+use shared::ops::{Live, OrderRow};
 
 use super::resort;
 use crate::app::{App, StreamState, Tab};
@@ -40,6 +40,11 @@ pub fn heard(app: &mut App, stream: u64, word: Word) -> Vec<Effect> {
 pub fn put(app: &mut App, change: Live) {
     match change {
         Live::Order(row) => {
+            // What was read meanwhile may be newer than what the stream is catching up with.
+            let is_old = |held: &OrderRow| held.id == row.id && held.updated_at > row.updated_at;
+            if app.orders.rows.iter().any(is_old) {
+                return;
+            }
             let belongs = app.narrowed.has_order(&row, app.now_ms);
             let placed = row.created_at;
             app.orders.put(row, belongs, |last| last.created_at <= placed);

@@ -110,6 +110,15 @@ fn a_break_is_told_and_a_gap_is_read() {
 }
 
 #[test]
+fn what_the_stream_catches_up_with_does_not_undo_what_was_read() {
+    let mut app = listening(Tab::Orders);
+    let mut earlier = order("O1", "咖啡-17", "awaiting", 2100);
+    earlier["updatedAt"] = earlier["createdAt"].clone();
+    say(&mut app, ordered(earlier));
+    assert!(app.orders.rows[2].status.has_money());
+}
+
+#[test]
 fn words_of_a_stream_that_was_left_are_passed_over() {
     let mut app = listening(Tab::Orders);
     let before = app.stream.number;

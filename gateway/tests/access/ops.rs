@@ -127,7 +127,7 @@ on_both!(no_route_takes_a_token_that_is_no_good_and_all_are_answered_alike, asyn
         Some(stage.world.keys.test.clone()),
     ];
     let mut answers = Vec::new();
-    assert_eq!(guarded().len(), 27);
+    assert_eq!(guarded().len(), 48);
     for (path, method) in guarded() {
         for token in &bad {
             let reply = ops.call(method.clone(), &path, token.as_deref(), body(&path, &method)).await;
