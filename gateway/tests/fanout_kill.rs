@@ -77,7 +77,7 @@ async fn everything_goes_wrong(backend: Backend, nodes: usize) {
     let mut chance = StdRng::seed_from_u64(seed);
     for kill in 1..=KILLS {
         let struck = chance.random_range(0..nodes);
-        come(&receivers, chance.random_range(20..200), kill).await;
+        come(&receivers, chance.random_range(50..400), kill).await;
         gateways[struck].kill();
         // The other takes over what the dead one had under way, for a while or until it is back.
         if nodes > 1 && chance.random_ratio(1, 2) {
@@ -113,6 +113,7 @@ fn configured(folder: &Path, node: usize, store_url: &str, upstream: &str) -> Ga
         ("SCANGATE_DELIVERIES__MAX_IN_FLIGHT_PER_ENDPOINT", "16"),
         ("SCANGATE_DELIVERIES__BREAKER_PAUSE", "200ms"),
         ("SCANGATE_DELIVERIES__BREAKER_LONGEST_PAUSE", "1s"),
+        ("SCANGATE_ORDERS__REFUND_WAIT", "2s"),
         // The sandbox takes the same number for the same refund.
         ("SCANGATE_ORDERS__REPEAT_REFUNDS", "true"),
     ];
