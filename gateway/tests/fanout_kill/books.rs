@@ -72,18 +72,14 @@ pub fn each_event_is_one_message(receiver: &Receiver, told: &Told) {
 
 /// What a message says besides when it was said; its signature is good.
 fn content(receiver: &Receiver, came: &Came) -> String {
-    match receiver.registered.get() {
-        Some(registered) => {
-            assert_eq!(came.heard.header("webhook-id"), came.event_id, "{}", receiver.name);
-            assert_eq!(verifying(&came.heard, &registered.secret), 1, "{}", receiver.name);
-            String::from_utf8(came.heard.body.to_vec()).expect("text")
-        }
-        None => {
-            let envelope = Envelope::read(&came.heard.body, Side::Response).expect("an envelope");
-            assert!(envelope.verifies(MERCHANT_KEY), "{}", receiver.name);
-            came.heard.json()["response"]["body"].to_string()
-        }
+    if let Some(registered) = receiver.registered.get() {
+        assert_eq!(came.heard.header("webhook-id"), came.event_id, "{}", receiver.name);
+        assert_eq!(verifying(&came.heard, &registered.secret), 1, "{}", receiver.name);
+        return String::from_utf8(came.heard.body.to_vec()).expect("text");
     }
+    let envelope = Envelope::read(&came.heard.body, Side::Response).expect("an envelope");
+    assert!(envelope.verifies(MERCHANT_KEY), "{}", receiver.name);
+    came.heard.json()["response"]["body"].to_string()
 }
 
 /// Nothing of an order came before what is in front of it was acknowledged, nor anything after what is behind it.
