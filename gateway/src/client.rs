@@ -1,10 +1,12 @@
-//! `scangate client`: signed orders, queries and refunds from the command line, why a signature fails, and what a shop's
-//! endpoint makes of drills, for merchants' developers. It speaks the protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares the table of products.
+//! `scangate client`: signed orders, queries and refunds from the command line, why a signature fails, what a shop's
+//! endpoint makes of drills, and events brought to a developer's machine, for merchants' developers. It speaks the protocol of `docs/PROTOCOL.md` to any gateway, and to ScanForPay itself; of the server it shares the table of products.
 
 mod diagnose;
 mod exchange;
+mod listen;
 mod qr;
 mod report;
+mod rest;
 mod selfcheck;
 mod target;
 
@@ -24,11 +26,13 @@ use time::macros::{format_description, offset};
 
 use diagnose::DiagnoseArgs;
 use exchange::{Failure, Request};
+use listen::ListenArgs;
 use report::{Answer, Subject};
 use selfcheck::SelfCheckArgs;
 pub(crate) use target::quoted;
 use target::{Target, TargetArgs};
 
+use crate::clock::Clock;
 use crate::product::{self, Product, QRCODE};
 
 #[derive(Debug, Subcommand)]
@@ -44,6 +48,8 @@ pub enum ClientCommand {
     /// Have the gateway send drills to a test merchant's endpoint, and say what its answers mean
     #[command(name = "selfcheck")]
     SelfCheck(SelfCheckArgs),
+    /// Bring events to a program on this machine as they are told, signed as for a registered endpoint
+    Listen(ListenArgs),
 }
 
 #[derive(Debug, Args)]
@@ -185,7 +191,7 @@ struct Call {
 
 /// Send the command's call and show what came back. Exit code 0 for a verified answer of code 1 (or a diagnosed
 /// signature that is right, or a self-check of full score), 1 for any other, 2 where the command itself has to be put
-/// right, 3 for a self-check that found something.
+/// right, 3 for a self-check that found something. Listening ends with 0 when it is told to end.
 pub async fn run(command: ClientCommand) -> anyhow::Result<ExitCode> {
     let moment = Moment::take()?;
     let prepared = match command {
@@ -195,6 +201,12 @@ pub async fn run(command: ClientCommand) -> anyhow::Result<ExitCode> {
         ClientCommand::SelfCheck(args) => {
             return match args.prepare() {
                 Ok(question) => selfcheck::ask(&question, &mut io::stdout()).await,
+                Err(usage) => Ok(misused(&usage)),
+            };
+        }
+        ClientCommand::Listen(args) => {
+            return match args.prepare(Clock::system()) {
+                Ok(listening) => listen::run(listening, &mut io::stdout()).await,
                 Err(usage) => Ok(misused(&usage)),
             };
         }

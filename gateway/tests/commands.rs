@@ -6,10 +6,16 @@ mod harness;
 mod backups;
 #[path = "commands/demo.rs"]
 mod demo;
+#[path = "endpoints/kit.rs"]
+mod kit;
+#[path = "commands/listen.rs"]
+mod listen;
 #[path = "commands/program.rs"]
 mod program;
 #[path = "commands/refusals.rs"]
 mod refusals;
+#[path = "commands/relay.rs"]
+mod relay;
 #[path = "commands/sandbox.rs"]
 mod sandbox_alone;
 #[path = "commands/selfcheck.rs"]

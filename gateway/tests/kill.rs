@@ -9,20 +9,17 @@ mod books;
 mod load;
 #[path = "kill/process.rs"]
 mod process;
+#[path = "kill/world.rs"]
+mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway::clock::Clock;
-use harness::{
-    ACCOUNT_KEY, Backend, HKD_STORE, MERCHANT_KEY, PARTNER_NO, PLATFORM, UPSTREAM_HKD_STORE,
-    UPSTREAM_PARTNER_NO,
-};
+use harness::{Backend, MERCHANT_KEY, PARTNER_NO};
 use load::Load;
 use process::Gateway;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sandbox::Sandbox;
 use sandbox::shop::Shop;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -48,10 +45,10 @@ async fn twenty_kills(backend: Backend) {
         Backend::Sqlite => format!("sqlite:{}", folder.path().join("scangate.db").display()),
         Backend::Postgres => harness::new_database().await,
     };
-    let (sandbox, shop) = (start_sandbox().await, start_shop().await);
+    let (sandbox, shop) = (world::start_sandbox().await, start_shop().await);
     let upstream = sandbox.control();
     let mut gateway = Gateway::configure(folder.path().to_owned(), &store_url, &sandbox.base_url());
-    gateway.apply(&description(&sandbox.base_url()));
+    gateway.apply(&world::description(&sandbox.base_url()));
     gateway.start().await;
     let load = Load::new(gateway.base_url(), &shop, upstream.clone(), gateway.lives.subscribe());
     let clients = load.begin(seed);
@@ -78,8 +75,8 @@ async fn twenty_kills(backend: Backend) {
     let paid = books::paid(&upstream);
     let told = timeout(DEADLINE, shop.paid(paid.len())).await;
     assert!(told.is_ok(), "acknowledged and never told: {:?}", books::untold(&paid, &shop.paid_now()));
-    let store = books::open(&store_url).await;
-    timeout(DEADLINE, everything_is_delivered(&store)).await.expect("every delivery comes to its end");
+    let store = world::open(&store_url).await;
+    timeout(DEADLINE, world::everything_is_delivered(&store)).await.expect("every delivery comes to its end");
 
     books::every_acknowledged_order_is_there(&load, &paid).await;
     gateway.stop().await;
@@ -172,37 +169,6 @@ async fn kill_while_starting(gateway: &mut Gateway, load: &Load, chance: &mut St
     gateway.kill();
 }
 
-/// The store is looked at again and again: the last acknowledgements are written after the shop has given them.
-async fn everything_is_delivered(store: &gateway::store::Store) {
-    let mut look = tokio::time::interval(Duration::from_millis(100));
-    loop {
-        look.tick().await;
-        if books::undelivered(store).await == 0 {
-            return;
-        }
-    }
-}
-
-async fn start_sandbox() -> Sandbox {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let store = sandbox::Store {
-        store_no: UPSTREAM_HKD_STORE.to_owned(),
-        currency: shared::money::Currency::parse("HKD").expect("a currency"),
-        wallets: shared::wallet::Wallet::ALL.to_vec(),
-    };
-    let partner = sandbox::Partner {
-        partner_no: UPSTREAM_PARTNER_NO.to_owned(),
-        sign_key: ACCOUNT_KEY.to_owned(),
-        stores: vec![store],
-    };
-    let mut settings = sandbox::Settings::new(url, vec![partner]);
-    // Notices that were not taken come again soon, and for as long as the test may take.
-    settings.notice_schedule = vec![Duration::from_millis(200); 1_000];
-    let clock = Clock::system();
-    sandbox::start(listener, settings, Arc::new(move || clock.now())).expect("a sandbox")
-}
-
 async fn start_shop() -> Shop {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let settings = sandbox::shop::ShopSettings {
@@ -211,29 +177,4 @@ async fn start_shop() -> Shop {
         ..Default::default()
     };
     sandbox::shop::start(listener, settings).expect("a shop")
-}
-
-fn description(upstream: &str) -> String {
-    format!(
-        r#"
-        [[platform]]
-        slug = "{PLATFORM}"
-        [[platform.account]]
-        name = "main"
-        base_url = "{upstream}"
-        partner_no = "{UPSTREAM_PARTNER_NO}"
-        sign_key = "{ACCOUNT_KEY}"
-        [[platform.merchant]]
-        name = "Shop"
-        partner_no = "{PARTNER_NO}"
-        mode = "test"
-        sign_key = "{MERCHANT_KEY}"
-        [[platform.merchant.store]]
-        store_no = "{HKD_STORE}"
-        account = "main"
-        upstream_store_no = "{UPSTREAM_HKD_STORE}"
-        currency = "HKD"
-        wallets = ["Alipay"]
-        "#
-    )
 }

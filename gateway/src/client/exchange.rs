@@ -47,9 +47,19 @@ pub(super) async fn send(request: &Request) -> Result<Received, Failure> {
 
 /// Send `document` with the method and headers of `outgoing`, whose address is `address`.
 pub(super) async fn call(outgoing: Builder, address: &Url, document: String) -> Result<Received, Failure> {
+    call_within(TIMEOUT, outgoing, address, document).await
+}
+
+/// The same, with another patience.
+pub(super) async fn call_within(
+    timeout: Duration,
+    outgoing: Builder,
+    address: &Url,
+    document: String,
+) -> Result<Received, Failure> {
     let attempt = exchange(outgoing, address, document);
-    tokio::time::timeout(TIMEOUT, attempt).await.unwrap_or_else(|_| {
-        Err(Failure::NoAnswer(anyhow!("no answer from {address} within {} s", TIMEOUT.as_secs())))
+    tokio::time::timeout(timeout, attempt).await.unwrap_or_else(|_| {
+        Err(Failure::NoAnswer(anyhow!("no answer from {} within {} s", place(address), timeout.as_secs())))
     })
 }
 
@@ -97,7 +107,7 @@ fn unreachable(error: &(dyn Error + 'static), address: &Url) -> anyhow::Error {
     let place = place(address);
     match io_kind(error) {
         Some(io::ErrorKind::ConnectionRefused) => {
-            anyhow!("nothing listens at {place} (connection refused); is the gateway running there?")
+            anyhow!("nothing listens at {place} (connection refused); is it running there?")
         }
         Some(io::ErrorKind::TimedOut) => {
             anyhow!("{place} cannot be reached (no connection within {} s)", CONNECT_TIMEOUT.as_secs())

@@ -32,6 +32,7 @@ fn prepare(line: &str) -> Result<Call, String> {
         ClientCommand::Refund(args) => refund(args, &moment()),
         ClientCommand::Diagnose(_) => panic!("a diagnosis is no call"),
         ClientCommand::SelfCheck(_) => panic!("a self-check is no signed call"),
+        ClientCommand::Listen(_) => panic!("listening is no signed call"),
     }
     .map_err(|usage| usage.to_string())
 }

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::PoisonError;
 
 use futures_util::{StreamExt, stream};
-use gateway::config::StoreUrl;
-use gateway::entity::{delivery, event, order, submission};
-use gateway::store::{Access, Opening, Store};
+use gateway::entity::{event, order, submission};
+use gateway::store::Store;
 use sandbox::shop::{Payment, Received};
 use sandbox::{Control, PaymentState};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use shared::envelope::{Envelope, Side};
 
 use crate::load::Load;
@@ -37,16 +36,6 @@ pub fn all_acknowledged(upstream: &Control) -> bool {
 pub fn untold(paid: &BTreeMap<String, i64>, told: &[Payment]) -> Vec<String> {
     let told: BTreeSet<&str> = told.iter().map(|payment| payment.partner_order_no.as_str()).collect();
     paid.keys().filter(|number| !told.contains(number.as_str())).cloned().collect()
-}
-
-pub async fn open(store_url: &str) -> Store {
-    let url: StoreUrl = store_url.parse().expect("a store's URL");
-    Store::open(&Opening { url, readers: 1, access: Access::Look }).await.expect("the store can be read")
-}
-
-pub async fn undelivered(store: &Store) -> u64 {
-    let open = delivery::Entity::find().filter(delivery::Column::State.ne(delivery::State::Delivered));
-    open.count(&store.read).await.expect("the store is read")
 }
 
 /// Every create that was answered with code 1 is there: the same create gets the same answer, other content is

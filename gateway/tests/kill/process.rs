@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 /// Lines of its log that are kept for a failure.
@@ -19,6 +20,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Gateway {
     folder: PathBuf,
     port: u16,
+    /// On top of its file, as environment variables.
+    pub settings: Vec<(&'static str, &'static str)>,
     child: Option<Child>,
     /// How often it has come up. Whoever found it gone waits for the next number.
     pub lives: watch::Sender<u64>,
@@ -76,25 +79,28 @@ impl Gateway {
         section("limits", &limits.map(|limit| (limit, "\"1000000/1s\"")));
         section("log", &[("level", "\"warn,scangate=info\"")]);
         std::fs::write(folder.join("scangate.toml"), config).expect("the folder is ours");
-        Self { folder, port, child: None, lives: watch::Sender::new(0), log: Arc::default() }
+        let lives = watch::Sender::new(0);
+        Self { folder, port, settings: Vec::new(), child: None, lives, log: Arc::default() }
     }
 
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// `scangate apply`.
-    pub fn apply(&self, description: &str) {
+    /// `scangate apply`, and what it says of what it made.
+    pub fn apply(&self, description: &str) -> Value {
         let file = self.folder.join("who.toml");
         std::fs::write(&file, description).expect("the folder is ours");
         let output = self.scangate().arg("apply").arg(file).output().expect("scangate runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
     fn scangate(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scangate"));
-        // Nothing of the environment: the settings are those of the file.
-        command.env_clear().arg("--config").arg(self.folder.join("scangate.toml")).current_dir(&self.folder);
+        // Nothing else of the environment.
+        command.env_clear().envs(self.settings.iter().copied());
+        command.arg("--config").arg(self.folder.join("scangate.toml")).current_dir(&self.folder);
         command
     }
 
