@@ -338,7 +338,7 @@ fn resident() -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_statement_is_compared_in_bounded_memory() {
-    const LINES: u64 = 200_000;
+    const LINES: u64 = 400_000;
     let stage = Stage::set(harness::Backend::Sqlite).await;
     let columns = Columns::default();
     let before = resident();
@@ -350,7 +350,7 @@ async fn a_long_statement_is_compared_in_bounded_memory() {
     report::write(&mut scratch, Format::Json, &mut out).expect("it is written");
     assert_eq!((scratch.summary.lines, scratch.summary.differences), (LINES, LINES));
     let grown = resident().saturating_sub(before);
-    // Lines and differences are about 100 MB; other tests of this program run beside.
-    assert!(grown < 64 * 1024 * 1024, "{} MB more than before", grown / 1024 / 1024);
+    // Lines and differences are about 200 MB; other tests of this program run beside.
+    assert!(grown < 128 * 1024 * 1024, "{} MB more than before", grown / 1024 / 1024);
     stage.strike().await;
 }

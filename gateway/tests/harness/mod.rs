@@ -129,6 +129,8 @@ pub struct World {
     time: Clock,
     /// Settings on top of the harness's own: path and value.
     pub settings: Vec<(&'static str, String)>,
+    /// Nobody else needs its PostgreSQL database.
+    has_own_database: bool,
 }
 
 /// One gateway process's worth of gateway.
@@ -151,11 +153,13 @@ pub struct Stage {
 
 impl World {
     pub async fn make(backend: Backend) -> Self {
-        Self::make_in(match backend {
-            Backend::Sqlite => None,
-            Backend::Postgres => Some(new_database().await),
-        })
-        .await
+        match backend {
+            Backend::Sqlite => Self::make_in(None).await,
+            Backend::Postgres => {
+                let own = new_database().await;
+                Self { has_own_database: true, ..Self::make_in(Some(own)).await }
+            }
+        }
     }
 
     /// On this PostgreSQL database, or on a SQLite file of its own.
@@ -182,7 +186,19 @@ impl World {
         let sandbox = start_sandbox(&time, tune).await;
         let upstream = sandbox.control();
         let keys = Keys::default();
-        Self { backend, store_url, folder, sandbox, upstream, shop, clock, keys, time, settings: Vec::new() }
+        Self {
+            backend,
+            store_url,
+            folder,
+            sandbox,
+            upstream,
+            shop,
+            clock,
+            keys,
+            time,
+            settings: Vec::new(),
+            has_own_database: false,
+        }
     }
 
     pub fn clock(&self) -> Clock {
@@ -385,7 +401,7 @@ impl Stage {
         }
         self.world.sandbox.stop().await;
         self.world.shop.stop().await;
-        if self.world.backend == Backend::Postgres {
+        if self.world.has_own_database {
             drop_database(&self.world.store_url).await;
         }
     }
