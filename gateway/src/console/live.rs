@@ -3,7 +3,7 @@
 //! attempts of deliveries say since the last look; so nothing is written for it, other nodes' changes are in it, and who
 //! comes back after a break goes on where it stopped.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -156,7 +156,7 @@ impl Look {
             .all(&app.store.read)
             .await?;
         let too_many = [orders.len(), attempts.len()].iter().any(|count| *count as u64 == MOST_ENTRIES);
-        let (new_orders, new_deliveries) = (self.new(&orders), self.new(&attempts));
+        let (new_orders, new_deliveries) = (self.not_met(&orders), self.not_met(&attempts));
         let mut changes = Vec::new();
         if too_many || new_orders.len() > MOST_ROWS || new_deliveries.len() > MOST_ROWS {
             changes.push(Change { id: id.clone(), platform_id: String::new(), live: Live::Gap });
@@ -174,14 +174,14 @@ impl Look {
     }
 
     /// Of what the entries are about, each once, if there is an entry that was not met before.
-    fn new(&mut self, entries: &[(String, String)]) -> Vec<String> {
-        let mut subjects = BTreeMap::new();
+    fn not_met(&mut self, entries: &[(String, String)]) -> Vec<String> {
+        let mut subjects = BTreeSet::new();
         for (entry, subject) in entries {
             if self.seen.insert(entry.clone()) {
-                subjects.insert(subject.clone(), ());
+                subjects.insert(subject.clone());
             }
         }
-        subjects.into_keys().collect()
+        subjects.into_iter().collect()
     }
 
     async fn orders(

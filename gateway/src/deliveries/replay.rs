@@ -37,6 +37,9 @@ pub struct Ask {
     pub asked_by: String,
 }
 
+/// Deliveries, merchants, endpoints, and when the oldest and the newest was promised.
+type Counted = (i64, i64, i64, Option<i64>, Option<i64>);
+
 /// Count what is asked for, and make the row of a replay that has not begun.
 pub async fn preview(app: &App, ask: &Ask) -> Result<replay::Model, Error> {
     let rate = ask.rate.unwrap_or(app.config.deliveries.replay_rate);
@@ -49,7 +52,7 @@ pub async fn preview(app: &App, ask: &Ask) -> Result<replay::Model, Error> {
         select::originals(&ask.scope, &ask.wanted).filter(delivery::Column::Id.lt(until_id.as_str()));
     let counted = if ask.skip { select::unacknowledged(counted) } else { counted };
     let of = |column: delivery::Column| Expr::col((delivery::Entity, column));
-    let row: Option<(i64, i64, i64, Option<i64>, Option<i64>)> = counted
+    let row: Option<Counted> = counted
         .select_only()
         .expr(Func::count(of(delivery::Column::Id)))
         .expr(Func::count_distinct(of(delivery::Column::MerchantId)))
@@ -163,7 +166,7 @@ pub fn statements(before: &replay::Model, after: &replay::Model) -> Vec<UpdateSt
         .value(replay::Column::EndedAt, after.ended_at)
         .value(replay::Column::Version, after.version)
         .and_where(this_version(before));
-    let mut statements = vec![update.to_owned()];
+    let mut statements = vec![update.clone()];
     let now = after.ended_at.unwrap_or(0);
     match after.state {
         State::Paused => statements.push(park(&after.id)),
@@ -227,6 +230,7 @@ pub struct Progress {
 }
 
 pub async fn progress(app: &App, row: &replay::Model) -> Result<Progress, DbErr> {
+    use delivery::State::{Delivered, Due, Exhausted, Parked, Waiting};
     let counted: Vec<(delivery::State, i64)> = delivery::Entity::find()
         .select_only()
         .column(delivery::Column::State)
@@ -239,7 +243,6 @@ pub async fn progress(app: &App, row: &replay::Model) -> Result<Progress, DbErr>
     let of = |states: &[delivery::State]| {
         counted.iter().filter(|(state, _)| states.contains(state)).map(|(_, count)| count).sum::<i64>()
     };
-    use delivery::State::{Delivered, Due, Exhausted, Parked, Waiting};
     // What is cancelled is not sent any more, but for what somebody is at.
     let sending =
         if row.state == State::Cancelled { under_way(app, row).await? } else { of(&[Due, Waiting, Parked]) };

@@ -28,8 +28,15 @@ pub async fn page(
     after: Option<&str>,
 ) -> Result<Window, DbErr> {
     let read = &app.store.read;
-    let list = indexed(platform_id, filter, after, app.clock.now_ms());
-    let end = if must_scan(filter) { scan_end(read, list.clone()).await? } else { None };
+    let now = app.clock.now_ms();
+    let whose = Whose { platform_id, merchants: merchants(read, filter).await? };
+    let list = indexed(&whose, filter, after, now);
+    let end = if must_scan(&whose, filter) {
+        // Whatever is asked for besides, so many of the newest are looked at.
+        scan_end(read, aged(whose.one_merchants(), filter, after, now)).await?
+    } else {
+        None
+    };
     let list = match &end {
         Some(end) => list.filter(Column::Id.gte(end.as_str())),
         None => list,
@@ -38,49 +45,87 @@ pub async fn page(
     Ok(cut(list.limit(limit + 1).all(read).await?, limit, end))
 }
 
+/// Whose orders.
+#[derive(Debug, Default)]
+pub struct Whose<'a> {
+    /// `None`: all platforms'.
+    pub platform_id: Option<&'a str>,
+    /// `None`: all merchants'; those that the filter names, where it names any.
+    pub merchants: Option<Vec<String>>,
+}
+
+impl Whose<'_> {
+    /// All orders, or those of the one merchant, newest first by an index.
+    fn one_merchants(&self) -> Select<order::Entity> {
+        match self.merchants.as_deref() {
+            Some([one]) => order::Entity::all_of(one),
+            _ => order::Entity::find(),
+        }
+    }
+}
+
+/// A partner number is one platform's: several may have the same.
+async fn merchants(read: &DatabaseConnection, filter: &Filter) -> Result<Option<Vec<String>>, DbErr> {
+    let named = filter.terms.iter().filter_map(|term| match term {
+        Term::Merchant(number) => Some(number.as_str()),
+        _ => None,
+    });
+    let named: Vec<&str> = named.collect();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let ids = merchant::Entity::find()
+        .select_only()
+        .column(merchant::Column::Id)
+        .filter(merchant::Column::PartnerNo.is_in(named));
+    Ok(Some(ids.into_tuple().all(read).await?))
+}
+
 /// Whether orders must be looked at that are not asked for.
-fn must_scan(filter: &Filter) -> bool {
-    filter
-        .terms
-        .iter()
-        .any(|term| !matches!(term, Term::Merchant(_) | Term::Since(_) | Term::Before(_) | Term::Status(_)))
+fn must_scan(whose: &Whose<'_>, filter: &Filter) -> bool {
+    let statuses = statuses(filter);
+    let by_status = match statuses.as_slice() {
+        [] => true,
+        [one] => RARE.contains(one),
+        _ => false,
+    };
+    let by_merchant =
+        whose.merchants.as_ref().is_none_or(|merchants| merchants.len() == 1 && statuses.is_empty());
+    let by_age =
+        |term: &Term| matches!(term, Term::Since(_) | Term::Before(_) | Term::Status(_) | Term::Merchant(_));
+    !(by_status && by_merchant && whose.platform_id.is_none() && filter.terms.iter().all(by_age))
 }
 
 /// What an index answers: whose, in which state, and how old.
-pub fn indexed(
-    platform_id: Option<&str>,
+pub fn indexed(whose: &Whose<'_>, filter: &Filter, after: Option<&str>, now: i64) -> Select<order::Entity> {
+    let mut list = whose.one_merchants();
+    if let Some(id) = whose.platform_id {
+        list = list.filter(Column::PlatformId.eq(id));
+    }
+    if let Some(ids) = whose.merchants.as_ref().filter(|ids| ids.len() != 1) {
+        list = list.filter(Column::MerchantId.is_in(ids.iter().map(String::as_str)));
+    }
+    let statuses = statuses(filter);
+    if !statuses.is_empty() {
+        // No parameters: an index of some rows is of use only where the statement says that it is about those.
+        let words: Vec<String> = statuses.iter().map(|status| format!("'{}'", status.as_str())).collect();
+        list = list.filter(Expr::cust(match words.as_slice() {
+            [one] => format!("status = {one}"),
+            several => format!("status IN ({})", several.join(", ")),
+        }));
+    }
+    aged(list, filter, after, now)
+}
+
+/// Behind an order, and as old as is asked for.
+fn aged(
+    mut list: Select<order::Entity>,
     filter: &Filter,
     after: Option<&str>,
     now: i64,
 ) -> Select<order::Entity> {
-    let mut list = order::Entity::find();
-    if let Some(id) = platform_id {
-        list = list.filter(Column::PlatformId.eq(id));
-    }
     if let Some(after) = after {
         list = list.filter(Column::Id.lt(after));
-    }
-    let merchants = texts(filter, |term| match term {
-        Term::Merchant(number) => Some(number.as_str()),
-        _ => None,
-    });
-    if !merchants.is_empty() {
-        let ids = merchant::Entity::find()
-            .select_only()
-            .column(merchant::Column::Id)
-            .filter(merchant::Column::PartnerNo.is_in(merchants));
-        list = list.filter(Column::MerchantId.in_subquery(ids.into_query()));
-    }
-    let statuses = statuses(filter);
-    if !statuses.is_empty() {
-        if statuses.iter().all(|status| RARE.contains(status)) {
-            // As the index over the rare ones says it.
-            list = list.filter(in_one_of(&RARE));
-        }
-        list = list.filter(match statuses.as_slice() {
-            [one] => Column::Status.eq(one.as_str()),
-            several => in_one_of(several),
-        });
     }
     for term in &filter.terms {
         let ago = |seconds: u64| now - i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000);
@@ -101,7 +146,7 @@ pub fn indexed(
     list
 }
 
-/// States that few of all orders are in.
+/// States that few of all orders are in: each has an index.
 const RARE: [OrderStatus; 5] = [
     OrderStatus::Unknown,
     OrderStatus::Refused,
@@ -110,21 +155,11 @@ const RARE: [OrderStatus; 5] = [
     OrderStatus::Refunded,
 ];
 
-/// No parameters: an index of some rows is of use only where the statement says that it is about those.
-fn in_one_of(statuses: &[OrderStatus]) -> Expr {
-    let words: Vec<String> = statuses.iter().map(|status| format!("'{}'", status.as_str())).collect();
-    Expr::cust(format!("status IN ({})", words.join(", ")))
-}
-
 fn statuses(filter: &Filter) -> Vec<OrderStatus> {
     let of = |term: &Term| match term {
         Term::Status(status) => Some(*status),
         _ => None,
     };
-    filter.terms.iter().filter_map(of).collect()
-}
-
-fn texts<'a>(filter: &'a Filter, of: impl Fn(&'a Term) -> Option<&'a str>) -> Vec<&'a str> {
     filter.terms.iter().filter_map(of).collect()
 }
 

@@ -1,5 +1,6 @@
 //! How the gateway is doing, and the stream of what changes.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,9 +199,9 @@ impl State {
         let mut text = String::new();
         for change in changes.iter().filter(|change| self.wanted.lets_through(change, now)) {
             let data = serde_json::to_string(&change.live).expect("plain fields serialise");
-            text.push_str(&format!("id: {}\ndata: {data}\n\n", change.id));
+            write!(text, "id: {}\ndata: {data}\n\n", change.id).expect("a String takes everything");
         }
-        text.push_str(&format!("event: beat\ndata: {}\n\n", json!({ "at": now })));
+        write!(text, "event: beat\ndata: {}\n\n", json!({ "at": now })).expect("a String takes everything");
         Bytes::from(text)
     }
 }
