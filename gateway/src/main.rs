@@ -187,7 +187,7 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<()> {
 
 /// Carry a command out and print what it says.
 async fn give(config: Config, command: control::Command) -> anyhow::Result<()> {
-    match control::run(config, command).await? {
+    match Box::pin(control::run(config, command)).await? {
         Outcome::Made(made) => print(&format!("{}\n", serde_json::to_string_pretty(&made)?)),
         Outcome::Schema(_) => print("the schema is up to date\n"),
         Outcome::TokenKey(id) => print(&format!("tokens are signed with the key {id}\n")),
