@@ -115,12 +115,20 @@ QUERY = {
     "day": "2026-09-21",
     "storeNo": STORE["store_no"],
 }
+#: The range of a list of deliveries.
+RANGE = {"from": QUERY["createdFrom"], "before": QUERY["createdBefore"]}
 IMPORT = (
     "number,storeNo,amount,currency,upstreamOrderNo,status,refunded,createdAt\n"
     "{0},%(store_no)s,2100,%(currency)s,{0},paid,0,2026-09-20T18:06:05+08:00\n" % STORE
 )
 STATEMENT = "partnerOrderNo,orderNo,orderAmount,currency,status\n{0},,2100,HKD,1\n"
 CSV = "name,reference\nTea House,{0}-a\nRamen,{0}-b\n"
+
+
+def replace_given(part, values):
+    for name, value in values.items():
+        if name in part:
+            part[name] = value
 
 
 def name_what_exists(case):
@@ -130,9 +138,9 @@ def name_what_exists(case):
     path = case.operation.path
     if path.startswith(WITHIN_A_MERCHANT) or path == "/v1/statement":
         case.query = {**(case.query or {}), "merchant": MERCHANT_ID}
-        for name, value in QUERY.items():
-            if name in case.query:
-                case.query[name] = value
+        replace_given(case.query, QUERY)
+    elif path == "/v1/deliveries" and case.query:
+        replace_given(case.query, RANGE)
     # The same key with another request is refused, and the generator likes to repeat itself.
     if case.headers and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = uuid.uuid4().hex
@@ -156,7 +164,7 @@ def name_what_exists(case):
         for name in OF_SOME_ENDPOINTS:
             case.body.pop(name, None)
         if "url" in case.body:
-            case.body["url"] = "http://192.0.2.7/events"
+            case.body["url"] = "http://shop.example/events"  # an address is judged at once, a name when it is called
         if "merchantId" in case.body or case.body.get("format") == "scanforpay":
             case.body["merchantId"] = MERCHANT_ID
     elif path == "/v1/replays" and isinstance(case.body, dict):
