@@ -5,6 +5,9 @@ use shared::signature;
 
 pub const PLATFORM: &str = "bench";
 
+/// The platform's key to the REST API, with its check characters. It is good for nothing but a bench's own gateway.
+pub const API_KEY: &str = "sg_test_benchbenchbenchbenchbenchbenchbev2fe7imk";
+
 /// The partner number under which the gateway is known to the stub.
 pub const ACCOUNT: &str = "10001";
 
@@ -39,7 +42,8 @@ pub fn sign_key(partner_no: &str) -> String {
 pub fn setup(merchants: &[Merchant], upstream: &str) -> String {
     let platform = format!(
         "[[platform]]\nslug = \"{PLATFORM}\"\n\n[[platform.account]]\nname = \"main\"\nbase_url = \"http://{upstream}\"\n\
-         partner_no = \"{ACCOUNT}\"\nsign_key = \"{}\"\n",
+         partner_no = \"{ACCOUNT}\"\nsign_key = \"{}\"\n\n[[platform.api_key]]\nname = \"bench\"\nmode = \"test\"\n\
+         key = \"{API_KEY}\"\n",
         sign_key(ACCOUNT)
     );
     let merchants = merchants.iter().map(|Merchant { partner_no, store_no, sign_key, .. }| {

@@ -117,6 +117,8 @@ pub struct Settings {
     pub warm_up_seconds: u64,
     pub runs: u32,
     pub merchants: u32,
+    /// Registered endpoints that hear every event.
+    pub each: u32,
     /// What is the matter with one of the receivers.
     pub fault: Option<Fault>,
 }
@@ -161,6 +163,7 @@ async fn compare(
         warm_up_seconds: common.warm_up,
         runs: common.runs,
         merchants: common.merchants,
+        each: 0,
         fault: None,
     };
     let load = Load { connections: connections.into(), window: Duration::from_secs(common.seconds), rate };

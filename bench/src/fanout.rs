@@ -2,6 +2,7 @@
 //! acknowledgement by the shop; with all shops well, or one of them not. Beside it, in the same run, what nginx
 //! passes on of orders.
 
+mod endpoints;
 mod notices;
 mod receivers;
 
@@ -30,10 +31,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct FanoutArgs {
     #[command(flatten)]
     common: Common,
-    /// Receivers, each an endpoint of its own; every event goes to one of them
+    /// Receivers, each an endpoint of its own; every order is for one of them
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     endpoints: u32,
-    /// What is the matter with the first of them
+    /// Endpoints registered besides, each of which hears every event, as Standard Webhooks
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=20))]
+    each: u32,
+    /// What is the matter with the first of the receivers
     #[arg(long, value_enum)]
     fault: Option<Fault>,
     /// Notices in each measurement; their orders are placed before the clock starts
@@ -83,6 +87,10 @@ pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
     }
     let cast = Cast { merchants, upstream: Some(outside.upstream) };
     let mut stage = Stage::set_with(common, &[Through::Nginx, Through::Gateway], cast).await?;
+    if args.each > 0 {
+        let gateway = stage.address(Through::Gateway).context("it was not started")?;
+        endpoints::register(gateway, shops, args.each).await?;
+    }
     let settings = Settings {
         what: "fanout",
         unit: "deliveries",
@@ -93,6 +101,7 @@ pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
         warm_up_seconds: common.warm_up,
         runs: common.runs,
         merchants: args.endpoints,
+        each: args.each,
         fault: args.fault,
     };
     let load = Load {
@@ -140,7 +149,8 @@ async fn measure(
     ensure!(taken.failed() == 0, "notices were not taken: {:?}", taken.errors);
     // Orders go round the merchants; what is for the one that is not well is not waited for.
     let well = args.endpoints - u32::from(args.fault.is_some());
-    let awaited = count as u64 * u64::from(well) / u64::from(args.endpoints);
+    let count = count as u64;
+    let awaited = count * u64::from(well) / u64::from(args.endpoints) + count * u64::from(args.each);
     let (mut tally, last, twice) = outside.receivers.all(awaited, PATIENCE).await;
     let used = stage.cpu_seconds(Through::Gateway);
     tally.elapsed = last.duration_since(began);

@@ -233,8 +233,12 @@ impl Report {
         let shape = settings.rate.map_or("closed loop".to_owned(), |rate| format!("open loop at {rate}/s"));
         let store = settings.store.map_or(String::new(), |store| format!(", {store:?}").to_lowercase());
         let fault = settings.fault.map_or(String::new(), |fault| format!(", one {fault:?}").to_lowercase());
+        let each = match settings.each {
+            0 => String::new(),
+            each => format!(", {each} endpoints each"),
+        };
         format!(
-            "{}{store}: {shape}, {} connections, {} runs of {} s, {} merchants{fault}, {} cores",
+            "{}{store}: {shape}, {} connections, {} runs of {} s, {} merchants{each}{fault}, {} cores",
             settings.what,
             settings.connections,
             settings.runs,

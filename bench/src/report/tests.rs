@@ -28,6 +28,7 @@ fn report(runs: u32) -> Report {
         warm_up_seconds: 1,
         runs,
         merchants: 10,
+        each: 0,
         fault: None,
     };
     Report::new(settings, About::this_machine(None, None, false))
