@@ -8,6 +8,10 @@ pub const PLATFORM: &str = "bench";
 /// The platform's key to the REST API, with its check characters. It is good for nothing but a bench's own gateway.
 pub const API_KEY: &str = "sg_test_benchbenchbenchbenchbenchbenchbev2fe7imk";
 
+/// Who looks at the bench's gateway as its operators do.
+pub const OPERATOR: &str = "bench";
+pub const PASSWORD: &str = "a password for measuring";
+
 /// The partner number under which the gateway is known to the stub.
 pub const ACCOUNT: &str = "10001";
 
@@ -38,10 +42,10 @@ pub fn sign_key(partner_no: &str) -> String {
     signature::sign(partner_no, "a key for measuring")
 }
 
-/// What the gateway's `apply` creates: one platform and account, and every merchant with a store of its own.
+/// What the gateway's `apply` creates: one operator, platform and account, and every merchant with a store of its own.
 pub fn setup(merchants: &[Merchant], upstream: &str) -> String {
     let platform = format!(
-        "[[platform]]\nslug = \"{PLATFORM}\"\n\n[[platform.account]]\nname = \"main\"\nbase_url = \"http://{upstream}\"\n\
+        "[[operator]]\nname = \"{OPERATOR}\"\npassword = \"{PASSWORD}\"\n\n[[platform]]\nslug = \"{PLATFORM}\"\n\n[[platform.account]]\nname = \"main\"\nbase_url = \"http://{upstream}\"\n\
          partner_no = \"{ACCOUNT}\"\nsign_key = \"{}\"\n\n[[platform.api_key]]\nname = \"bench\"\nmode = \"test\"\n\
          key = \"{API_KEY}\"\n",
         sign_key(ACCOUNT)

@@ -13,7 +13,7 @@ use crate::fanout::Fault;
 use crate::load::Load;
 use crate::report::Report;
 
-use stage::Stage;
+use stage::{Burden, Stage};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -29,6 +29,8 @@ pub enum Through {
     Nothing,
     Nginx,
     Gateway,
+    /// A second one, with something to bear besides the load.
+    Burdened,
 }
 
 impl Through {
@@ -37,6 +39,7 @@ impl Through {
             Self::Nothing => "(stub alone)",
             Self::Nginx => "nginx",
             Self::Gateway => "gateway",
+            Self::Burdened => "burdened gateway",
         }
     }
 }
@@ -57,7 +60,7 @@ pub struct Common {
     pub runs: u32,
     /// Merchants, each with a store, that the orders are spread over
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=9999))]
-    merchants: u32,
+    pub merchants: u32,
     /// Where the result is written as JSON [default: target/bench/<what>-<store>.json]
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -85,8 +88,10 @@ pub struct OrdersArgs {
     /// Measure the stub without anything in front too: what driver and stub can do at most
     #[arg(long)]
     stub_too: bool,
+    #[command(flatten)]
+    burden: Burden,
     /// Leave the gateway out: what nginx does on this machine
-    #[arg(long, conflicts_with_all = ["scangate", "store"])]
+    #[arg(long, conflicts_with_all = ["scangate", "store", "stored", "consoles"])]
     no_gateway: bool,
 }
 
@@ -119,6 +124,8 @@ pub struct Settings {
     pub merchants: u32,
     /// Registered endpoints that hear every event.
     pub each: u32,
+    /// Of the second gateway.
+    pub burden: Burden,
     /// What is the matter with one of the receivers.
     pub fault: Option<Fault>,
 }
@@ -132,22 +139,25 @@ pub async fn orders(args: OrdersArgs) -> anyhow::Result<()> {
     if !args.no_gateway {
         turns.push(Through::Gateway);
     }
-    compare("orders", &args.common, turns, args.connections, args.rate).await
+    if !args.burden.is_none() {
+        turns.push(Through::Burdened);
+    }
+    compare("orders", &args.common, turns, (args.connections, args.rate), args.burden).await
 }
 
 pub async fn latency(args: LatencyArgs) -> anyhow::Result<()> {
     let turns = vec![Through::Nothing, Through::Gateway];
-    compare("latency", &args.common, turns, args.connections, Some(args.rate)).await
+    compare("latency", &args.common, turns, (args.connections, Some(args.rate)), Burden::default()).await
 }
 
 async fn compare(
     what: &'static str,
     common: &Common,
     mut turns: Vec<Through>,
-    connections: u16,
-    rate: Option<u32>,
+    (connections, rate): (u16, Option<u32>),
+    burden: Burden,
 ) -> anyhow::Result<()> {
-    let mut stage = Stage::set(common, &turns).await?;
+    let mut stage = Stage::set(common, &turns, burden).await?;
     turns.retain(|through| stage.has(*through));
     anyhow::ensure!(
         !turns.is_empty(),
@@ -164,6 +174,7 @@ async fn compare(
         runs: common.runs,
         merchants: common.merchants,
         each: 0,
+        burden,
         fault: None,
     };
     let load = Load { connections: connections.into(), window: Duration::from_secs(common.seconds), rate };

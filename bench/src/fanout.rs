@@ -2,7 +2,7 @@
 //! acknowledgement by the shop; with all shops well, or one of them not. Beside it, in the same run, what nginx
 //! passes on of orders.
 
-mod endpoints;
+pub mod endpoints;
 mod notices;
 mod receivers;
 
@@ -14,7 +14,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use tokio::net::TcpListener;
 
-use crate::compare::stage::{Cast, Stage};
+use crate::compare::stage::{Burden, Cast, Stage};
 use crate::compare::{Common, Settings, Through};
 use crate::load::{Load, drive};
 use crate::report::{Measured, Report};
@@ -52,14 +52,14 @@ pub struct FanoutArgs {
 }
 
 /// The upstream and the shops, in this program.
-struct Outside {
-    orders: Rc<Orders>,
-    receivers: Rc<Receivers>,
-    upstream: SocketAddr,
+pub struct Outside {
+    pub orders: Rc<Orders>,
+    pub receivers: Rc<Receivers>,
+    pub upstream: SocketAddr,
 }
 
 impl Outside {
-    async fn open() -> anyhow::Result<(Self, SocketAddr)> {
+    pub async fn open() -> anyhow::Result<(Self, SocketAddr)> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for the upstream")?;
         let upstream = listener.local_addr()?;
         let orders = Rc::new(Orders::default());
@@ -85,7 +85,7 @@ pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
     if let Some(fault) = args.fault {
         merchants[0].notify_url = format!("http://{}/notify/1", receivers::faulty(fault).await?);
     }
-    let cast = Cast { merchants, upstream: Some(outside.upstream) };
+    let cast = Cast { merchants, upstream: Some(outside.upstream), burden: Burden::default() };
     let mut stage = Stage::set_with(common, &[Through::Nginx, Through::Gateway], cast).await?;
     if args.each > 0 {
         let gateway = stage.address(Through::Gateway).context("it was not started")?;
@@ -102,6 +102,7 @@ pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
         runs: common.runs,
         merchants: args.endpoints,
         each: args.each,
+        burden: Burden::default(),
         fault: args.fault,
     };
     let load = Load {

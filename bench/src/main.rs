@@ -1,6 +1,7 @@
 //! Load generator and comparisons: what the gateway does per second and per CPU second, next to what a plain
 //! reverse proxy does on the same machine in the same run. How to read the result: `README.md`.
 
+mod call;
 mod cast;
 mod compare;
 mod fanout;
@@ -10,6 +11,7 @@ mod order;
 mod process;
 mod report;
 mod servers;
+mod stored;
 mod stub;
 mod tally;
 
@@ -35,6 +37,8 @@ enum Command {
     Latency(compare::LatencyArgs),
     /// Deliveries per second from notices in at the callback to events out at the shops
     Fanout(fanout::FanoutArgs),
+    /// What a million stored orders cost: a restart, its memory, and the pages of a console
+    Stored(stored::StoredArgs),
     /// The upstream both are measured against, alone: answers every order with a signed success
     Stub {
         /// Port 0 takes a free one; the address taken is the first line printed
@@ -61,6 +65,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Command::Orders(args) => compare::orders(args).await,
             Command::Latency(args) => compare::latency(args).await,
             Command::Fanout(args) => fanout::fanout(args).await,
+            Command::Stored(args) => stored::stored(args).await,
             Command::Stub { listen } => stub::serve(listen).await,
         }
     };

@@ -9,6 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use shared::envelope::rfc3339;
 
+use crate::compare::stage::Burden;
 use crate::compare::{Settings, Through};
 use crate::now;
 use crate::tally::Tally;
@@ -154,6 +155,8 @@ pub struct Report {
     summary: Vec<Summary>,
     /// Orders per second through the gateway over those through nginx, run by run.
     gateway_to_nginx: Option<Spread>,
+    /// The same through the second gateway over the first.
+    burdened_to_gateway: Option<Spread>,
     /// Latency through the gateway less that of the stub alone, run by run.
     added_p50_ms: Option<Spread>,
     added_p99_ms: Option<Spread>,
@@ -167,6 +170,7 @@ impl Report {
             runs: Vec::new(),
             summary: Vec::new(),
             gateway_to_nginx: None,
+            burdened_to_gateway: None,
             added_p50_ms: None,
             added_p99_ms: None,
         }
@@ -174,13 +178,15 @@ impl Report {
 
     pub fn add(&mut self, measured: Measured) {
         self.runs.push(measured);
-        self.summary = [Through::Nothing, Through::Nginx, Through::Gateway]
+        self.summary = [Through::Nothing, Through::Nginx, Through::Gateway, Through::Burdened]
             .into_iter()
             .filter(|through| self.runs.iter().any(|run| run.through == *through))
             .map(|through| self.summarise(through))
             .collect();
         self.gateway_to_nginx =
             self.paired(Through::Nginx, |gateway, nginx| gateway.orders_per_second / nginx.orders_per_second);
+        self.burdened_to_gateway =
+            self.paired(Through::Burdened, |gateway, burdened| burdened.orders_per_second / gateway.orders_per_second);
         self.added_p50_ms = self.paired(Through::Nothing, |gateway, stub| gateway.p50_ms - stub.p50_ms);
         self.added_p99_ms = self.paired(Through::Nothing, |gateway, stub| gateway.p99_ms - stub.p99_ms);
     }
@@ -215,6 +221,11 @@ impl Report {
         if let Some(ratio) = self.gateway_to_nginx {
             let unit = self.settings.unit;
             println!("{unit}/s through the gateway to orders/s through nginx: {}", spread(ratio, 3));
+        }
+        if let Some(ratio) = self.burdened_to_gateway {
+            let Burden { stored, consoles } = self.settings.burden;
+            let burden = format!("with {stored} orders stored and {consoles} consoles attached");
+            println!("orders/s {burden} to without: {}", spread(ratio, 3));
         }
         if let (Some(p50), Some(p99)) = (self.added_p50_ms, self.added_p99_ms) {
             println!("latency added by the gateway, ms: p50 {}, p99 {}", spread(p50, 3), spread(p99, 3));

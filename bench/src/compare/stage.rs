@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use clap::Args;
+use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::cast::{self, Merchant};
@@ -15,7 +17,9 @@ use crate::now;
 use crate::order::{Batch, OnlyReady, Serials};
 use crate::process::{Server, usage};
 use crate::report::{About, Measured};
-use crate::servers::{gateway, nginx, postgres, stub};
+use crate::servers::gateway::{self, Gateway, Home};
+use crate::servers::{nginx, postgres, stub};
+use crate::stored::fill;
 
 use super::{Common, Store, Through};
 
@@ -28,7 +32,8 @@ const READY_MARGIN: f64 = 1.5;
 
 /// Dropped in this order: who calls goes before who is called, the folder last.
 pub struct Stage {
-    gateway: Option<(Server, SocketAddr)>,
+    gateway: Option<Gateway>,
+    burdened: Option<Gateway>,
     postgres: Option<Server>,
     nginx: Option<(Server, SocketAddr)>,
     stub: (Server, SocketAddr),
@@ -45,13 +50,32 @@ pub struct Cast {
     pub merchants: Vec<Merchant>,
     /// Where the gateway's upstream is; `None`: it is the stub that is beside nginx, too.
     pub upstream: Option<SocketAddr>,
+    /// What a second gateway bears beside the first.
+    pub burden: Burden,
+}
+
+/// What a gateway bears besides the load.
+#[derive(Debug, Clone, Copy, Default, Args, Serialize)]
+pub struct Burden {
+    /// Measure, in turn, a second gateway that has so many orders stored
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub stored: u64,
+    /// Measure, in turn, a second gateway with so many consoles attached
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub consoles: u32,
+}
+
+impl Burden {
+    pub fn is_none(self) -> bool {
+        self.stored == 0 && self.consoles == 0
+    }
 }
 
 impl Stage {
     /// Start what `turns` need.
-    pub async fn set(common: &Common, turns: &[Through]) -> anyhow::Result<Self> {
-        Self::set_with(common, turns, Cast { merchants: cast::merchants(common.merchants), upstream: None })
-            .await
+    pub async fn set(common: &Common, turns: &[Through], burden: Burden) -> anyhow::Result<Self> {
+        let merchants = cast::merchants(common.merchants);
+        Self::set_with(common, turns, Cast { merchants, upstream: None, burden }).await
     }
 
     pub async fn set_with(common: &Common, turns: &[Through], cast: Cast) -> anyhow::Result<Self> {
@@ -68,7 +92,7 @@ impl Stage {
             Some(parent) => builder.tempdir_in(parent.canonicalize()?)?,
             None => builder.tempdir()?,
         };
-        let Cast { merchants, upstream } = cast;
+        let Cast { merchants, upstream, burden } = cast;
         let stub = stub(folder.path()).await?;
         let nginx_version = if turns.contains(&Through::Nginx) { nginx::version()? } else { None };
         let nginx = match &nginx_version {
@@ -78,19 +102,31 @@ impl Stage {
         if turns.contains(&Through::Nginx) && nginx.is_none() {
             eprintln!("nginx is not installed here; measuring without it");
         }
-        let (postgres, store) = match (common.store, &program) {
+        let (postgres, url) = match (common.store, &program) {
             (Store::Postgres, Some(_)) => {
                 let (server, url) = postgres::start(folder.path(), common.postgres.as_deref()).await?;
-                (Some(server), url)
+                (Some(server), Some(url))
             }
-            _ => (None, format!("sqlite:{}", folder.path().join("gateway/scangate.db").display())),
+            _ => (None, None),
+        };
+        let home = |program, name, url: Option<&str>| {
+            Home::make(program, (folder.path(), name), upstream.unwrap_or(stub.1), url, &merchants)
         };
         let gateway = match &program {
-            Some(program) => Some(
-                gateway::start(program, folder.path(), upstream.unwrap_or(stub.1), &store, &merchants)
-                    .await?,
-            ),
+            Some(program) => Some(home(program, "gateway", url.as_deref())?.serve().await?),
             None => None,
+        };
+        let serials = Rc::new(Serials::starting(now()));
+        let burdened = match &program {
+            Some(program) if !burden.is_none() => {
+                let url = match &url {
+                    Some(url) => Some(postgres::another(url, "burdened").await?),
+                    None => None,
+                };
+                let gateway = home(program, "burdened", url.as_deref())?.serve().await?;
+                Some(bear(gateway, burden, &serials, &merchants).await?)
+            }
+            _ => None,
         };
         let in_memory = is_in_memory(folder.path())?;
         if in_memory && gateway.is_some() {
@@ -99,9 +135,9 @@ impl Stage {
                 folder.path().display()
             );
         }
-        let serials = Rc::new(Serials::starting(now()));
         Ok(Self {
             gateway,
+            burdened,
             postgres,
             nginx,
             stub,
@@ -126,7 +162,8 @@ impl Stage {
         match through {
             Through::Nothing => Some(self.stub.1),
             Through::Nginx => self.nginx.as_ref().map(|(_, address)| *address),
-            Through::Gateway => self.gateway.as_ref().map(|(_, address)| *address),
+            Through::Gateway => self.gateway.as_ref().map(|gateway| gateway.home.address),
+            Through::Burdened => self.burdened.as_ref().map(|gateway| gateway.home.address),
         }
     }
 
@@ -180,15 +217,12 @@ impl Stage {
         let mut seconds = BTreeMap::new();
         seconds.insert("stub", used(&self.stub.0));
         seconds.insert("driver", usage::own_cpu_seconds());
-        match (through, &self.nginx, &self.gateway) {
-            (Through::Nginx, Some((nginx, _)), _) => drop(seconds.insert("nginx", used(nginx))),
-            (Through::Gateway, _, Some((gateway, _))) => {
-                seconds.insert("gateway", used(gateway));
-                if let Some(postgres) = &self.postgres {
-                    seconds.insert("postgres", used(postgres));
-                }
-            }
-            _ => {}
+        if let (Through::Nginx, Some((nginx, _))) = (through, &self.nginx) {
+            seconds.insert("nginx", used(nginx));
+        }
+        if let Some(gateway) = self.gateway_of(through) {
+            seconds.insert("gateway", used(&gateway.server));
+            seconds.extend(self.postgres.as_ref().map(|postgres| ("postgres", used(postgres))));
         }
         seconds
     }
@@ -196,21 +230,64 @@ impl Stage {
     /// Of nginx's or the gateway's own processes. PostgreSQL's share most of their memory, so that neither sum
     /// nor largest would mean anything.
     pub fn peak_memory(&self, through: Through) -> u64 {
+        let nginx = || self.nginx.as_ref().map(|(server, _)| server);
         let server = match through {
-            Through::Nothing => Some(&self.stub),
-            Through::Nginx => self.nginx.as_ref(),
-            Through::Gateway => self.gateway.as_ref(),
+            Through::Nothing => Some(&self.stub.0),
+            Through::Nginx => nginx(),
+            Through::Gateway | Through::Burdened => self.gateway_of(through).map(|gateway| &gateway.server),
         };
-        server.map_or(0, |(server, _)| usage::peak_memory(server.pid()))
+        server.map_or(0, |server| usage::peak_memory(server.pid()))
+    }
+
+    pub fn gateway_of(&self, through: Through) -> Option<&Gateway> {
+        match through {
+            Through::Gateway => self.gateway.as_ref(),
+            Through::Burdened => self.burdened.as_ref(),
+            Through::Nothing | Through::Nginx => None,
+        }
+    }
+
+    /// Stop the gateway, do something, and start it again; how long it took until it was ready.
+    pub async fn restart(
+        &mut self,
+        meanwhile: impl AsyncFnOnce(&Home) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Duration> {
+        let home = self.gateway.take().context("it was not started")?.stop();
+        meanwhile(&home).await?;
+        let began = Instant::now();
+        self.gateway = Some(home.serve().await?);
+        Ok(began.elapsed())
     }
 
     pub fn still_run(&mut self) -> anyhow::Result<()> {
-        let optional = [&mut self.gateway, &mut self.nginx].into_iter().flatten().map(|(server, _)| server);
+        let gateways = [&mut self.gateway, &mut self.burdened].into_iter().flatten();
+        let nginx = self.nginx.iter_mut().map(|(server, _)| server);
+        let optional = gateways.map(|gateway| &mut gateway.server).chain(nginx);
         for server in optional.chain(&mut self.postgres).chain([&mut self.stub.0]) {
             server.still_runs()?;
         }
         Ok(())
     }
+}
+
+/// Put on `gateway` what it is to bear.
+async fn bear(
+    mut gateway: Gateway,
+    burden: Burden,
+    serials: &Rc<Serials>,
+    merchants: &[Merchant],
+) -> anyhow::Result<Gateway> {
+    if burden.stored > 0 {
+        let batch = Batch::sign(serials, merchants, merchants.len(), now());
+        let load = Load { connections: 1, window: PLACING, rate: None };
+        drive(gateway.home.address, &Rc::new(OnlyReady(batch)), load).await?;
+        let home = gateway.stop();
+        eprintln!("storing {} orders …", burden.stored);
+        fill::fill(&home.store, burden.stored).await?;
+        gateway = home.serve().await?;
+    }
+    gateway.watch(burden.consoles).await?;
+    Ok(gateway)
 }
 
 /// How many orders to have ready.

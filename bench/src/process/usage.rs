@@ -33,10 +33,19 @@ fn seconds(ticks: u64) -> f64 {
 
 /// The sum of the peaks (`VmHWM`) of `root` and its descendants, in bytes.
 pub fn peak_memory(root: u32) -> u64 {
+    sum(root, "VmHWM:")
+}
+
+/// The memory (`VmRSS`) that `root` and its descendants have now, in bytes.
+pub fn memory(root: u32) -> u64 {
+    sum(root, "VmRSS:")
+}
+
+fn sum(root: u32, name: &str) -> u64 {
     family(root, &stats())
         .iter()
         .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/status")).ok())
-        .filter_map(|status| peak(&status))
+        .filter_map(|status| bytes(&status, name))
         .sum()
 }
 
@@ -72,8 +81,8 @@ fn parse(line: &str) -> Option<Stat> {
     Some(Stat { parent: fields.get(1)?.parse().ok()?, ticks })
 }
 
-fn peak(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+fn bytes(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
@@ -98,8 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn our_own_peak_is_found() {
-        assert_eq!(peak("Name:\tx\nVmHWM:\t    1234 kB\nVmRSS:\t 1 kB\n"), Some(1234 * 1024));
-        assert!(peak_memory(std::process::id()) > 0);
+    fn our_own_memory_is_found() {
+        let status = "Name:\tx\nVmHWM:\t    1234 kB\nVmRSS:\t 1 kB\n";
+        assert_eq!((bytes(status, "VmHWM:"), bytes(status, "VmRSS:")), (Some(1234 * 1024), Some(1024)));
+        let own = std::process::id();
+        assert!(peak_memory(own) >= memory(own) && memory(own) > 0);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::compare::Store;
+use crate::compare::stage::Burden;
 use crate::tally::Outcome;
 
 fn measured(run: u32, through: Through, orders: u32, latency_ms: u64) -> Measured {
@@ -29,6 +30,7 @@ fn report(runs: u32) -> Report {
         runs,
         merchants: 10,
         each: 0,
+        burden: Burden::default(),
         fault: None,
     };
     Report::new(settings, About::this_machine(None, None, false))

@@ -7,64 +7,103 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 use rustix::process::Signal;
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::call;
 use crate::cast::{self, Merchant};
-use crate::http1;
 use crate::process::{Server, run};
 
 use super::{fill, free_address};
 
 pub const CONFIG: &str = include_str!("../../gateway.toml");
 
-pub async fn start(
-    program: &Path,
-    folder: &Path,
-    stub: SocketAddr,
-    store: &str,
-    merchants: &[Merchant],
-) -> anyhow::Result<(Server, SocketAddr)> {
-    let folder = folder.join("gateway");
-    std::fs::create_dir(&folder)?;
-    let address = free_address()?;
-    let path = folder.to_str().context("the temporary folder's name is no text")?;
-    let config = fill(
-        CONFIG,
-        &[
-            ("listen", &address.to_string()),
-            ("ops_listen", &free_address()?.to_string()),
-            ("store", store),
-            ("folder", path),
-            ("stub", &stub.to_string()),
-        ],
-    );
-    let config_file = folder.join("config.toml");
-    std::fs::write(&config_file, config)?;
-    let setup_file = folder.join("setup.toml");
-    std::fs::write(&setup_file, cast::setup(merchants, &stub.to_string()))?;
-    let scangate = |word: &str| {
-        let mut command = Command::new(program);
-        command.current_dir(&folder).arg(word);
-        command
-    };
-    run("scangate apply", scangate("apply").arg(&setup_file).arg("--config").arg(&config_file))?;
-    let mut serve = scangate("serve");
-    serve.arg("--config").arg(&config_file);
-    let mut server = Server::start("the gateway", serve, Signal::TERM, folder.join("gateway.log"))?;
-    server.ready(async || is_ready(address).await).await?;
-    Ok((server, address))
+/// A running gateway.
+pub struct Gateway {
+    pub server: Server,
+    pub home: Home,
 }
 
-async fn is_ready(address: SocketAddr) -> bool {
-    let ask = async {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.write_all(b"GET /health/ready HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n").await?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await?;
-        std::io::Result::Ok(http1::status(&answer) == 200)
-    };
-    ask.await.unwrap_or(false)
+/// Where a gateway's files are and where it listens: what is left of it while it is stopped.
+pub struct Home {
+    program: PathBuf,
+    folder: PathBuf,
+    pub address: SocketAddr,
+    pub ops: SocketAddr,
+    /// The URL of its store.
+    pub store: String,
+}
+
+impl Home {
+    /// Set one up in a new folder of this name. `store`: PostgreSQL's URL; `None`: a SQLite file beside the rest.
+    pub fn make(
+        program: &Path,
+        (parent, name): (&Path, &str),
+        stub: SocketAddr,
+        store: Option<&str>,
+        merchants: &[Merchant],
+    ) -> anyhow::Result<Self> {
+        let folder = parent.join(name);
+        std::fs::create_dir(&folder)?;
+        let (address, ops) = (free_address()?, free_address()?);
+        let path = folder.to_str().context("the temporary folder's name is no text")?;
+        let store = store.map_or_else(|| format!("sqlite:{path}/scangate.db"), str::to_owned);
+        let config = fill(
+            CONFIG,
+            &[
+                ("listen", &address.to_string()),
+                ("ops_listen", &ops.to_string()),
+                ("store", &store),
+                ("folder", path),
+                ("stub", &stub.to_string()),
+            ],
+        );
+        std::fs::write(folder.join("config.toml"), config)?;
+        let setup_file = folder.join("setup.toml");
+        std::fs::write(&setup_file, cast::setup(merchants, &stub.to_string()))?;
+        let home = Self { program: program.to_owned(), folder, address, ops, store };
+        run("scangate apply", home.scangate("apply").arg(&setup_file))?;
+        Ok(home)
+    }
+
+    fn scangate(&self, word: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(&self.folder).arg(word).args(["--config", "config.toml"]);
+        command
+    }
+
+    /// Start it, and wait until it is ready.
+    pub async fn serve(self) -> anyhow::Result<Gateway> {
+        let log = self.folder.join("gateway.log");
+        let mut server = Server::start("the gateway", self.scangate("serve"), Signal::TERM, log)?;
+        server.ready(async || call::is_well(self.address, "/health/ready").await).await?;
+        Ok(Gateway { server, home: self })
+    }
+}
+
+impl Gateway {
+    pub fn stop(self) -> Home {
+        self.home
+    }
+
+    /// A token of the operator's.
+    pub async fn log_in(&self) -> anyhow::Result<String> {
+        let login = json!({ "name": cast::OPERATOR, "password": cast::PASSWORD });
+        let session = call::post(self.home.ops, "/ops/v1/login", "", &login.to_string()).await?;
+        Ok(session["token"].as_str().context("a login without a token")?.to_owned())
+    }
+
+    /// As many consoles as that, which hear of every change for as long as the bench runs.
+    pub async fn watch(&self, consoles: u32) -> anyhow::Result<()> {
+        let token = if consoles > 0 { self.log_in().await? } else { return Ok(()) };
+        for _ in 0..consoles {
+            let mut stream = TcpStream::connect(self.home.ops).await?;
+            stream.write_all(call::request("GET", "/ops/v1/live", &token, "").as_bytes()).await?;
+            tokio::task::spawn_local(async move { tokio::io::copy(&mut stream, &mut tokio::io::sink()).await });
+        }
+        Ok(())
+    }
 }
 
 /// Build the release binary where that is needed, and say where it is.

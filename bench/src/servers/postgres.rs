@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 use rustix::process::{Signal, geteuid};
+use sea_orm::{ConnectionTrait, Database};
 
 use crate::process::{Server, run};
 
@@ -56,6 +57,14 @@ pub async fn start(folder: &Path, programs: Option<&Path>) -> anyhow::Result<(Se
     let state = cluster.join("postmaster.pid");
     server.ready(async || is_ready(&state)).await?;
     Ok((server, format!("postgres://bench:{password}@{address}/postgres")))
+}
+
+/// Another database of the server whose `postgres` database has this URL.
+pub async fn another(url: &str, name: &str) -> anyhow::Result<String> {
+    let server = Database::connect(url).await?;
+    server.execute_unprepared(&format!("CREATE DATABASE {name}")).await?;
+    let before = url.strip_suffix("postgres").context("the URL of another database")?;
+    Ok(format!("{before}{name}"))
 }
 
 /// The eighth line of the server's own state file, which `pg_ctl` goes by too.

@@ -42,11 +42,12 @@ new MutationObserver(() => {
     heading.dataset.seen = "";
     if (!isError(heading)) heading.click();
   }
-  if (found.length) {
-    clearTimeout(settled);
-    settled = setTimeout(() => { reading = true; }, 1000);
-  }
 }).observe(document, { childList: true, subtree: true });
+
+new ResizeObserver(() => {
+  clearTimeout(settled);
+  settled = setTimeout(() => { reading = true; }, 2000);
+}).observe(document.documentElement);
 "#;
 
 /// The page at `/docs/reference`. Addresses in it are relative, so that it also works below a reverse proxy's path.
