@@ -185,8 +185,9 @@ impl Report {
             .collect();
         self.gateway_to_nginx =
             self.paired(Through::Nginx, |gateway, nginx| gateway.orders_per_second / nginx.orders_per_second);
-        self.burdened_to_gateway =
-            self.paired(Through::Burdened, |gateway, burdened| burdened.orders_per_second / gateway.orders_per_second);
+        self.burdened_to_gateway = self.paired(Through::Burdened, |gateway, burdened| {
+            burdened.orders_per_second / gateway.orders_per_second
+        });
         self.added_p50_ms = self.paired(Through::Nothing, |gateway, stub| gateway.p50_ms - stub.p50_ms);
         self.added_p99_ms = self.paired(Through::Nothing, |gateway, stub| gateway.p99_ms - stub.p99_ms);
     }

@@ -12,6 +12,7 @@ use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
+use crate::call;
 use crate::cast;
 use crate::compare::stage::{Burden, Cast, Stage};
 use crate::compare::{Common, Through};
@@ -19,7 +20,6 @@ use crate::fanout::{Outside, endpoints};
 use crate::load::{Load, drive};
 use crate::process::usage;
 use crate::report::About;
-use crate::call;
 
 use asks::Asked;
 
@@ -67,7 +67,13 @@ pub async fn stored(args: StoredArgs) -> anyhow::Result<()> {
     let gateway = stage.address(Through::Gateway).context("it was not started")?;
     if args.parked {
         for id in endpoints::register(gateway, shops, 1).await? {
-            call::post(gateway, &format!("/v1/endpoints/{id}/pause"), cast::API_KEY, "{\"reason\":\"measured\"}").await?;
+            call::post(
+                gateway,
+                &format!("/v1/endpoints/{id}/pause"),
+                cast::API_KEY,
+                "{\"reason\":\"measured\"}",
+            )
+            .await?;
         }
     }
     stage.place(templates, || outside.orders.count()).await?;
@@ -121,6 +127,11 @@ fn mib(bytes: u64) -> f64 {
 fn print(found: &Found) {
     println!("{} orders stored, {} deliveries due", found.orders, found.due);
     let restarts: Vec<String> = found.restart_ms.iter().map(|ms| format!("{ms:.0}")).collect();
-    println!("ready after {} ms; memory then {:.0} MiB, at most {:.0} MiB", restarts.join(", "), found.memory_mib, found.peak_memory_mib);
+    println!(
+        "ready after {} ms; memory then {:.0} MiB, at most {:.0} MiB",
+        restarts.join(", "),
+        found.memory_mib,
+        found.peak_memory_mib
+    );
     println!("{}", asks::table(&found.pages));
 }

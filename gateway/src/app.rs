@@ -34,6 +34,7 @@ use crate::limits::Limits;
 use crate::live::Live;
 use crate::metrics::{Metrics, Parts};
 use crate::orders::query::Questions;
+use crate::orders::recent::Recent;
 use crate::orders::reconcile::Wake;
 use crate::orders::{self, Flights};
 use crate::outgoing::{Outgoing, Way};
@@ -72,6 +73,8 @@ pub struct App {
     /// Places for refunds that are followed at a time.
     pub following: Arc<Semaphore>,
     pub questions: Questions,
+    /// Submissions that notices may be about.
+    pub recent: Recent,
     /// For whoever learns that an order is to be looked after soon.
     pub wake: Wake,
     /// For whoever waits for an event.
@@ -146,6 +149,7 @@ impl App {
             flights: Arc::default(),
             following: Arc::new(Semaphore::new(orders::refund::follow::FOLLOWED)),
             questions: Questions::default(),
+            recent: Recent::default(),
             wake: Wake::default(),
             live: Live::default(),
             replays: Notify::new(),

@@ -10,7 +10,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::entity::{attempt, delivery, journal, order, submission};
+use crate::entity::{attempt, delivery, event, journal, order, submission};
 
 mod batch;
 mod change;
@@ -121,6 +121,13 @@ pub struct Claim {
     pub shares: Vec<(String, u32)>,
 }
 
+/// A delivery that was taken, and its event. None: its event is gone.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    pub delivery: delivery::Model,
+    pub event: Option<Arc<event::Model>>,
+}
+
 /// Statements of the directory and of housekeeping. They must be such that running them twice does no harm.
 #[derive(Debug, Clone)]
 pub enum RowStatement {
@@ -173,8 +180,8 @@ enum Write {
     },
     Claim {
         claim: Claim,
-        claimed: Vec<delivery::Model>,
-        done: oneshot::Sender<Result<Vec<delivery::Model>, LedgerError>>,
+        claimed: Vec<Claimed>,
+        done: oneshot::Sender<Result<Vec<Claimed>, LedgerError>>,
     },
     Rows {
         statements: Vec<RowStatement>,
@@ -334,7 +341,7 @@ impl Room {
         answered(answer).await
     }
 
-    pub async fn claim(self, claim: Claim) -> Result<Vec<delivery::Model>, LedgerError> {
+    pub async fn claim(self, claim: Claim) -> Result<Vec<Claimed>, LedgerError> {
         let (done, answer) = oneshot::channel();
         self.0.send(Write::Claim { claim, claimed: Vec::new(), done });
         answered(answer).await

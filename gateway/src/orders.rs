@@ -32,6 +32,7 @@ pub mod notice;
 pub mod place;
 pub mod quarantine;
 pub mod query;
+pub mod recent;
 pub mod reconcile;
 pub mod refund;
 mod repeat;

@@ -103,6 +103,7 @@ impl Store {
         }
         let read = SqlitePoolOptions::new()
             .max_connections(opening.readers)
+            .test_before_acquire(false) // a file does not go away; asking first costs a change of threads each time
             .connect_with(write.clone().read_only(true).create_if_missing(false))
             .await
             .with_context(|| format!("the store {} cannot be read", path.display()))?;

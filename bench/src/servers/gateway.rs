@@ -100,7 +100,9 @@ impl Gateway {
         for _ in 0..consoles {
             let mut stream = TcpStream::connect(self.home.ops).await?;
             stream.write_all(call::request("GET", "/ops/v1/live", &token, "").as_bytes()).await?;
-            tokio::task::spawn_local(async move { tokio::io::copy(&mut stream, &mut tokio::io::sink()).await });
+            tokio::task::spawn_local(
+                async move { tokio::io::copy(&mut stream, &mut tokio::io::sink()).await },
+            );
         }
         Ok(())
     }

@@ -82,7 +82,13 @@ pub fn table(pages: &[Asked]) -> String {
     for asked in pages {
         let rows = asked.rows.map_or(String::new(), |rows| rows.to_string());
         let ms = |ms: f64| format!("{ms:.1}");
-        table.add_row([asked.page.to_owned(), rows, ms(asked.first_ms), ms(asked.median_ms), ms(asked.longest_ms)]);
+        table.add_row([
+            asked.page.to_owned(),
+            rows,
+            ms(asked.first_ms),
+            ms(asked.median_ms),
+            ms(asked.longest_ms),
+        ]);
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);

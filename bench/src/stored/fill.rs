@@ -36,7 +36,8 @@ pub async fn fill(url: &str, count: u64) -> anyhow::Result<()> {
 /// Rows of a table that the store has.
 pub async fn count(url: &str, of: &str) -> anyhow::Result<i64> {
     let store = Database::connect(url).await?;
-    let statement = Statement::from_string(store.get_database_backend(), format!("SELECT count(*) AS n FROM {of}"));
+    let statement =
+        Statement::from_string(store.get_database_backend(), format!("SELECT count(*) AS n FROM {of}"));
     let row = store.query_one_raw(statement).await?;
     Ok(row.map_or(Ok(0), |row| row.try_get("", "n"))?)
 }
@@ -143,7 +144,9 @@ async fn columns(store: &DatabaseConnection, table: &str) -> anyhow::Result<Vec<
     let backend = store.get_database_backend();
     let sql = match backend {
         DbBackend::Postgres => {
-            format!("SELECT CAST(column_name AS TEXT) AS name FROM information_schema.columns WHERE table_name = '{table}'")
+            format!(
+                "SELECT CAST(column_name AS TEXT) AS name FROM information_schema.columns WHERE table_name = '{table}'"
+            )
         }
         _ => format!("SELECT name FROM pragma_table_info('{table}')"),
     };

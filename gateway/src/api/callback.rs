@@ -6,7 +6,6 @@ use std::sync::Arc;
 use http::{StatusCode, header};
 use poem::web::{Data, Path};
 use poem::{Body, IntoResponse, Request, Response, handler};
-use sea_orm::EntityTrait;
 use shared::money::Currency;
 use shared::order::OrderStatus;
 
@@ -14,10 +13,10 @@ use super::edge::address::client_address;
 use crate::app::App;
 use crate::callback::Token;
 use crate::chance;
-use crate::entity::{order, submission};
+use crate::entity::order;
 use crate::limits::{Priority, Refusal};
 use crate::orders::notice::{self, Heard};
-use crate::orders::query;
+use crate::orders::{query, recent};
 
 const UNKNOWN: &str =
     "<h1>Unknown payment</h1><p>This address does not belong to a payment. Please go back to the shop.</p>";
@@ -113,7 +112,7 @@ pub async fn come_back(app: Data<&Arc<App>>, token: Path<String>, request: &Requ
 /// The order that a return token stands for.
 async fn returning(app: &App, token: &str) -> Option<order::Model> {
     let token = Token::parse(token)?;
-    let submission = submission::Entity::find_by_id(token.id.as_str()).one(&app.store.read).await.ok()??;
+    let submission = recent::submission(app, &token.id).await.ok()??;
     if !token.matches(&submission.return_hash) {
         return None;
     }

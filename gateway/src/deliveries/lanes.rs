@@ -212,7 +212,7 @@ impl Lanes {
     /// Forget those of which nothing is to be remembered.
     pub fn tidy(&mut self, passed: Duration) {
         self.by_endpoint.retain(|_, lane| {
-            lane.under_way + lane.promised > 0
+            lane.under_way + lane.ending + lane.promised > 0
                 || lane.turn != Turn::Idle
                 || !lane.breaker.is_untouched()
                 || !lane.pace.is_full(passed)
@@ -321,18 +321,33 @@ impl Lanes {
     fn leave(&mut self, endpoint_id: &str, stage: Stage, rate: u32) {
         self.taken = self.taken.saturating_sub(1);
         let Some(lane) = self.by_endpoint.get_mut(endpoint_id) else { return };
+        if let Some(owner) = self.owners.get_mut(&lane.owner_id) {
+            owner.places = owner.places.saturating_sub(1);
+        }
         match stage {
             Stage::Promised => {
                 lane.promised = lane.promised.saturating_sub(1);
                 lane.pace.give_back(rate);
+                self.ready_if_full(endpoint_id);
             }
-            Stage::UnderWay => lane.under_way = lane.under_way.saturating_sub(1),
+            Stage::UnderWay => {
+                lane.under_way = lane.under_way.saturating_sub(1);
+                self.ready_if_full(endpoint_id);
+            }
+            Stage::Answered => lane.ending = lane.ending.saturating_sub(1),
         }
-        let was_full = lane.turn == Turn::Full;
-        if let Some(owner) = self.owners.get_mut(&lane.owner_id) {
-            owner.places = owner.places.saturating_sub(1);
+    }
+
+    fn answered(&mut self, endpoint_id: &str) {
+        if let Some(lane) = self.by_endpoint.get_mut(endpoint_id) {
+            lane.under_way = lane.under_way.saturating_sub(1);
+            lane.ending += 1;
+            self.ready_if_full(endpoint_id);
         }
-        if was_full {
+    }
+
+    fn ready_if_full(&mut self, endpoint_id: &str) {
+        if self.by_endpoint.get(endpoint_id).is_some_and(|lane| lane.turn == Turn::Full) {
             self.make_ready(endpoint_id);
         }
     }

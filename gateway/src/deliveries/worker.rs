@@ -7,19 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sea_orm::EntityTrait;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::form::Original;
-use super::lanes::{Now, Place, Spent, Terms};
+use super::lanes::{Now, Place, Terms};
 use super::send::Made;
 use super::{Fresh, due, failing, send};
 use crate::app::App;
-use crate::entity::{delivery, event};
-use crate::ledger::{Claim, DeliveryMove, Lane, LedgerError, Moved};
+use crate::entity::delivery;
+use crate::ledger::{DeliveryMove, Lane, LedgerError, Moved};
+
+mod taking;
 
 /// Between two turns when the store could not be asked.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -27,7 +28,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Worker {
     app: Arc<App>,
     fresh: mpsc::Receiver<Fresh>,
-    sends: JoinSet<Sent>,
+    /// What is being taken from the store: one turn at a time, and what there is room for meanwhile waits for the next.
+    takes: JoinSet<Result<Vec<Leased>, LedgerError>>,
+    /// Attempts that are being made…
+    sends: JoinSet<Answered>,
+    /// …and what came of them, while it is written.
+    writes: JoinSet<Sent>,
     /// Fresh ones for endpoints to which as much is under way as they allow, by endpoint: each has its place.
     waiting: HashMap<String, VecDeque<Leased>>,
     /// The store is looked at again, and turns are tried again after a failure.
@@ -35,13 +41,20 @@ pub struct Worker {
     retry_at: Option<Instant>,
 }
 
-/// A delivery under our lease, its place, and what its event tells if that is at hand.
+/// A delivery under our lease, its place, and what its event tells.
 struct Leased {
     delivery: delivery::Model,
-    original: Option<Original>,
+    original: Original,
     /// At the latest.
     since: Instant,
     place: Place,
+}
+
+/// An attempt that was made.
+struct Answered {
+    delivery: delivery::Model,
+    place: Place,
+    step: DeliveryMove,
 }
 
 /// What a finished send leaves behind.
@@ -54,8 +67,16 @@ struct Sent {
 
 impl Worker {
     pub fn new(app: Arc<App>, fresh: mpsc::Receiver<Fresh>) -> Self {
-        let (sends, waiting) = (JoinSet::new(), HashMap::new());
-        Self { app, fresh, sends, waiting, look_at: Instant::now(), retry_at: None }
+        Self {
+            app,
+            fresh,
+            takes: JoinSet::new(),
+            sends: JoinSet::new(),
+            writes: JoinSet::new(),
+            waiting: HashMap::new(),
+            look_at: Instant::now(),
+            retry_at: None,
+        }
     }
 
     /// Deliver until told to stop; then finish what is under way.
@@ -69,24 +90,39 @@ impl Worker {
                 is_turn = true;
             }
             if is_turn {
-                is_turn = self.turn().await;
+                self.turn();
+                is_turn = false;
             }
-            let wait = if is_turn { Duration::ZERO } else { self.wait() };
+            let wait = self.wait();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(sent) = self.sends.join_next() => {
+                Some(answered) = self.sends.join_next() => {
+                    self.answered(answered);
+                    is_turn = true;
+                }
+                Some(sent) = self.writes.join_next() => {
                     self.ended(sent);
                     is_turn = true;
                 }
-                Some(fresh) = self.fresh.recv() => self.start_fresh(fresh).await,
+                Some(fresh) = self.fresh.recv() => self.start_fresh(fresh),
+                Some(taken) = self.takes.join_next() => {
+                    self.taken(taken);
+                    is_turn = true;
+                }
                 () = self.app.deliveries.woken() => is_turn = true,
                 () = tokio::time::sleep(wait) => is_turn = true,
             }
         }
-        let waiting: Vec<Leased> = self.waiting.drain().flat_map(|(_, waiting)| waiting).collect();
-        join_all(waiting.iter().map(|leased| release(&self.app, &leased.delivery))).await;
-        while let Some(sent) = self.sends.join_next().await {
+        let mut given_back: Vec<Leased> = self.waiting.drain().flat_map(|(_, waiting)| waiting).collect();
+        while let Some(taken) = self.takes.join_next().await {
+            given_back.extend(taken.ok().and_then(Result::ok).into_iter().flatten());
+        }
+        join_all(given_back.iter().map(|leased| release(&self.app, &leased.delivery))).await;
+        while let Some(answered) = self.sends.join_next().await {
+            self.answered(answered);
+        }
+        while let Some(sent) = self.writes.join_next().await {
             self.ended(sent);
         }
         failing::write_down(&self.app).await;
@@ -97,15 +133,22 @@ impl Worker {
         let mut made = 0;
         loop {
             while let Ok(fresh) = self.fresh.try_recv() {
-                self.start_fresh(fresh).await;
+                self.start_fresh(fresh);
             }
             self.look().await;
-            while self.turn().await {}
-            if self.sends.is_empty() {
+            while self.turn() {
+                while let Some(taken) = self.takes.join_next().await {
+                    self.taken(taken);
+                }
+            }
+            if self.sends.is_empty() && self.writes.is_empty() {
                 failing::write_down(&self.app).await;
                 return made;
             }
-            while let Some(sent) = self.sends.join_next().await {
+            while let Some(answered) = self.sends.join_next().await {
+                self.answered(answered);
+            }
+            while let Some(sent) = self.writes.join_next().await {
                 self.ended(sent);
                 made += 1;
             }
@@ -115,16 +158,34 @@ impl Worker {
     /// Until the next turn, if nothing happens.
     fn wait(&self) -> Duration {
         let until_look = self.look_at.saturating_duration_since(Instant::now());
-        let retry = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
-        let next = self.app.deliveries.lanes.lock().next_turn();
-        let next = next.map(|at| u64::try_from(at - self.app.clock.now_ms()).unwrap_or(0));
-        let next = next.map(Duration::from_millis);
-        [retry, next].into_iter().flatten().fold(until_look, Duration::min)
+        let until_turn = match self.retry_at {
+            _ if !self.takes.is_empty() => None,
+            Some(retry_at) => Some(retry_at.saturating_duration_since(Instant::now())),
+            None => {
+                let next = self.app.deliveries.lanes.lock().next_turn();
+                let wait = next.map(|at| u64::try_from(at - self.app.clock.now_ms()).unwrap_or(0));
+                wait.map(Duration::from_millis)
+            }
+        };
+        until_turn.map_or(until_look, |wait| wait.min(until_look))
+    }
+
+    /// The receiver has room again, whatever is still to be written.
+    fn answered(&mut self, answered: Result<Answered, tokio::task::JoinError>) {
+        let Ok(mut answered) = answered else {
+            tracing::error!("a send ended by itself; its lease will run out");
+            return;
+        };
+        answered.place.answered();
+        let endpoint_id = answered.delivery.endpoint_id.clone();
+        let app = Arc::clone(&self.app);
+        self.writes.spawn(async move { write_down(&app, answered).await });
+        self.start_waiting(&endpoint_id);
     }
 
     fn ended(&mut self, sent: Result<Sent, tokio::task::JoinError>) {
         let Ok(sent) = sent else {
-            tracing::error!("a send ended by itself; its lease will run out");
+            tracing::error!("an attempt was not written down; its lease will run out");
             return;
         };
         if let Some(at) = sent.due_at {
@@ -144,7 +205,7 @@ impl Worker {
             }
             if !terms.is_open || !lanes.lock().is_closed(endpoint_id, self.app.clock.passed()) {
                 let app = Arc::clone(&self.app);
-                self.sends.spawn(async move { given_back(&app, next).await });
+                self.writes.spawn(async move { given_back(&app, next).await });
                 continue;
             }
             if !next.place.begin(terms) {
@@ -162,9 +223,9 @@ impl Worker {
         leased.since.elapsed() + deliveries.timeout < deliveries.lease
     }
 
-    async fn start_fresh(&mut self, fresh: Fresh) {
+    fn start_fresh(&mut self, fresh: Fresh) {
         let Fresh { delivery, original, leased_at, place } = fresh;
-        self.start(Leased { delivery, original: Some(original), since: leased_at, place }).await;
+        self.start(Leased { delivery, original, since: leased_at, place });
     }
 
     /// See in the store which endpoints have something due.
@@ -197,71 +258,36 @@ impl Worker {
         }
     }
 
-    /// Take due deliveries from the store as the lanes allow, and send them. Whether there may be more.
-    async fn turn(&mut self) -> bool {
+    /// Begin to take due deliveries from the store as the lanes allow. Whether there may be any.
+    fn turn(&mut self) -> bool {
+        if !self.takes.is_empty() || self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return false;
+        }
         self.retry_at = None;
         let now = Now::of(&self.app);
-        let config = &self.app.config.deliveries;
-        let mut planned =
-            self.app.deliveries.lanes.plan(now, config.claim_batch, |id| Terms::of(&self.app, id));
+        let most = self.app.config.deliveries.claim_batch;
+        let planned = self.app.deliveries.lanes.plan(now, most, |id| Terms::of(&self.app, id));
         if planned.is_empty() {
             return false;
         }
-        let share = |(id, places): (&String, &Vec<Place>)| {
-            (id.clone(), u32::try_from(places.len()).unwrap_or(u32::MAX))
-        };
-        let claim = Claim {
-            lease: self.app.deliveries.node().to_owned(),
-            now: now.ms,
-            lease_ms: self.app.deliveries.lease_ms(),
-            shares: planned.iter().map(share).collect(),
-        };
-        let (claimed, since) = match self.claim(claim).await {
-            Ok(claimed) => claimed,
-            Err(error) => {
-                tracing::warn!(%error, "due deliveries could not be taken");
-                self.retry_at = Some(Instant::now() + PAUSE);
-                return false;
-            }
-        };
-        for delivery in claimed {
-            // More than was asked for is never given.
-            let Some(place) = planned.get_mut(&delivery.endpoint_id).and_then(Vec::pop) else { continue };
-            self.start(Leased { delivery, original: None, since, place }).await;
-        }
-        for (endpoint_id, left) in planned {
-            if !left.is_empty() {
-                drop(left);
-                self.spent(&endpoint_id).await;
-            }
-        }
+        let app = Arc::clone(&self.app);
+        self.takes.spawn(async move { taking::take(&app, planned, now).await });
         true
     }
 
-    async fn claim(&self, claim: Claim) -> Result<(Vec<delivery::Model>, Instant), LedgerError> {
-        let room = self.app.ledger.room_when_free(Lane::Attempts, self.app.deliveries.node()).await?;
-        let since = Instant::now();
-        Ok((room.claim(claim).await?, since))
-    }
-
-    /// Nothing more was due to the endpoint.
-    async fn spent(&self, endpoint_id: &str) {
-        let spent = self.app.deliveries.lanes.lock().spent(endpoint_id);
-        if let Spent::AskForNext { owner_id } = spent {
-            match due::next_of(&self.app.store.read, endpoint_id).await {
-                Ok(Some(at)) => {
-                    let now = self.app.clock.now_ms();
-                    self.app.deliveries.lanes.lock().due(endpoint_id, &owner_id, at, now);
-                }
-                Ok(None) => {}
-                // The next look finds it.
-                Err(error) => tracing::warn!(%error, "what is due next could not be looked for"),
+    fn taken(&mut self, taken: Result<Result<Vec<Leased>, LedgerError>, tokio::task::JoinError>) {
+        match taken {
+            Ok(Ok(leased)) => leased.into_iter().for_each(|leased| self.start(leased)),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "due deliveries could not be taken");
+                self.retry_at = Some(Instant::now() + PAUSE);
             }
+            Err(_) => tracing::error!("taking what is due ended by itself; leases will run out"),
         }
     }
 
     /// Send under the endpoint's limit; what is beyond it waits.
-    async fn start(&mut self, mut leased: Leased) {
+    fn start(&mut self, mut leased: Leased) {
         if !self.is_held(&leased) {
             return;
         }
@@ -279,24 +305,10 @@ impl Worker {
     }
 }
 
-/// Make the attempt and write what came of it.
-async fn send_one(app: &App, leased: Leased) -> Sent {
+/// Make the attempt.
+async fn send_one(app: &App, leased: Leased) -> Answered {
     let Leased { delivery, original, place, .. } = leased;
     let began = app.clock.passed();
-    let original = match original {
-        Some(original) => original,
-        None => match event::Entity::find_by_id(delivery.event_id.as_str()).one(&app.store.read).await {
-            Ok(event) => event.map_or_else(
-                || Original { at: delivery.created_at, content: String::new() },
-                |event| Original { at: event.created_at, content: event.content },
-            ),
-            Err(error) => {
-                tracing::warn!(%error, "an event could not be read");
-                release(app, &delivery).await;
-                return Sent::of(delivery, Some(app.clock.now_ms() + 1_000));
-            }
-        },
-    };
     let Made { step, leave_alone } = send::attempt(app, &delivery, &original).await;
     if step.state == delivery::State::Exhausted {
         tracing::error!(delivery = %delivery.id, subject = %delivery.subject_id, attempts = step.attempts, "a delivery was given up");
@@ -312,6 +324,12 @@ async fn send_one(app: &App, leased: Leased) -> Sent {
         drop(lanes);
         app.deliveries.heard.note(&delivery.endpoint_id, acknowledged, app.clock.now_ms());
     }
+    Answered { delivery, place, step }
+}
+
+/// Write what came of it.
+async fn write_down(app: &App, answered: Answered) -> Sent {
+    let Answered { delivery, place, step } = answered;
     let written = write(app, step.clone()).await;
     let is_ours = written.as_ref().is_ok_and(|moved| moved.is_ours);
     app.metrics.attempts.note(&delivery, &step, is_ours);

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use sea_orm::sea_query::{Expr, ExprTrait, Query, UpdateStatement};
 use sea_orm::{IdenStatic, Iterable};
 
-use super::Claim;
 use super::each::{Each, Kind, Parameters};
+use super::{Claim, Claimed};
 use crate::entity::delivery;
 
 /// The database's time on PostgreSQL.
@@ -73,12 +73,12 @@ pub(super) fn rows(claim: &Claim, lease_now: i64) -> Vec<Parameters> {
 }
 
 /// Of deliveries that were claimed before, those that are under that lease still, for its whole time again.
-pub(super) fn renew(claim: &Claim, claimed: &[delivery::Model], lease_now: Expr) -> UpdateStatement {
+pub(super) fn renew(claim: &Claim, claimed: &[Claimed], lease_now: Expr) -> UpdateStatement {
     use delivery::Column::{Id, Lease, LeasedUntil};
     Query::update()
         .table(delivery::Entity)
         .value(LeasedUntil, lease_now.add(claim.lease_ms))
-        .and_where(Expr::col(Id).is_in(claimed.iter().map(|delivery| delivery.id.clone())))
+        .and_where(Expr::col(Id).is_in(claimed.iter().map(|claimed| claimed.delivery.id.clone())))
         .and_where(Expr::col(Lease).eq(claim.lease.clone()))
         .returning(Query::returning().columns(delivery::Column::iter()))
         .to_owned()

@@ -1,6 +1,7 @@
 //! Deliveries in a batch: taken under a lease, and moved on while the lease is still ours.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use sea_orm::DbBackend;
 use sea_orm::sea_query::Expr;
@@ -8,8 +9,8 @@ use sea_orm::sea_query::Expr;
 use super::connection::Connection;
 use super::each::Parameters;
 use super::fault::{self, Fault};
-use super::{Claim, DeliveryMove, Moved, Write, claims, statements};
-use crate::entity::delivery;
+use super::{Claim, Claimed, DeliveryMove, Moved, Write, claims, statements};
+use crate::entity::{delivery, event};
 
 /// The writer's own clock for leases.
 #[derive(Debug, Clone, Copy)]
@@ -40,24 +41,45 @@ impl LeaseClock {
 pub(super) async fn take(
     connection: &mut Connection,
     claim: &Claim,
-    claimed: &mut Vec<delivery::Model>,
+    claimed: &mut Vec<Claimed>,
     again: bool,
     clock: LeaseClock,
 ) -> Result<(), Fault> {
     let before = std::mem::take(claimed);
+    let mut taken = Vec::new();
     if again && !before.is_empty() {
         let renewed = claims::renew(claim, &before, clock.now(connection.backend()));
-        *claimed = connection.fetch::<delivery::Entity>(&renewed).await.map_err(fault::of_statement)?;
+        taken = connection.fetch::<delivery::Entity>(&renewed).await.map_err(fault::of_statement)?;
     }
-    if claimed.is_empty() {
+    if taken.is_empty() {
         let rows = claims::rows(claim, clock.elapsed_ms());
-        *claimed = connection
+        taken = connection
             .select::<delivery::Entity>(&claims::CLAIM_DELIVERIES, rows)
             .await
             .map_err(fault::of_statement)?;
     }
-    claimed.sort_by(|a, b| (a.bulk, a.due_at, &a.id).cmp(&(b.bulk, b.due_at, &b.id)));
+    taken.sort_by(|a, b| (a.bulk, a.due_at, &a.id).cmp(&(b.bulk, b.due_at, &b.id)));
+    let events = events_of(connection, &taken).await?;
+    *claimed = taken
+        .into_iter()
+        .map(|delivery| Claimed { event: events.get(&delivery.event_id).cloned(), delivery })
+        .collect();
     Ok(())
+}
+
+/// Several deliveries may be of one event.
+async fn events_of(
+    connection: &mut Connection,
+    taken: &[delivery::Model],
+) -> Result<HashMap<String, Arc<event::Model>>, Fault> {
+    let ids: HashSet<&str> = taken.iter().map(|delivery| delivery.event_id.as_str()).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids = ids.into_iter().map(|id| vec![id.into()]).collect();
+    let events = connection.select::<event::Entity>(&statements::EVENTS, ids).await;
+    let events = events.map_err(fault::of_statement)?;
+    Ok(events.into_iter().map(|event| (event.id.clone(), Arc::new(event))).collect())
 }
 
 /// Attempts are always kept; a lease fences only the delivery's state.

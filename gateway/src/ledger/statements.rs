@@ -39,6 +39,8 @@ pub(super) static INSERT_EVENTS: Prepared = LazyLock::new(|| {
 pub(super) static LAST_POSITION: Prepared = LazyLock::new(|| {
     Each::of_texts(&[], "SELECT CAST(position AS TEXT) FROM events ORDER BY rowid DESC LIMIT 1", "")
 });
+pub(super) static EVENTS: Prepared =
+    LazyLock::new(|| Each::rows::<event::Entity>(&[event::Column::Id], false));
 pub(super) static EVENTS_STANDING: Prepared =
     LazyLock::new(|| Each::find::<event::Entity>(event::Column::Id, &[event::Column::Id]));
 pub(super) static MATTERS_STANDING: Prepared =

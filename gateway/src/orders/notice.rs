@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::fact::{Source, Told};
-use super::{fact_now, room, settle};
+use super::{fact_now, recent, room, settle};
 use crate::app::App;
 use crate::callback::Token;
 use crate::entity::{account, submission};
@@ -45,7 +45,7 @@ impl Heard {
 
 /// Take what was posted to the notify URL of `token`. Runs in a task of its own from the first write on.
 pub async fn take(app: &Arc<App>, token: &Token, document: &[u8]) -> Heard {
-    let found = match submission::Entity::find_by_id(token.id.as_str()).one(&app.store.read).await {
+    let found = match recent::submission(app, &token.id).await {
         Ok(found) => found,
         Err(error) => {
             tracing::error!(%error, "a notice could not be looked up");
@@ -118,13 +118,13 @@ pub async fn take_for_account(app: &Arc<App>, token: &Token, document: &[u8]) ->
         }
     };
     match upstream::read(document, &account.keys_valid_since(submission.created_at)) {
-        Ok(said) => keep(app, submission, said).await,
+        Ok(said) => keep(app, Arc::new(submission), said).await,
         Err(_) => Heard::NotGenuine,
     }
 }
 
 /// Settle a genuine notice, durably.
-async fn keep(app: &Arc<App>, submission: submission::Model, said: Said) -> Heard {
+async fn keep(app: &Arc<App>, submission: Arc<submission::Model>, said: Said) -> Heard {
     let raw = Some(said.raw.clone());
     let told = if upstream::is_closed(said.code) {
         Told::Closed(Box::new(said))

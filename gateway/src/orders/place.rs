@@ -114,6 +114,7 @@ async fn run(
     match first.place(new).await {
         Ok(Placement::New) => {
             app.pulse.placed(&order.currency, app.clock.now_ms());
+            app.recent.note(&submission);
             let placed = submit(&app, &create, &order, &submission, &tokens, second).await;
             flight.land(&placed);
             placed

@@ -294,7 +294,7 @@ impl Running {
         let room = self.ledger.room(Lane::Attempts, &claim.lease);
         async move {
             let mut ids: Vec<String> =
-                room?.claim(claim).await?.into_iter().map(|delivery| delivery.id).collect();
+                room?.claim(claim).await?.into_iter().map(|claimed| claimed.delivery.id).collect();
             ids.sort();
             Ok(ids)
         }

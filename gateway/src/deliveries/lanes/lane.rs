@@ -70,6 +70,8 @@ pub(super) struct Lane {
     pub owner_id: String,
     /// Attempts that are being made.
     pub under_way: usize,
+    /// Attempts that are over, and are being written.
+    pub ending: usize,
     /// What is under our lease besides: about to be committed, or waiting for an attempt to end.
     pub promised: usize,
     pub pace: Pace,

@@ -6,6 +6,8 @@ use super::{Shared, Terms};
 pub(super) enum Stage {
     Promised,
     UnderWay,
+    /// Its attempt was answered, and what came of it is being written.
+    Answered,
 }
 
 /// One of the places for attempts at one time; free again when it is dropped.
@@ -29,6 +31,14 @@ impl Place {
         lane.under_way += 1;
         self.stage = Stage::UnderWay;
         true
+    }
+
+    /// The attempt is over: the endpoint may be sent the next one. The place is taken until what came of it is written.
+    pub fn answered(&mut self) {
+        if self.stage == Stage::UnderWay {
+            self.lanes.lock().answered(&self.endpoint_id);
+            self.stage = Stage::Answered;
+        }
     }
 }
 
