@@ -93,6 +93,11 @@ pub fn minor(text: &str, currency: Currency) -> Option<i64> {
     format!("{whole}{fraction:0<digits$}").parse().ok()
 }
 
+/// `1 order`, `2 orders`.
+pub fn counted(count: i64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 /// A length of time, in its largest two units: `4s`, `2m 5s`, `3h 20m`.
 pub fn lasting(seconds: u64) -> String {
     match seconds {

@@ -127,8 +127,15 @@ fn start(app: &App, replay: &Replay, typed: &str, frame: &mut Frame, area: Rect)
         _ => String::new(),
     };
     let mut lines = vec![
-        Line::styled(format!("{} deliveries", replay.total), app.colours.style(Meaning::Title)),
-        Line::raw(format!("of {} merchants, to {} endpoints", replay.merchants, replay.endpoints)),
+        Line::styled(
+            text::counted(replay.total, "delivery", "deliveries"),
+            app.colours.style(Meaning::Title),
+        ),
+        Line::raw(format!(
+            "of {}, to {}",
+            text::counted(replay.merchants, "merchant", "merchants"),
+            text::counted(replay.endpoints, "endpoint", "endpoints")
+        )),
         Line::raw(times),
         Line::raw(format!("takes {} at {} a second", text::lasting(replay.takes_seconds), replay.rate)),
         Line::raw(""),

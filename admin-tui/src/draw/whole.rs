@@ -111,11 +111,9 @@ pub fn replay(app: &App, replay: &Replay, lines: &mut Lines) {
     lines.named("how far", &far, if replay.failed > 0 { Meaning::Bad } else { Meaning::Plain });
     let left = format!("{} left at {} a second", text::lasting(replay.takes_seconds), replay.rate);
     lines.named("pace", &left, Meaning::Plain);
-    lines.named(
-        "of",
-        &format!("{} merchants, {} endpoints", replay.merchants, replay.endpoints),
-        Meaning::Plain,
-    );
+    let merchants = text::counted(replay.merchants, "merchant", "merchants");
+    let endpoints = text::counted(replay.endpoints, "endpoint", "endpoints");
+    lines.named("of", &format!("{merchants}, {endpoints}"), Meaning::Plain);
     if let (Some(oldest), Some(newest)) = (replay.oldest_at, replay.newest_at) {
         let told = format!("{} to {}", text::time(oldest, app.zone), text::time(newest, app.zone));
         lines.named("promised", &told, Meaning::Plain);
