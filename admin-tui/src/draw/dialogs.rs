@@ -199,8 +199,7 @@ fn palette(app: &App, typed: &str, frame: &mut Frame, area: Rect) {
         Span::raw(typed.to_owned()),
         Span::styled(" ", app.colours.selected()),
     ])];
-    let fitting = commands::available(app).filter(|entry| entry.name.starts_with(typed));
-    lines.extend(fitting.map(|entry| {
+    lines.extend(commands::meant(app, typed).into_iter().map(|entry| {
         let name = Span::styled(format!(" {:<17}", entry.name), app.colours.style(Meaning::Key));
         Line::from(vec![name, Span::raw(entry.help)])
     }));
