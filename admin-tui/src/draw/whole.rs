@@ -69,7 +69,7 @@ fn attempts(app: &App, attempts: &[Attempt], lines: &mut Lines) {
         let status = attempt.status.map_or("no answer".to_owned(), |status| format!("HTTP {status}"));
         let is_good = attempt.status.is_some_and(|status| (200..300).contains(&status));
         let meaning = if is_good { Meaning::Plain } else { Meaning::Bad };
-        let said = format!("{status} after {} ms: {}", attempt.took_ms, attempt.outcome);
+        let said = format!("{status} after {} ms: {}", attempt.took_ms, attempt.outcome.replace('_', " "));
         lines.named(&text::clock(attempt.at, app.zone), &said, meaning);
         if let Some(excerpt) = attempt.excerpt.as_ref().filter(|excerpt| !excerpt.trim().is_empty()) {
             lines.named("", &format!("“{}”", excerpt.trim()), Meaning::Dim);
