@@ -104,6 +104,15 @@ pub fn of_name(app: &App, name: &str) -> Option<&'static Entry> {
     available(app).find(|entry| entry.name == name)
 }
 
+/// Those that what was typed may mean: names that begin so, then names that have it elsewhere.
+pub fn meant(app: &App, typed: &str) -> Vec<&'static Entry> {
+    let (mut begun, other): (Vec<_>, Vec<_>) = available(app)
+        .filter(|entry| entry.name.contains(typed))
+        .partition(|entry| entry.name.starts_with(typed));
+    begun.extend(other);
+    begun
+}
+
 fn is_available(app: &App, entry: &Entry) -> bool {
     let Some(me) = &app.me else {
         return matches!(entry.command, Command::Suspend | Command::Quit);

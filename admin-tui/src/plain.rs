@@ -20,6 +20,7 @@ use crate::run::effect::{enter, segment};
 use crate::run::perform::perform;
 use crate::session::Target;
 use crate::tables::{self, Look, Table};
+use crate::text;
 
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 
@@ -107,7 +108,7 @@ pub async fn run(args: &Args) -> Result<(), Ended> {
                 let raw: Value = client.get(&format!("/ops/v1/orders/{}", segment(&id))).await?;
                 let order: OrderWhole = read(raw.clone())?;
                 if output.format() == Format::Text {
-                    say(&order.stands)?;
+                    say(&text::told(&order.stands, look(args).zone))?;
                 }
                 write(&[raw], &tables::timeline(&order, look(args)), output.format())
             })

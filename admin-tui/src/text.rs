@@ -6,12 +6,13 @@ use std::str::FromStr;
 use serde_json::Value;
 use shared::money::Currency;
 use shared::ops::Moment;
-use time::UtcOffset;
 use time::format_description::FormatItem;
 use time::macros::format_description;
+use time::{Duration, Time, UtcOffset};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 const DATED: &[FormatItem] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+const UTC_CLOCK: &[FormatItem] = format_description!("[hour]:[minute]:[second]Z");
 const CLOCK: &[FormatItem] = format_description!("[hour]:[minute]:[second].[subsecond digits:3]");
 
 /// Where the clock on the wall hangs: so far from UTC.
@@ -74,6 +75,18 @@ pub fn clock(moment: Moment, zone: Zone) -> String {
     moment.0.to_offset(zone.0).format(CLOCK).expect("a time has all of these parts")
 }
 
+/// A sentence of the gateway's, its clocks in UTC (`14:02:11Z`) as this zone's.
+pub fn told(sentence: &str, zone: Zone) -> String {
+    let told = sentence.split_inclusive([' ', ';', ',']).map(|word| {
+        let clock = word.trim_end_matches([' ', ';', ',']);
+        let rest = &word[clock.len()..];
+        let Ok(utc) = Time::parse(clock, UTC_CLOCK) else { return word.to_owned() };
+        let (hour, minute, second) = (utc + Duration::seconds(zone.0.whole_seconds().into())).as_hms();
+        format!("{hour:02}:{minute:02}:{second:02}{rest}")
+    });
+    told.collect()
+}
+
 /// `21.00 HKD`, from the smallest unit.
 pub fn money(minor: i64, currency: &str) -> String {
     match Currency::parse(currency) {
@@ -91,6 +104,11 @@ pub fn minor(text: &str, currency: Currency) -> Option<i64> {
         return None;
     }
     format!("{whole}{fraction:0<digits$}").parse().ok()
+}
+
+/// `1 order`, `2 orders`.
+pub fn counted(count: i64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// A length of time, in its largest two units: `4s`, `2m 5s`, `3h 20m`.
@@ -186,6 +204,14 @@ pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sentence_tells_the_time_of_the_zone_that_everything_else_is_told_in() {
+        let said = "paid 18:02:11Z, late; the shop was told 18:02:12Z";
+        assert_eq!(told(said, Zone::STORES), "paid 02:02:11, late; the shop was told 02:02:12");
+        assert_eq!(told(said, Zone::default()), "paid 18:02:11, late; the shop was told 18:02:12");
+        assert_eq!(told("next try in 3m; Z", Zone::STORES), "next try in 3m; Z");
+    }
 
     #[test]
     fn texts_are_cut_by_columns_not_by_characters() {

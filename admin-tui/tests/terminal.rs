@@ -1,248 +1,28 @@
 //! The real binary in a terminal, against the real gateway: `scangate demo`, which the workspace's tests build beside it.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+#[path = "terminal/demo.rs"]
+mod demo;
+#[path = "terminal/pty.rs"]
+mod pty;
+#[path = "terminal/relay.rs"]
+mod relay;
+#[path = "terminal/shop.rs"]
+mod shop;
+#[path = "terminal/traffic.rs"]
+mod traffic;
+
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use serde_json::Value;
+
+use demo::Demo;
+use pty::Terminal;
 
 const CONSOLE: &str = env!("CARGO_BIN_EXE_scangate-admin");
 /// Nothing takes so long but what never comes.
 const LONG: Duration = Duration::from_mins(1);
-
-struct Demo {
-    child: Child,
-    folder: tempfile::TempDir,
-    file: Value,
-}
-
-impl Demo {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut command = Self::command(&folder.path().join("demo"));
-        command.args(["--listen", "127.0.0.1:0", "--sandbox-listen", "127.0.0.1:0"]);
-        command.args(["--ops-listen", "127.0.0.1:0", "--shop-listen", "127.0.0.1:0"]);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("scangate starts");
-        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-        let is_ready = |line: &String| line.contains("client order --demo");
-        lines.by_ref().map_while(Result::ok).find(is_ready).expect("the demo says that it is ready");
-        // What it prints later is read, so that it never waits for us.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        let text = std::fs::read_to_string(folder.path().join("demo/demo.json")).expect("the demo wrote it");
-        Self { child, folder, file: serde_json::from_str(&text).expect("it is JSON") }
-    }
-
-    fn scangate() -> PathBuf {
-        let path = Path::new(CONSOLE).with_file_name("scangate");
-        assert!(path.exists(), "build the gateway first: cargo build -p gateway");
-        path
-    }
-
-    fn command(data: &Path) -> Command {
-        let mut command = Command::new(Self::scangate());
-        command.env_clear().arg("demo").arg("--data").arg(data).stdin(Stdio::null());
-        command
-    }
-
-    fn told(&self, pointer: &str) -> &str {
-        self.file.pointer(pointer).and_then(Value::as_str).expect("the demo's file has it")
-    }
-
-    /// An order that is paid, of which ScanForPay tells another amount; when it is asked again it says nothing, so that the
-    /// matter waits for a person.
-    fn order_with_another_amount(&self) {
-        self.sandbox("POST", "/control/faults", r#"{"name":"notice-wrong-amount","times":1}"#);
-        self.sandbox("POST", "/control/faults", r#"{"name":"query-no-answer"}"#);
-        let data = self.folder.path().join("demo");
-        let mut client = Command::new(Self::scangate());
-        client.env_clear().args(["client", "order", "--demo", "--data"]).arg(data);
-        client.args(["--wallet", "Alipay", "--amount", "2100", "--currency", "HKD", "--number", "A-17"]);
-        let placed = client.output().expect("scangate runs");
-        assert!(placed.status.success(), "{placed:?}");
-        let orders: Value =
-            serde_json::from_str(&self.sandbox("GET", "/control/orders", "")).expect("it is JSON");
-        let number = orders[0]["partnerOrderNo"].as_str().expect("the order has a number");
-        self.sandbox("POST", &format!("/control/orders/{number}/pay"), "");
-    }
-
-    /// A proven endpoint of the demo's merchant. Gives its URL.
-    fn endpoint(&self) -> String {
-        let hooks = echoing();
-        let address = self.told("/gateway/base_url");
-        let key = self.told("/platform/api_key");
-        let bearer = format!("Bearer {key}");
-        let merchants = call(address, "GET", "/v1/merchants", &[("authorization", &bearer)], "");
-        let merchants: Value = serde_json::from_str(&merchants).expect("it is JSON");
-        let merchant = merchants.pointer("/data/0/id").and_then(Value::as_str).expect("the demo has one");
-        let body = serde_json::json!({"url": hooks, "merchantId": merchant}).to_string();
-        let headers = [("authorization", bearer.as_str()), ("idempotency-key", "endpoint-1")];
-        let made = call(address, "POST", "/v1/endpoints", &headers, &body);
-        let made: Value = serde_json::from_str(&made).expect("it is JSON");
-        let id = made["id"].as_str().expect("it has an id");
-        let headers = [("authorization", bearer.as_str()), ("idempotency-key", id)];
-        call(address, "POST", &format!("/v1/endpoints/{id}/verify"), &headers, "");
-        hooks
-    }
-
-    /// The answer's body.
-    fn sandbox(&self, method: &str, path: &str, body: &str) -> String {
-        call(self.told("/sandbox/base_url"), method, path, &[], body)
-    }
-
-    fn plain(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(CONSOLE);
-        command.env_clear();
-        if !arguments.contains(&"--demo") {
-            command.args(["--url", self.told("/gateway/ops_url")]);
-        }
-        command.arg("--state").arg(self.state()).args(arguments);
-        command.stdin(Stdio::null()).output().expect("the console runs")
-    }
-
-    fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        // Whatever happened, nothing is left running.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Somebody who sends back the one thing that is sent there, which proves that the URL is theirs.
-fn echoing() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/hooks", listener.local_addr().expect("it has one"));
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("it is called");
-        let mut reader = BufReader::new(stream.try_clone().expect("the same connection"));
-        let mut length = 0;
-        for line in reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()) {
-            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().expect("a number");
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).expect("as long as it says");
-        write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n")
-            .and_then(|()| stream.write_all(&body))
-            .expect("it is sent");
-    });
-    url
-}
-
-/// The answer's body.
-fn call(base: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> String {
-    let address = base.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).expect("it is there");
-    let lines = headers.iter().map(|(name, value)| [*name, ": ", *value, "\r\n"].concat());
-    let headers: String = lines.collect();
-    let length = body.len();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-    )
-    .expect("it is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers");
-    assert!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
-    answer.split_once("\r\n\r\n").expect("a head and a body").1.to_owned()
-}
-
-/// A terminal with the console at it.
-struct Terminal {
-    shown: Arc<(Mutex<Shown>, Condvar)>,
-    keys: Box<dyn Write + Send>,
-    child: Box<dyn portable_pty::Child + Send + Sync>,
-    /// Closing it would hang up.
-    _master: Box<dyn MasterPty + Send>,
-}
-
-struct Shown {
-    parser: vt100::Parser,
-    raw: Vec<u8>,
-    is_over: bool,
-}
-
-impl Terminal {
-    fn with(arguments: &[&str], state: &Path) -> Self {
-        let size = PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).expect("a terminal");
-        let mut command = CommandBuilder::new(CONSOLE);
-        command.env_clear();
-        command.env("TERM", "xterm-256color");
-        command.args(arguments);
-        command.arg("--state");
-        command.arg(state);
-        let child = pair.slave.spawn_command(command).expect("the console starts");
-        drop(pair.slave);
-        let mut output = pair.master.try_clone_reader().expect("its output");
-        let keys = pair.master.take_writer().expect("its input");
-        let shown = Shown { parser: vt100::Parser::new(24, 80, 0), raw: Vec::new(), is_over: false };
-        let shown = Arc::new((Mutex::new(shown), Condvar::new()));
-        let writer = Arc::clone(&shown);
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            loop {
-                let read = output.read(&mut bytes).unwrap_or_default();
-                let mut shown = writer.0.lock().expect("nobody panics holding it");
-                shown.parser.process(&bytes[..read]);
-                shown.raw.extend(&bytes[..read]);
-                shown.is_over = read == 0;
-                writer.1.notify_all();
-                if read == 0 {
-                    return;
-                }
-            }
-        });
-        Self { shown, keys, child, _master: pair.master }
-    }
-
-    /// Once the screen says so.
-    fn sees(&self, words: &str) -> String {
-        let text = |shown: &Shown| shown.parser.screen().contents();
-        let guard = self.shown.0.lock().expect("nobody panics holding it");
-        let is_missing = |shown: &mut Shown| !shown.is_over && !text(shown).contains(words);
-        let (shown, _) =
-            self.shown.1.wait_timeout_while(guard, LONG, is_missing).expect("nobody panics holding it");
-        let text = text(&shown);
-        assert!(text.contains(words), "{words:?} never comes: {text}");
-        text
-    }
-
-    fn types(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).expect("it reads");
-        self.keys.flush().expect("it reads");
-    }
-
-    /// The exit code, and all that was written.
-    fn ends(mut self) -> (u32, String) {
-        let guard = self.shown.0.lock().expect("nobody panics holding it");
-        let ended = self.shown.1.wait_timeout_while(guard, LONG, |shown| !shown.is_over);
-        let (shown, waited) = ended.expect("nobody panics holding it");
-        assert!(!waited.timed_out(), "it does not end");
-        let raw = String::from_utf8_lossy(&shown.raw).into_owned();
-        drop(shown);
-        (self.child.wait().expect("it is our child").exit_code(), raw)
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // It has ended, or its test has failed.
-        let _ = self.child.kill();
-    }
-}
 
 /// The terminal as it was: the first screen, a cursor, no mouse.
 fn is_restored(raw: &str) {

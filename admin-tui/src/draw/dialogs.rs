@@ -127,8 +127,15 @@ fn start(app: &App, replay: &Replay, typed: &str, frame: &mut Frame, area: Rect)
         _ => String::new(),
     };
     let mut lines = vec![
-        Line::styled(format!("{} deliveries", replay.total), app.colours.style(Meaning::Title)),
-        Line::raw(format!("of {} merchants, to {} endpoints", replay.merchants, replay.endpoints)),
+        Line::styled(
+            text::counted(replay.total, "delivery", "deliveries"),
+            app.colours.style(Meaning::Title),
+        ),
+        Line::raw(format!(
+            "of {}, to {}",
+            text::counted(replay.merchants, "merchant", "merchants"),
+            text::counted(replay.endpoints, "endpoint", "endpoints")
+        )),
         Line::raw(times),
         Line::raw(format!("takes {} at {} a second", text::lasting(replay.takes_seconds), replay.rate)),
         Line::raw(""),
@@ -192,8 +199,7 @@ fn palette(app: &App, typed: &str, frame: &mut Frame, area: Rect) {
         Span::raw(typed.to_owned()),
         Span::styled(" ", app.colours.selected()),
     ])];
-    let fitting = commands::available(app).filter(|entry| entry.name.starts_with(typed));
-    lines.extend(fitting.map(|entry| {
+    lines.extend(commands::meant(app, typed).into_iter().map(|entry| {
         let name = Span::styled(format!(" {:<17}", entry.name), app.colours.style(Meaning::Key));
         Line::from(vec![name, Span::raw(entry.help)])
     }));

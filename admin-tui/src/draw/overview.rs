@@ -44,15 +44,20 @@ fn summary(app: &App, overview: &Overview) -> Vec<Line<'static>> {
         .since
         .filter(|since| app.now_ms - since.ms() < if app.is_day { 86_400_000 } else { 3_600_000 })
         .map_or(String::new(), |since| format!(" (counted for {})", text::age(since.ms(), app.now_ms)));
-    let mut lines = vec![Line::from(vec![
-        Span::styled(format!(" Last {span}{since}"), style(Meaning::Title)),
+    let span = Span::styled(format!(" Last {span}{since}"), style(Meaning::Title));
+    let now = Line::from(vec![
         Span::raw("  deliveries due "),
         Span::raw(format!("{}{oldest}", overview.deliveries_due)),
         Span::raw("  endpoints failing "),
         Span::styled(overview.endpoints_failing.to_string(), count(overview.endpoints_failing, Meaning::Bad)),
         Span::raw("  limit hits "),
         Span::styled(overview.limit_hits.to_string(), count(overview.limit_hits, Meaning::Warning)),
-    ])];
+    ]);
+    let mut lines = if span.width() + now.width() <= usize::from(app.size.0) {
+        vec![Line::from([vec![span], now.spans].concat())]
+    } else {
+        vec![Line::from(span), now]
+    };
     for one in &overview.currencies {
         let (placed, paid) = (one.placed.iter().sum::<u64>(), one.paid.iter().sum::<u64>());
         let share = (paid * 100).checked_div(placed).map_or(String::new(), |share| format!(" ({share}%)"));
@@ -106,19 +111,12 @@ fn spark(
     frame.render_widget(line, area);
 }
 
-/// As many bars as there is room for: steps are put together by their highest, or drawn wider.
+/// Bars over the whole width: where there are more steps than columns, the highest of those that share one.
 fn fitted(counts: &[u64], room: usize) -> Vec<u64> {
-    if counts.is_empty() {
-        return Vec::new();
-    }
-    if counts.len() > room {
-        let together = counts.len().div_ceil(room);
-        return counts
-            .chunks(together)
-            .map(|chunk| chunk.iter().copied().max().unwrap_or_default())
-            .collect();
-    }
-    (0..room).map(|at| counts[at * counts.len() / room]).collect()
+    let first = |column: usize| column * counts.len() / room;
+    let highest =
+        |column| counts[first(column)..].iter().take((first(column + 1) - first(column)).max(1)).max();
+    (0..room).filter_map(|column| highest(column).copied()).collect()
 }
 
 fn latency(app: &App, title: &'static str, points: &[Point], frame: &mut Frame, area: Rect) {
@@ -147,4 +145,17 @@ fn latency(app: &App, title: &'static str, points: &[Point], frame: &mut Frame, 
         .x_axis(Axis::default().bounds([0.0, length - 1.0]))
         .y_axis(Axis::default().bounds([0.0, most]).labels(["0".to_owned(), format!("{most:.0}")]));
     frame.render_widget(chart, area);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_fill_the_width_and_lose_no_peak() {
+        assert_eq!(fitted(&[1, 9, 2, 3, 4], 3), [1, 9, 4]);
+        assert_eq!(fitted(&[1, 2], 4), [1, 1, 2, 2]);
+        assert_eq!(fitted(&[1, 2, 3], 3), [1, 2, 3]);
+        assert!(fitted(&[], 3).is_empty());
+    }
 }

@@ -69,7 +69,7 @@ fn attempts(app: &App, attempts: &[Attempt], lines: &mut Lines) {
         let status = attempt.status.map_or("no answer".to_owned(), |status| format!("HTTP {status}"));
         let is_good = attempt.status.is_some_and(|status| (200..300).contains(&status));
         let meaning = if is_good { Meaning::Plain } else { Meaning::Bad };
-        let said = format!("{status} after {} ms: {}", attempt.took_ms, attempt.outcome);
+        let said = format!("{status} after {} ms: {}", attempt.took_ms, attempt.outcome.replace('_', " "));
         lines.named(&text::clock(attempt.at, app.zone), &said, meaning);
         if let Some(excerpt) = attempt.excerpt.as_ref().filter(|excerpt| !excerpt.trim().is_empty()) {
             lines.named("", &format!("“{}”", excerpt.trim()), Meaning::Dim);
@@ -111,11 +111,9 @@ pub fn replay(app: &App, replay: &Replay, lines: &mut Lines) {
     lines.named("how far", &far, if replay.failed > 0 { Meaning::Bad } else { Meaning::Plain });
     let left = format!("{} left at {} a second", text::lasting(replay.takes_seconds), replay.rate);
     lines.named("pace", &left, Meaning::Plain);
-    lines.named(
-        "of",
-        &format!("{} merchants, {} endpoints", replay.merchants, replay.endpoints),
-        Meaning::Plain,
-    );
+    let merchants = text::counted(replay.merchants, "merchant", "merchants");
+    let endpoints = text::counted(replay.endpoints, "endpoint", "endpoints");
+    lines.named("of", &format!("{merchants}, {endpoints}"), Meaning::Plain);
     if let (Some(oldest), Some(newest)) = (replay.oldest_at, replay.newest_at) {
         let told = format!("{} to {}", text::time(oldest, app.zone), text::time(newest, app.zone));
         lines.named("promised", &told, Meaning::Plain);

@@ -57,6 +57,8 @@ impl DeliveryFilter {
         }
         let is_twice = match name {
             "state" => {
+                // The list calls those so that were tried before.
+                let value = if value == "retrying" { "due" } else { value };
                 let known = STATES.into_iter().find(|state| crate::tables::delivery_state(*state) == value);
                 let known = known.ok_or_else(|| wrong(&format!("one of {}", states().join(", "))))?;
                 self.state.replace(known).is_some()
@@ -191,6 +193,7 @@ mod tests {
         assert_eq!(at("since:soon"), Some((6, 10)));
         assert_eq!(at("state:due state:parked"), Some((10, 22)));
         assert_eq!(at("state:due"), None);
+        assert_eq!(at("state:retrying"), None, "as the list calls it");
     }
 
     #[test]

@@ -69,16 +69,19 @@ fn is_text(key: KeyEvent) -> bool {
 }
 
 pub fn in_dialog(app: &mut App, key: KeyEvent) -> Vec<Effect> {
+    let (last, page) = (crate::draw::help_scroll(app.size), app.size.1 / 2);
     let Some(dialog) = &mut app.dialog else { return Vec::new() };
     if key.code == KeyCode::Esc {
         return leave_dialog(app);
     }
     match dialog {
         Dialog::Help { scroll } => match key.code {
-            KeyCode::Down | KeyCode::Char('j' | ' ') => {
-                *scroll = scroll.saturating_add(1).min(crate::draw::help_scroll(app.size));
-            }
+            KeyCode::Down | KeyCode::Char('j') => *scroll = scroll.saturating_add(1).min(last),
+            KeyCode::PageDown | KeyCode::Char(' ') => *scroll = scroll.saturating_add(page).min(last),
+            KeyCode::End | KeyCode::Char('G') => *scroll = last,
             KeyCode::Up | KeyCode::Char('k') => *scroll = scroll.saturating_sub(1),
+            KeyCode::PageUp => *scroll = scroll.saturating_sub(page),
+            KeyCode::Home => *scroll = 0,
             KeyCode::Char('?' | 'q') | KeyCode::Enter => app.dialog = None,
             _ => {}
         },
@@ -94,8 +97,8 @@ pub fn in_dialog(app: &mut App, key: KeyEvent) -> Vec<Effect> {
             }
             KeyCode::Tab => {
                 let begun = typed.clone();
-                let found = commands::available(app).find(|entry| entry.name.starts_with(&begun));
-                if let Some(name) = found.map(|entry| entry.name.to_owned()) {
+                let found = commands::meant(app, &begun);
+                if let Some(name) = found.first().map(|entry| entry.name.to_owned()) {
                     app.dialog = Some(Dialog::Palette { typed: name });
                 }
             }
@@ -256,11 +259,12 @@ pub fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
     letters.flat_map(|letter| type_one(app, letter)).collect()
 }
 
-/// The one command whose name begins so.
+/// The one command that what was typed can mean.
 fn only_one(app: &App, typed: &str) -> Option<&'static commands::Entry> {
-    let mut found =
-        commands::available(app).filter(|entry| !typed.is_empty() && entry.name.starts_with(typed));
-    found.next().filter(|_| found.next().is_none())
+    let meant = commands::meant(app, typed);
+    let begun = meant.iter().filter(|entry| entry.name.starts_with(typed)).count();
+    let is_clear = !typed.is_empty() && (begun == 1 || meant.len() == 1);
+    meant.first().copied().filter(|_| is_clear)
 }
 
 fn edit(text: &mut String, key: KeyEvent, limit: usize) {

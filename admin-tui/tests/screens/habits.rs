@@ -200,3 +200,31 @@ fn what_an_operator_saw_is_gone_after_logging_out() {
     assert!(app.attention.rows.is_empty() && app.me.is_none());
     assert!(drawn(&app).to_string().contains("Logged out."));
 }
+
+#[test]
+fn the_palette_finds_a_command_by_any_part_of_its_name() {
+    let mut app = console(Role::Admin, (80, 24), false);
+    let typed = |app: &mut App, name: &str| {
+        press(app, KeyCode::Char(':'));
+        type_in(app, name);
+        press(app, KeyCode::Enter);
+    };
+    typed(&mut app, "live");
+    assert_eq!(app.tab, Tab::Deliveries, "there is no other with these letters");
+    typed(&mut app, "o");
+    assert_eq!(app.tab, Tab::Deliveries, "several have them");
+    assert!(app.message.is_some(), "which is said");
+}
+
+#[test]
+fn the_help_can_be_read_to_its_end_by_pages() {
+    let mut app = console(Role::Admin, (80, 24), false);
+    press(&mut app, KeyCode::Char('?'));
+    press(&mut app, KeyCode::End);
+    assert!(drawn(&app).to_string().contains("quit"));
+    press(&mut app, KeyCode::Home);
+    press(&mut app, KeyCode::PageDown);
+    assert!(!drawn(&app).to_string().contains("How the gateway fares"));
+    press(&mut app, KeyCode::PageUp);
+    assert!(drawn(&app).to_string().contains("How the gateway fares"));
+}

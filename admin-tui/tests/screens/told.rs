@@ -55,7 +55,7 @@ pub fn delivery(id: &str, state: &str, tries: i64) -> Value {
     json!({
         "id": id, "eventId": format!("E{id}"), "kind": "order.paid", "endpointId": "N1",
         "url": "https://shop.example/notify", "merchantId": "M1", "number": "咖啡-17", "state": state,
-        "attemptCount": tries, "outcome": if tries > 0 { "answered 500" } else { "not tried" },
+        "attemptCount": tries, "outcome": if tries > 0 { "refused" } else { "not tried" },
         "dueAt": "2026-11-26T10:07:25Z", "createdAt": AT
     })
 }
@@ -106,8 +106,8 @@ pub fn merchant_whole() -> Value {
 pub fn delivery_whole() -> Value {
     let mut whole = delivery("D1", "due", 2);
     whole["attempts"] = json!([
-        {"at": "2026-11-26T09:00:01Z", "tookMs": 31, "status": 500, "outcome": "answered 500", "excerpt": "<h1>库存</h1> error"},
-        {"at": "2026-11-26T09:00:31Z", "tookMs": 10_000, "outcome": "timed out"}
+        {"at": "2026-11-26T09:00:01Z", "tookMs": 31, "status": 500, "outcome": "refused", "excerpt": "<h1>库存</h1> error"},
+        {"at": "2026-11-26T09:00:31Z", "tookMs": 10_000, "outcome": "timed_out"}
     ]);
     whole
 }
@@ -115,7 +115,7 @@ pub fn delivery_whole() -> Value {
 pub fn order_whole() -> Value {
     json!({
         "order": order("O1", "咖啡-17", "paid", 2100),
-        "stands": "Paid 09:01:00; the shop answered 500 twice, next try in 3 m.",
+        "stands": "paid 09:01:00Z; the shop answered 500 twice, next try in 3m",
         "sentNumber": "01KB0000000000000000000017", "orderNo": "2026112609000012345",
         "payUrl": "https://pay.example/c/abc123", "expiresAt": "2026-11-27T09:00:00Z",
         "submissions": [{"id": "01KB0000000000000000000017", "sentAt": AT, "answeredAt": "2026-11-26T09:00:00.087Z", "code": 1}],
@@ -125,10 +125,10 @@ pub fn order_whole() -> Value {
             "leftAmount": 2100, "createdAt": "2026-11-26T09:30:00Z", "updatedAt": "2026-11-26T09:30:00Z"
         }],
         "timeline": [
-            {"at": AT, "kind": "placed", "text": "asked for by 10001 for 21.00 HKD; signature and limits were fine"},
-            {"at": "2026-11-26T09:00:00.087Z", "kind": "answer", "text": "ScanForPay opened it, code 1"},
-            {"at": "2026-11-26T09:01:00Z", "kind": "notice", "text": "ScanForPay says that it is paid"},
-            {"at": "2026-11-26T09:40:00Z", "kind": "query", "text": "asked how it stands: paid", "by": "operator:anna"}
+            {"at": AT, "kind": "placed", "text": "submission 1, store S-1, key 01KB0000000000000000000042"},
+            {"at": "2026-11-26T09:00:00.087Z", "kind": "answer", "text": "submitting → awaiting, code 1, after 87 ms"},
+            {"at": "2026-11-26T09:01:00Z", "kind": "notice", "text": "awaiting → paid, code 1, status 1"},
+            {"at": "2026-11-26T09:40:00Z", "kind": "query", "text": "paid → paid, code 1, status 1", "by": "operator:anna"}
         ],
         "deliveries": [delivery_whole()]
     })

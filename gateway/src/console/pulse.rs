@@ -8,6 +8,7 @@ use shared::ops::{CurrencySeries, Overview, Point, WalletShare};
 
 use super::rows::moment;
 use crate::app::App;
+use crate::deliveries::service;
 use crate::entity::order;
 use crate::metrics::Spread;
 use crate::waiting;
@@ -129,7 +130,7 @@ pub async fn overview(app: &App, span: Span) -> Result<Overview, DbErr> {
         notice_to_acknowledgement: points(app.metrics.attempts.recent.steps(steps, each)),
         deliveries_due: waiting.deliveries_due + waiting.deliveries_parked,
         oldest_due_at: waiting.oldest_due_since.map(moment),
-        endpoints_failing: app.deliveries.left_alone(app).len() as u64,
+        endpoints_failing: service::failing(app) as u64,
         limit_hits: app.limits.hits(),
     })
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use humantime_serde::re::humantime::format_duration;
 use shared::ops::{Delivery, DeliveryState, Moment};
 use shared::order::OrderStatus;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::entity::order;
 
@@ -62,10 +64,9 @@ fn standing(order: &order::Model, now: i64) -> String {
 
 fn paid_at(order: &order::Model) -> String {
     let late = if order.late { ", late" } else { "" };
-    match order.pay_time.as_deref().and_then(|time| time.split_once('T')) {
-        Some((_, time)) => format!(" {}{late}", time.get(..8).unwrap_or(time)),
-        None => late.to_owned(),
-    }
+    // ScanForPay tells it by a clock of its own.
+    let at = order.pay_time.as_deref().and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
+    at.map_or(late.to_owned(), |at| format!(" {}{late}", clock(Moment(at))))
 }
 
 /// Of those who should hear of it, how the one fares that fares worst.
@@ -130,10 +131,10 @@ fn failed(delivery: &Delivery) -> String {
     }
 }
 
-/// Hour, minute and second in UTC.
+/// Hour, minute and second in UTC, which the Z says.
 fn clock(at: Moment) -> String {
-    let (hour, minute, second) = at.0.to_hms();
-    format!("{hour:02}:{minute:02}:{second:02}")
+    let (hour, minute, second) = at.0.to_offset(UtcOffset::UTC).to_hms();
+    format!("{hour:02}:{minute:02}:{second:02}Z")
 }
 
 fn ago(now: i64, at: i64) -> String {
@@ -193,7 +194,7 @@ mod tests {
     fn the_one_that_fares_worst_is_told_of() {
         use DeliveryState::{Delivered, Due, Exhausted, Waiting};
         let delivered = || delivery(Delivered, 1, Some(200));
-        assert_eq!(said(&[delivered()], &[]), "; the shop was told 14:02:11");
+        assert_eq!(said(&[delivered()], &[]), "; the shop was told 14:02:11Z");
         let trying = delivery(Due, 8, Some(500));
         assert_eq!(
             said(&[delivered(), trying.clone()], &[]),
@@ -211,6 +212,12 @@ mod tests {
         let mut replayed = delivered();
         replayed.replay_id = Some("r".into());
         assert_eq!(said(&[delivery(Exhausted, 2, None), replayed], &[]), "; the shop was told by a replay");
+    }
+
+    #[test]
+    fn every_clock_is_told_in_utc() {
+        let hong_kong = OffsetDateTime::parse("2026-11-27T10:11:49+08:00", &Rfc3339).expect("a time");
+        assert_eq!(clock(Moment(hong_kong)), "02:11:49Z");
     }
 
     #[test]

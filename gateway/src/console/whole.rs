@@ -138,24 +138,29 @@ fn timeline(entries: &[journal::Model], deliveries: &[Delivery]) -> Vec<Timeline
     all
 }
 
+/// The members of a note that say who did it.
+const WHO: [&str; 4] = ["by", "operator", "askedBy", "asked_by"];
+
 /// The operator or key that did it.
 fn by(note: &Value) -> Option<String> {
-    ["by", "operator", "askedBy", "asked_by"]
-        .into_iter()
-        .find_map(|name| note[name].as_str().map(str::to_owned))
+    WHO.into_iter().find_map(|name| note[name].as_str().map(str::to_owned))
 }
 
-/// What it is, and the plain members of its note.
+/// The plain members of its note, how the order moved first; without any, what it is. Who did it stands beside it.
 fn words(kind: &str, note: &Value) -> String {
-    let members = note.as_object().into_iter().flatten().filter_map(|(name, value)| match value {
-        Value::String(text) if text.is_empty() => None,
-        Value::String(text) => Some(format!("{name} {text}")),
-        Value::Number(_) | Value::Bool(_) => Some(format!("{name} {value}")),
+    let moved = note["from"].as_str().zip(note["to"].as_str());
+    let mut said: Vec<String> = moved.map(|(from, to)| format!("{from} → {to}")).into_iter().collect();
+    let members = note.as_object().into_iter().flatten();
+    said.extend(members.filter_map(|(name, value)| match (name.as_str(), value) {
+        ("from" | "to", _) if moved.is_some() => None,
+        ("took_ms", took) => Some(format!("after {took} ms")),
+        (name, _) if WHO.contains(&name) => None,
+        (_, Value::String(text)) if text.is_empty() => None,
+        (name, Value::String(text)) => Some(format!("{} {text}", name.replace('_', " "))),
+        (name, Value::Number(_) | Value::Bool(_)) => Some(format!("{} {value}", name.replace('_', " "))),
         _ => None,
-    });
-    let members: Vec<String> = members.collect();
-    let kind = kind.replace('_', " ");
-    if members.is_empty() { kind } else { format!("{kind}: {}", members.join(", ")) }
+    }));
+    if said.is_empty() { kind.replace('_', " ") } else { said.join(", ") }
 }
 
 #[cfg(test)]
@@ -167,8 +172,10 @@ mod tests {
     #[test]
     fn an_entry_is_told_in_words() {
         let note = json!({ "code": 1, "took_ms": 35, "msg": "", "extra": { "a": 1 } });
-        assert_eq!(words("refund_answer", &note), "refund answer: code 1, took_ms 35");
-        assert_eq!(words("placed", &Value::Null), "placed");
+        assert_eq!(words("refund_answer", &note), "code 1, after 35 ms");
+        let note = json!({ "by": "operator:anna", "from": "awaiting", "to": "paid", "code": 1 });
+        assert_eq!(words("notice", &note), "awaiting → paid, code 1");
+        assert_eq!(words("placed_anew", &Value::Null), "placed anew");
         assert_eq!(by(&json!({ "by": "operator:anna" })).as_deref(), Some("operator:anna"));
     }
 }

@@ -41,6 +41,11 @@ impl Services {
     }
 }
 
+/// Endpoints that were tried within the hour, and acknowledged nothing.
+pub fn failing(app: &App) -> usize {
+    app.deliveries.services.endpoints.failing(app.clock.passed())
+}
+
 /// How an endpoint is served. Its owner has been asked for before.
 pub async fn of_one(app: &App, endpoint_id: &str) -> Result<Service, DbErr> {
     let figures = app.deliveries.services.endpoints.of(endpoint_id, app.clock.passed());

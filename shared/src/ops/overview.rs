@@ -23,6 +23,7 @@ pub struct Overview {
     pub deliveries_due: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_due_at: Option<Moment>,
+    /// Tried within the hour, and acknowledged nothing.
     pub endpoints_failing: u64,
     pub limit_hits: u64,
 }

@@ -15,7 +15,7 @@ pub fn order(app: &App, whole: &OrderWhole, lines: &mut Lines) {
         Meaning::Plain | Meaning::Dim => Meaning::Title,
         other => other,
     };
-    lines.wide(&whole.stands, standing);
+    lines.wide(&text::told(&whole.stands, app.zone), standing);
     lines.gap();
     let mut amounts = vec![text::money(order.amount, &order.currency)];
     for (what, minor) in [("paid", order.paid_amount), ("refunded", order.refunded_amount)] {
@@ -48,7 +48,11 @@ pub fn order(app: &App, whole: &OrderWhole, lines: &mut Lines) {
     for entry in &whole.timeline {
         let by = entry.by.as_ref().map_or(String::new(), |by| format!(" ({by})"));
         let name = text::clock(entry.at, app.zone);
-        lines.named(&name, &format!("{:<9} {}{by}", entry.kind, entry.text), meaning_of(&entry.kind));
+        lines.named(
+            &name,
+            &format!("{:<9} {}{by}", entry.kind.replace('_', " "), entry.text),
+            meaning_of(&entry.kind),
+        );
     }
     submissions(app, whole, lines);
     if !whole.refunds.is_empty() {

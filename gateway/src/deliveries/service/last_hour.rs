@@ -60,11 +60,21 @@ impl Hour {
         &mut slice.figures
     }
 
+    /// Of the last hour.
+    fn lately(&self, number: u64) -> impl Iterator<Item = &Figures> {
+        let lately = self.slices.iter().filter(move |slice| slice.number + SLICES as u64 > number);
+        lately.map(|slice| &slice.figures)
+    }
+
     fn sum(&self, number: u64) -> Figures {
         let mut sum = Figures::default();
-        let lately = self.slices.iter().filter(|slice| slice.number + SLICES as u64 > number);
-        lately.for_each(|slice| sum.add(&slice.figures));
+        self.lately(number).for_each(|figures| sum.add(figures));
         sum
+    }
+
+    fn has_only_failed(&self, number: u64) -> bool {
+        self.lately(number).any(|figures| figures.attempts > 0)
+            && self.lately(number).all(|figures| figures.acknowledged == 0)
     }
 }
 
@@ -92,6 +102,13 @@ impl Fares {
     pub fn of(&self, id: &str, passed: Duration) -> Figures {
         let fares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         fares.get(id).map(|hour| hour.sum(number_of(passed))).unwrap_or_default()
+    }
+
+    /// How many were tried, and acknowledged nothing.
+    pub fn failing(&self, passed: Duration) -> usize {
+        let number = number_of(passed);
+        let fares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        fares.values().filter(|hour| hour.has_only_failed(number)).count()
     }
 
     /// `names`, and those with the most attempts up to `most` in all; and what all others come to together, if there
@@ -139,6 +156,16 @@ mod tests {
         fares.note("a", true, Some(1), at(600));
         assert_eq!(told(600), (1, 1, Some(1)), "nothing of an earlier round is left in its place");
         assert_eq!(fares.of("b", at(0)).attempts, 0);
+    }
+
+    #[test]
+    fn who_acknowledged_nothing_for_an_hour_is_failing() {
+        let fares = Fares::default();
+        let at = |minutes| Duration::from_mins(minutes);
+        fares.note("a", true, Some(20), at(0));
+        fares.note("a", false, None, at(30));
+        fares.note("b", false, None, at(30));
+        assert_eq!([at(30), at(59), at(60), at(90)].map(|now| fares.failing(now)), [1, 1, 2, 0]);
     }
 
     #[test]
