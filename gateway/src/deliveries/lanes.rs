@@ -12,6 +12,8 @@ use crate::config;
 
 mod lane;
 mod place;
+#[cfg(test)]
+mod tests;
 
 use lane::{Lane, Turn};
 pub(super) use lane::{Now, Terms};

@@ -1,0 +1,49 @@
+//! Places: whom they are in the way of, and for how long.
+
+use super::*;
+
+const NOW: Now = Now { ms: 1_000, passed: Duration::from_secs(1) };
+const ONE_AT_A_TIME: Terms = Terms { is_open: true, concurrency: 1, rate: 1_000 };
+
+fn lanes(most: usize) -> Shared {
+    let settings = breaker::Settings {
+        failures: 10,
+        pause: Duration::from_secs(10),
+        longest_pause: Duration::from_secs(600),
+    };
+    Shared(Arc::new(Mutex::new(Lanes {
+        settings,
+        most,
+        taken: 0,
+        by_endpoint: HashMap::new(),
+        owners: HashMap::new(),
+        rotation: VecDeque::new(),
+        timers: BTreeSet::new(),
+    })))
+}
+
+#[test]
+fn an_endpoint_that_has_answered_has_room_again_while_that_is_written() {
+    let lanes = lanes(8);
+    lanes.lock().due("e", "owner", NOW.ms, NOW.ms);
+    let mut first = lanes.plan(NOW, 9, |_| ONE_AT_A_TIME).remove("e").expect("a place").remove(0);
+    assert!(first.begin(ONE_AT_A_TIME));
+    assert!(lanes.plan(NOW, 9, |_| ONE_AT_A_TIME).is_empty(), "one attempt at a time");
+    first.answered();
+    let second = lanes.plan(NOW, 9, |_| ONE_AT_A_TIME).remove("e").expect("it has room");
+    assert_eq!((second.len(), lanes.lock().taken), (1, 2), "the first has its place until it is written");
+    drop((first, second));
+    assert_eq!(lanes.lock().taken, 0);
+}
+
+#[test]
+fn what_is_being_written_counts_against_its_owner_and_is_not_forgotten() {
+    let lanes = lanes(2);
+    let mut place = lanes.promise("e", "owner", ONE_AT_A_TIME, NOW).expect("a place");
+    assert!(place.begin(ONE_AT_A_TIME));
+    place.answered();
+    lanes.lock().tidy(NOW.passed + Duration::from_secs(60));
+    assert!(lanes.promise("f", "owner", ONE_AT_A_TIME, NOW).is_none(), "half of all places are its owner's");
+    drop(place);
+    assert!(lanes.promise("f", "owner", ONE_AT_A_TIME, NOW).is_some());
+}
