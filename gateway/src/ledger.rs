@@ -122,7 +122,7 @@ pub struct Claim {
 }
 
 /// A delivery that was taken, and its event. None: its event is gone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
     pub delivery: delivery::Model,
     pub event: Option<Arc<event::Model>>,

@@ -64,7 +64,8 @@ fn any_number_opens_its_order_and_back_leads_back() {
     update(&mut app, found(json!([order("O1", "咖啡-17", "paid", 2100)])));
     assert_eq!((app.tab, app.open.as_deref()), (Tab::Orders, Some("O1")));
     answer_whole(&mut app, order_whole());
-    assert!(drawn(&app).to_string().contains("the shop answered 500 twice, next try in 3m"));
+    let stands = "paid 09:01:00; the shop answered 500 twice, next try in 3m";
+    assert_eq!(style_of(&app, stands).fg, colour(Meaning::Warning), "not as if all were well");
     press(&mut app, KeyCode::Esc);
     assert_eq!((app.tab, app.open.as_deref()), (Tab::Attention, None));
     update(&mut app, found(json!([order("O1", "A", "paid", 1), order("O2", "A", "paid", 1)])));

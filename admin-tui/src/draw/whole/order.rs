@@ -1,6 +1,6 @@
 //! An order: where it stands, what happened, what was told of it.
 
-use shared::ops::{OrderWhole, Refund, RefundState};
+use shared::ops::{Delivery, DeliveryState, OrderWhole, Refund, RefundState};
 
 use super::attempts;
 use crate::app::App;
@@ -11,9 +11,10 @@ use crate::theme::Meaning;
 
 pub fn order(app: &App, whole: &OrderWhole, lines: &mut Lines) {
     let order = &whole.order;
-    let standing = match tables::status_meaning(order.status) {
-        Meaning::Plain | Meaning::Dim => Meaning::Title,
-        other => other,
+    let standing = match (untold(&whole.deliveries), tables::status_meaning(order.status)) {
+        (Some(meaning), _) => meaning,
+        (None, Meaning::Plain | Meaning::Dim) => Meaning::Title,
+        (None, other) => other,
     };
     lines.wide(&text::told(&whole.stands, app.zone), standing);
     lines.gap();
@@ -65,6 +66,23 @@ pub fn order(app: &App, whole: &OrderWhole, lines: &mut Lines) {
         lines.named("is", state, meaning);
         attempts(app, &one.attempts, lines);
     }
+}
+
+/// That a shop could not be told weighs more than that the order is paid, unless a replay has told it since.
+fn untold(deliveries: &[Delivery]) -> Option<Meaning> {
+    let is_same = |one: &Delivery, other: &Delivery| {
+        (&one.event_id, &one.endpoint_id) == (&other.event_id, &other.endpoint_id)
+    };
+    let is_told = |one: &Delivery| {
+        deliveries.iter().any(|other| other.state == DeliveryState::Delivered && is_same(one, other))
+    };
+    let left: Vec<_> = deliveries.iter().filter(|one| !is_told(one)).collect();
+    if left.iter().any(|one| one.state == DeliveryState::Exhausted) {
+        return Some(Meaning::Bad);
+    }
+    left.iter()
+        .any(|one| one.state == DeliveryState::Due && one.attempt_count > 0)
+        .then_some(Meaning::Warning)
 }
 
 fn meaning_of(kind: &str) -> Meaning {
