@@ -110,6 +110,14 @@ pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
         window: Duration::from_secs(common.seconds),
         rate: None,
     };
+    // Orders go round the merchants; what is for the one that is not well is not waited for.
+    let well = args.endpoints - u32::from(args.fault.is_some());
+    let fresh = Fresh {
+        notices: args.notices,
+        connections: args.connections,
+        rate: args.rate,
+        share: (well + args.endpoints * args.each, args.endpoints),
+    };
     let mut report = Report::new(settings, stage.about());
     for run in 1..=common.runs {
         if stage.has(Through::Nginx) {
@@ -117,10 +125,8 @@ pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
             let warm_up = Duration::from_secs(common.warm_up);
             report.add(stage.measure(run, Through::Nginx, load, warm_up).await?);
         }
-        eprintln!("run {run} of {}: placing {} orders …", common.runs, args.notices);
-        stage.place(args.notices.try_into()?, || outside.orders.count()).await?;
         eprintln!("run {run} of {}: {} notices …", common.runs, args.notices);
-        report.add(measure(&mut stage, &outside, &args, run).await?);
+        report.add(measure(&mut stage, &outside, fresh, run).await?);
     }
     drop(stage);
     report.print();
@@ -130,28 +136,39 @@ pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn measure(
+/// Notices, and what they are to lead to.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh {
+    pub notices: u32,
+    /// Open connections to the callback.
+    pub connections: u16,
+    /// Notices per second; none is closed loop.
+    pub rate: Option<u32>,
+    /// Deliveries that are waited for, for so many notices.
+    pub share: (u32, u32),
+}
+
+/// Place orders, send their notices, and wait for what is told of them.
+pub async fn measure(
     stage: &mut Stage,
     outside: &Outside,
-    args: &FanoutArgs,
+    fresh: Fresh,
     run: u32,
 ) -> anyhow::Result<Measured> {
+    stage.place(fresh.notices.try_into()?, || outside.orders.count()).await?;
     let notices = Rc::new(outside.orders.notices());
     outside.receivers.expect(&notices);
     let callback = stage.address(Through::Gateway).context("it was not started")?;
-    let count = notices.count();
-    let window = args.rate.map_or(Duration::from_mins(10), |rate| {
-        Duration::from_secs_f64(f64::from(args.notices) / f64::from(rate))
+    let window = fresh.rate.map_or(Duration::from_mins(10), |rate| {
+        Duration::from_secs_f64(f64::from(fresh.notices) / f64::from(rate))
     });
-    let load = Load { connections: args.connections.into(), window, rate: args.rate };
+    let load = Load { connections: fresh.connections.into(), window, rate: fresh.rate };
     let before = stage.cpu_seconds(Through::Gateway);
     let began = Instant::now();
     let taken = drive(callback, &notices, load).await?;
     ensure!(taken.failed() == 0, "notices were not taken: {:?}", taken.errors);
-    // Orders go round the merchants; what is for the one that is not well is not waited for.
-    let well = args.endpoints - u32::from(args.fault.is_some());
-    let count = count as u64;
-    let awaited = count * u64::from(well) / u64::from(args.endpoints) + count * u64::from(args.each);
+    let (deliveries, of) = fresh.share;
+    let awaited = notices.count() as u64 * u64::from(deliveries) / u64::from(of);
     let (mut tally, last, twice) = outside.receivers.all(awaited, PATIENCE).await;
     let used = stage.cpu_seconds(Through::Gateway);
     tally.elapsed = last.duration_since(began);

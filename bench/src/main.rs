@@ -9,6 +9,7 @@ mod http1;
 mod load;
 mod order;
 mod process;
+mod replay;
 mod report;
 mod servers;
 mod stored;
@@ -37,6 +38,8 @@ enum Command {
     Latency(compare::LatencyArgs),
     /// Deliveries per second from notices in at the callback to events out at the shops
     Fanout(fanout::FanoutArgs),
+    /// A replay of everything, paused, killed, resumed and cancelled, while fresh events go by
+    Replay(replay::ReplayArgs),
     /// What a million stored orders cost: a restart, its memory, and the pages of a console
     Stored(stored::StoredArgs),
     /// The upstream both are measured against, alone: answers every order with a signed success
@@ -65,6 +68,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Command::Orders(args) => compare::orders(args).await,
             Command::Latency(args) => compare::latency(args).await,
             Command::Fanout(args) => fanout::fanout(args).await,
+            Command::Replay(args) => replay::replay(args).await,
             Command::Stored(args) => stored::stored(args).await,
             Command::Stub { listen } => stub::serve(listen).await,
         }

@@ -74,6 +74,12 @@ impl Server {
         }
     }
 
+    /// End it with no time to do anything.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.send(Signal::KILL);
+        self.child.wait().map(drop).with_context(|| format!("waiting for {}", self.name))
+    }
+
     fn send(&self, signal: Signal) {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             // Until it is waited for, the pid is still this child's.

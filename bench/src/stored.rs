@@ -4,8 +4,8 @@
 mod asks;
 pub mod fill;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -16,15 +16,11 @@ use crate::call;
 use crate::cast;
 use crate::compare::stage::{Burden, Cast, Stage};
 use crate::compare::{Common, Through};
-use crate::fanout::{Outside, endpoints};
-use crate::load::{Load, drive};
+use crate::fanout::{self, Fresh, Outside, endpoints};
 use crate::process::usage;
 use crate::report::About;
 
 use asks::Asked;
-
-/// For deliveries of the orders that are multiplied.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Args)]
 pub struct StoredArgs {
@@ -56,32 +52,7 @@ struct Found {
 
 pub async fn stored(args: StoredArgs) -> anyhow::Result<()> {
     let common = &args.common;
-    let (outside, shops) = Outside::open().await?;
-    let mut merchants = cast::merchants(common.merchants);
-    for (merchant, number) in merchants.iter_mut().zip(1..) {
-        merchant.notify_url = format!("http://{shops}/notify/{number}");
-    }
-    let templates = merchants.len();
-    let cast = Cast { merchants, upstream: Some(outside.upstream), burden: Burden::default() };
-    let mut stage = Stage::set_with(common, &[Through::Gateway], cast).await?;
-    let gateway = stage.address(Through::Gateway).context("it was not started")?;
-    if args.parked {
-        for id in endpoints::register(gateway, shops, 1).await? {
-            call::post(
-                gateway,
-                &format!("/v1/endpoints/{id}/pause"),
-                cast::API_KEY,
-                "{\"reason\":\"measured\"}",
-            )
-            .await?;
-        }
-    }
-    stage.place(templates, || outside.orders.count()).await?;
-    let notices = Rc::new(outside.orders.notices());
-    outside.receivers.expect(&notices);
-    drive(gateway, &notices, Load { connections: 1, window: PATIENCE, rate: None }).await?;
-    outside.receivers.all(notices.count() as u64, PATIENCE).await;
-
+    let (mut stage, _outside, _) = paid(common, args.parked).await?;
     eprintln!("storing {} orders …", args.orders);
     let mut restart_ms = Vec::new();
     let (mut orders, mut due) = (0, 0);
@@ -112,6 +83,25 @@ pub async fn stored(args: StoredArgs) -> anyhow::Result<()> {
     std::fs::write(&file, serde_json::to_vec_pretty(&found)?)?;
     eprintln!("written to {}", file.display());
     Ok(())
+}
+
+/// A gateway with an order of each merchant that was paid and told of, the upstream and the shops; these are where the
+/// last says. `parked`: each also waits for an endpoint that is paused.
+pub async fn paid(common: &Common, parked: bool) -> anyhow::Result<(Stage, Outside, SocketAddr)> {
+    let (outside, shops) = Outside::open().await?;
+    let mut merchants = cast::merchants(common.merchants);
+    for (merchant, number) in merchants.iter_mut().zip(1..) {
+        merchant.notify_url = format!("http://{shops}/notify/{number}");
+    }
+    let cast = Cast { merchants, upstream: Some(outside.upstream), burden: Burden::default() };
+    let mut stage = Stage::set_with(common, &[Through::Gateway], cast).await?;
+    let gateway = stage.address(Through::Gateway).context("it was not started")?;
+    for id in endpoints::register(gateway, shops, u32::from(parked)).await? {
+        call::post(gateway, &format!("/v1/endpoints/{id}/pause"), cast::API_KEY, "").await?;
+    }
+    let fresh = Fresh { notices: common.merchants, connections: 1, rate: None, share: (1, 1) };
+    fanout::measure(&mut stage, &outside, fresh, 0).await?;
+    Ok((stage, outside, shops))
 }
 
 fn default_file() -> PathBuf {

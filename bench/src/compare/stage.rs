@@ -259,6 +259,13 @@ impl Stage {
         Ok(began.elapsed())
     }
 
+    /// Kill the gateway with no time to do anything, and start it again.
+    pub async fn crash(&mut self) -> anyhow::Result<()> {
+        let gateway = self.gateway.take().context("it was not started")?;
+        self.gateway = Some(gateway.kill()?.serve().await?);
+        Ok(())
+    }
+
     pub fn still_run(&mut self) -> anyhow::Result<()> {
         let gateways = [&mut self.gateway, &mut self.burdened].into_iter().flatten();
         let nginx = self.nginx.iter_mut().map(|(server, _)| server);

@@ -47,6 +47,9 @@ struct Heard {
     tally: Tally,
     twice: u64,
     last: Instant,
+    /// By path and event, what came of a replay, and how often it came again.
+    replayed: HashSet<(String, String)>,
+    replayed_again: u64,
 }
 
 impl Receivers {
@@ -59,6 +62,8 @@ impl Receivers {
             tally: Tally::new(),
             twice: 0,
             last: Instant::now(),
+            replayed: HashSet::new(),
+            replayed_again: 0,
         };
         let receivers = Rc::new(Self { heard: RefCell::new(heard), changed: Notify::new() });
         let hearing = Rc::clone(&receivers);
@@ -104,6 +109,12 @@ impl Receivers {
         (tally, heard.last, heard.twice)
     }
 
+    /// Requests of replays, and those of them beyond the first of an event at one path.
+    pub fn replayed(&self) -> (u64, u64) {
+        let heard = self.heard.borrow();
+        (heard.replayed.len() as u64 + heard.replayed_again, heard.replayed_again)
+    }
+
     async fn converse(&self, mut stream: TcpStream) -> std::io::Result<()> {
         stream.set_nodelay(true)?;
         let mut seen = Vec::with_capacity(4 * 1024);
@@ -133,6 +144,14 @@ impl Receivers {
     fn heard(&self, head: &[u8], body: &[u8]) {
         let path = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         let path = String::from_utf8_lossy(path).into_owned();
+        if http1::after(head, b"scangate-replay: ").is_some() {
+            let event = http1::quoted(body, b"\"respMsgId\":\"").unwrap_or_default().to_owned();
+            let mut heard = self.heard.borrow_mut();
+            if !heard.replayed.insert((path, event)) {
+                heard.replayed_again += 1;
+            }
+            return;
+        }
         let order_no = http1::quoted(body, b"\"orderNo\":\"").unwrap_or_default().to_owned();
         let mut heard = self.heard.borrow_mut();
         let Some(sent_at) = heard.notices.as_ref().and_then(|notices| notices.sent_at(&order_no)) else {

@@ -87,6 +87,12 @@ impl Gateway {
         self.home
     }
 
+    /// As a machine that loses its power would.
+    pub fn kill(mut self) -> anyhow::Result<Home> {
+        self.server.kill()?;
+        Ok(self.home)
+    }
+
     /// A token of the operator's.
     pub async fn log_in(&self) -> anyhow::Result<String> {
         let login = json!({ "name": cast::OPERATOR, "password": cast::PASSWORD });
