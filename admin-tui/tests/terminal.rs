@@ -1,5 +1,7 @@
 //! The real binary in a terminal, against the real gateway: `scangate demo`, which the workspace's tests build beside it.
 
+#[path = "terminal/called.rs"]
+mod called;
 #[path = "terminal/demo.rs"]
 mod demo;
 #[path = "terminal/pty.rs"]

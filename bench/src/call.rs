@@ -14,14 +14,14 @@ pub async fn get(server: SocketAddr, path: &str, token: &str) -> anyhow::Result<
     json_of(path, &call(server, "GET", path, token, "").await?)
 }
 
-/// Whether it is answered with a success.
-pub async fn is_well(server: SocketAddr, path: &str) -> bool {
-    call(server, "GET", path, "", "").await.is_ok()
-}
-
 /// The same for a POST of JSON, or of nothing.
 pub async fn post(server: SocketAddr, path: &str, token: &str, body: &str) -> anyhow::Result<Value> {
     json_of(path, &call(server, "POST", path, token, body).await?)
+}
+
+/// Whether it is answered with a success.
+pub async fn is_well(server: SocketAddr, path: &str) -> bool {
+    call(server, "GET", path, "", "").await.is_ok()
 }
 
 fn json_of(path: &str, body: &str) -> anyhow::Result<Value> {

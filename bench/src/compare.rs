@@ -188,8 +188,5 @@ async fn compare(
     }
     drop(stage);
     report.print();
-    let file = common.json.clone().unwrap_or_else(|| report.default_file());
-    report.write(&file)?;
-    eprintln!("written to {}", file.display());
-    Ok(())
+    report.write(common.json.as_deref())
 }

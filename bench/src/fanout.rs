@@ -14,11 +14,12 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use tokio::net::TcpListener;
 
+use crate::cast::{self, Merchant};
 use crate::compare::stage::{Burden, Cast, Stage};
 use crate::compare::{Common, Settings, Through};
 use crate::load::{Load, drive};
 use crate::report::{Measured, Report};
-use crate::{cast, stub};
+use crate::stub;
 
 use notices::Orders;
 pub use receivers::Fault;
@@ -53,13 +54,14 @@ pub struct FanoutArgs {
 
 /// The upstream and the shops, in this program.
 pub struct Outside {
+    pub shops: SocketAddr,
     pub orders: Rc<Orders>,
     pub receivers: Rc<Receivers>,
     pub upstream: SocketAddr,
 }
 
 impl Outside {
-    pub async fn open() -> anyhow::Result<(Self, SocketAddr)> {
+    pub async fn open() -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no port for the upstream")?;
         let upstream = listener.local_addr()?;
         let orders = Rc::new(Orders::default());
@@ -67,7 +69,16 @@ impl Outside {
         let opened: stub::Opened = Box::new(move |_, id, create| opening.opened(id, create));
         tokio::task::spawn_local(stub::accept_and_tell(listener, Some(opened)));
         let (receivers, shops) = Receivers::listen().await?;
-        Ok((Self { orders, receivers, upstream }, shops))
+        Ok(Self { shops, orders, receivers, upstream })
+    }
+
+    /// Merchants that hear of payments at the shops, each at a path of its own.
+    pub fn merchants(&self, count: u32) -> Vec<Merchant> {
+        let mut merchants = cast::merchants(count);
+        for (merchant, number) in merchants.iter_mut().zip(1..) {
+            merchant.notify_url = format!("http://{}/notify/{number}", self.shops);
+        }
+        merchants
     }
 }
 
@@ -77,11 +88,8 @@ pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
         "with --fault there must be others: give --endpoints 2 or more"
     );
     let common = &args.common;
-    let (outside, shops) = Outside::open().await?;
-    let mut merchants = cast::merchants(args.endpoints);
-    for (merchant, number) in merchants.iter_mut().zip(1..) {
-        merchant.notify_url = format!("http://{shops}/notify/{number}");
-    }
+    let outside = Outside::open().await?;
+    let mut merchants = outside.merchants(args.endpoints);
     if let Some(fault) = args.fault {
         merchants[0].notify_url = format!("http://{}/notify/1", receivers::faulty(fault).await?);
     }
@@ -89,7 +97,7 @@ pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
     let mut stage = Stage::set_with(common, &[Through::Nginx, Through::Gateway], cast).await?;
     if args.each > 0 {
         let gateway = stage.address(Through::Gateway).context("it was not started")?;
-        endpoints::register(gateway, shops, args.each).await?;
+        endpoints::register(gateway, outside.shops, args.each).await?;
     }
     let settings = Settings {
         what: "fanout",
@@ -130,10 +138,7 @@ pub async fn fanout(args: FanoutArgs) -> anyhow::Result<()> {
     }
     drop(stage);
     report.print();
-    let file = common.json.clone().unwrap_or_else(|| report.default_file());
-    report.write(&file)?;
-    eprintln!("written to {}", file.display());
-    Ok(())
+    report.write(common.json.as_deref())
 }
 
 /// Notices, and what they are to lead to.

@@ -53,7 +53,7 @@ enum Command {
 /// One thread: the machine's cores belong to the servers that are measured.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(CommandLine::parse().command).await {
+    match Box::pin(run(CommandLine::parse().command)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -2,7 +2,6 @@
 //! killed again in the middle of it, and cancelled. What is measured is how much longer fresh deliveries take
 //! meanwhile; what is shown is how many were sent again that were recorded as sent.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -14,7 +13,7 @@ use crate::call;
 use crate::compare::stage::Stage;
 use crate::compare::{Common, Through};
 use crate::fanout::{self, Fresh, Outside};
-use crate::report::Measured;
+use crate::report::{self, Measured};
 use crate::stored::{self, fill};
 
 /// Between two looks at the replay.
@@ -63,7 +62,7 @@ struct Found {
 
 pub async fn replay(args: ReplayArgs) -> anyhow::Result<()> {
     let common = &args.common;
-    let (mut stage, outside, _) = stored::paid(common, false).await?;
+    let (mut stage, outside) = stored::paid(common, false).await?;
     eprintln!("storing {} orders …", args.deliveries);
     stage.restart(async |home| fill::fill(&home.store, args.deliveries).await).await?;
     let fresh = Fresh { notices: args.notices, connections: 16, rate: Some(args.rate), share: (1, 1) };
@@ -95,11 +94,7 @@ pub async fn replay(args: ReplayArgs) -> anyhow::Result<()> {
     let (_, received_again) = outside.receivers.replayed();
     let found = Found { total, without, with, steps: replay.steps, received_again };
     print(&found);
-    let file = common.json.clone().unwrap_or_else(|| PathBuf::from("target/bench/replay.json"));
-    std::fs::create_dir_all(file.parent().context("a file in a folder")?)?;
-    std::fs::write(&file, serde_json::to_vec_pretty(&found)?)?;
-    eprintln!("written to {}", file.display());
-    Ok(())
+    report::write(common.json.as_deref(), "replay", &found)
 }
 
 /// The replay, as its operator has it.

@@ -103,7 +103,7 @@ impl Measured {
             errors: tally.errors.clone(),
             cpu_seconds_per_1000: cpu * 1000.0 / (tally.accepted().max(1) as f64),
             cpu_seconds,
-            peak_memory_mib: peak_memory as f64 / f64::from(1 << 20),
+            peak_memory_mib: mib(peak_memory),
             signed_late,
         }
     }
@@ -308,19 +308,30 @@ impl Report {
         table
     }
 
-    pub fn default_file(&self) -> PathBuf {
+    /// Write it to `file`, or to one named after what was measured.
+    pub fn write(&self, file: Option<&Path>) -> anyhow::Result<()> {
         let store = self.settings.store.map_or(String::new(), |store| format!("-{store:?}").to_lowercase());
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        here.parent().unwrap_or(here).join("target/bench").join(format!("{}{store}.json", self.settings.what))
+        write(file, &format!("{}{store}", self.settings.what), self)
     }
+}
 
-    pub fn write(&self, file: &Path) -> anyhow::Result<()> {
-        if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        let text = serde_json::to_string_pretty(self)? + "\n";
-        fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+/// Write a result as JSON to `file`, or to `target/bench/<name>.json`.
+pub fn write(file: Option<&Path>, name: &str, result: &impl Serialize) -> anyhow::Result<()> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let default = || here.parent().unwrap_or(here).join("target/bench").join(format!("{name}.json"));
+    let file = file.map_or_else(default, Path::to_owned);
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
+    let text = serde_json::to_string_pretty(result)? + "\n";
+    fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    eprintln!("written to {}", file.display());
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes stay far below 2^52")]
+pub fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 #[cfg(test)]

@@ -4,21 +4,18 @@
 mod asks;
 pub mod fill;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use serde::Serialize;
 
-use crate::call;
-use crate::cast;
 use crate::compare::stage::{Burden, Cast, Stage};
 use crate::compare::{Common, Through};
 use crate::fanout::{self, Fresh, Outside, endpoints};
 use crate::process::usage;
-use crate::report::About;
+use crate::report::{self, About, mib};
+use crate::{call, cast};
 
 use asks::Asked;
 
@@ -52,7 +49,7 @@ struct Found {
 
 pub async fn stored(args: StoredArgs) -> anyhow::Result<()> {
     let common = &args.common;
-    let (mut stage, _outside, _) = paid(common, args.parked).await?;
+    let (mut stage, _outside) = paid(common, args.parked).await?;
     eprintln!("storing {} orders …", args.orders);
     let mut restart_ms = Vec::new();
     let (mut orders, mut due) = (0, 0);
@@ -72,45 +69,29 @@ pub async fn stored(args: StoredArgs) -> anyhow::Result<()> {
     let gateway = stage.gateway_of(Through::Gateway).context("it was not started")?;
     tokio::time::sleep(Duration::from_secs(2)).await; // its workers have looked around
     let memory_mib = mib(usage::memory(gateway.server.pid()));
-    let pages = asks::ask(gateway, args.times).await?;
+    let pages = asks::ask(gateway, args.orders / 2, args.times).await?;
     let peak_memory_mib = mib(stage.peak_memory(Through::Gateway));
     stage.still_run()?;
     let found = Found { about: stage.about(), orders, due, restart_ms, memory_mib, peak_memory_mib, pages };
     drop(stage);
     print(&found);
-    let file = common.json.clone().unwrap_or_else(default_file);
-    std::fs::create_dir_all(file.parent().context("a file in a folder")?)?;
-    std::fs::write(&file, serde_json::to_vec_pretty(&found)?)?;
-    eprintln!("written to {}", file.display());
-    Ok(())
+    report::write(common.json.as_deref(), "stored", &found)
 }
 
-/// A gateway with an order of each merchant that was paid and told of, the upstream and the shops; these are where the
-/// last says. `parked`: each also waits for an endpoint that is paused.
-pub async fn paid(common: &Common, parked: bool) -> anyhow::Result<(Stage, Outside, SocketAddr)> {
-    let (outside, shops) = Outside::open().await?;
-    let mut merchants = cast::merchants(common.merchants);
-    for (merchant, number) in merchants.iter_mut().zip(1..) {
-        merchant.notify_url = format!("http://{shops}/notify/{number}");
-    }
+/// A gateway with an order of each merchant that was paid and told of, and the upstream and shops. `parked`: each also
+/// waits for an endpoint that is paused.
+pub async fn paid(common: &Common, parked: bool) -> anyhow::Result<(Stage, Outside)> {
+    let outside = Outside::open().await?;
+    let merchants = outside.merchants(common.merchants);
     let cast = Cast { merchants, upstream: Some(outside.upstream), burden: Burden::default() };
     let mut stage = Stage::set_with(common, &[Through::Gateway], cast).await?;
     let gateway = stage.address(Through::Gateway).context("it was not started")?;
-    for id in endpoints::register(gateway, shops, u32::from(parked)).await? {
+    for id in endpoints::register(gateway, outside.shops, u32::from(parked)).await? {
         call::post(gateway, &format!("/v1/endpoints/{id}/pause"), cast::API_KEY, "").await?;
     }
     let fresh = Fresh { notices: common.merchants, connections: 1, rate: None, share: (1, 1) };
     fanout::measure(&mut stage, &outside, fresh, 0).await?;
-    Ok((stage, outside, shops))
-}
-
-fn default_file() -> PathBuf {
-    PathBuf::from("target/bench/stored.json")
-}
-
-#[expect(clippy::cast_precision_loss, reason = "bytes stay far below 2^52")]
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
+    Ok((stage, outside))
 }
 
 #[expect(clippy::print_stdout, reason = "the table is what the program is for")]

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 
 use super::CONSOLE;
+use super::called::called;
 
 pub struct Demo {
     child: Child,
@@ -128,19 +129,8 @@ fn echoing() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/hooks", listener.local_addr().expect("it has one"));
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("it is called");
-        let mut reader = BufReader::new(stream.try_clone().expect("the same connection"));
-        let mut length = 0;
-        for line in reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()) {
-            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().expect("a number");
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).expect("as long as it says");
-        write!(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n")
-            .and_then(|()| stream.write_all(&body))
-            .expect("it is sent");
+        let (stream, _) = listener.accept().expect("it is called");
+        called(stream, "200 OK", <[u8]>::to_vec);
     });
     url
 }

@@ -1,12 +1,12 @@
 //! A shop that is told of payments, and for a while does not take it well.
 
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 
 use super::LONG;
+use super::called::called;
 
 pub struct Shop {
     pub url: String,
@@ -43,20 +43,8 @@ impl Shop {
 }
 
 /// Gives what was asked.
-fn answer(mut stream: TcpStream, is_well: bool) -> String {
-    let mut reader = BufReader::new(stream.try_clone().expect("the same connection"));
-    let mut length = 0;
-    for line in reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()) {
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().expect("a number");
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).expect("as long as it says");
+fn answer(stream: TcpStream, is_well: bool) -> String {
     let (status, said) =
         if is_well { ("200 OK", "success") } else { ("500 Internal Server Error", "the till is closed") };
-    let length = said.len();
-    write!(stream, "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{said}")
-        .expect("it is sent");
-    String::from_utf8(body).expect("UTF-8")
+    String::from_utf8(called(stream, status, |_| said.as_bytes().to_vec())).expect("UTF-8")
 }

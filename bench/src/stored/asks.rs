@@ -3,15 +3,15 @@
 
 use std::time::Instant;
 
+use anyhow::Context;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::call;
 use crate::servers::gateway::Gateway;
 
 /// Pages of the operators' API.
-const PAGES: [(&str, &str); 22] = [
+const PAGES: [(&str, &str); 20] = [
     ("overview", "/overview"),
     ("orders", "/orders?limit=100"),
     ("orders, the middle ones", "/orders?limit=100&filter=before:15d"),
@@ -24,8 +24,6 @@ const PAGES: [(&str, &str); 22] = [
     ("wallet:alipay", "/orders?limit=100&filter=wallet:alipay"),
     ("amount>=100000 (none)", "/orders?limit=100&filter=amount%3E%3D100000"),
     ("\"a text\" (none)", "/orders?limit=100&filter=%22a%20text%22"),
-    ("a number of the merchant's", "/find?number=n77777"),
-    ("a number of ScanForPay's", "/find?number=u77777"),
     ("a number of nobody's", "/find?number=nobody"),
     ("deliveries", "/deliveries?limit=100"),
     ("deliveries that are due", "/deliveries?limit=100&state=due"),
@@ -46,13 +44,18 @@ pub struct Asked {
     longest_ms: f64,
 }
 
-pub async fn ask(gateway: &Gateway, times: u32) -> anyhow::Result<Vec<Asked>> {
+/// `middle`: the number of an order that was stored (`fill`).
+pub async fn ask(gateway: &Gateway, middle: u64, times: u32) -> anyhow::Result<Vec<Asked>> {
     let token = gateway.log_in().await?;
     let mut asked = Vec::new();
-    let order = order(gateway, &token).await?;
+    let by_number = format!("/ops/v1/find?number=n{middle}");
+    let found = call::get(gateway.home.ops, &by_number, &token).await?;
+    let order = found["data"][0]["id"].as_str().context("a stored order that is not found")?;
     let mut pages: Vec<(&'static str, String)> =
         PAGES.iter().map(|(page, path)| (*page, format!("/ops/v1{path}"))).collect();
     pages.push(("one order", format!("/ops/v1/orders/{order}")));
+    pages.push(("a number of the merchant's", by_number));
+    pages.push(("a number of ScanForPay's", format!("/ops/v1/find?number=u{middle}")));
     for (page, path) in pages {
         let (mut took, mut rows) = (Vec::new(), None);
         for _ in 0..times {
@@ -67,12 +70,6 @@ pub async fn ask(gateway: &Gateway, times: u32) -> anyhow::Result<Vec<Asked>> {
         asked.push(Asked { page, rows, first_ms, median_ms, longest_ms });
     }
     Ok(asked)
-}
-
-/// The id of one in the middle.
-async fn order(gateway: &Gateway, token: &str) -> anyhow::Result<String> {
-    let found: Value = call::get(gateway.home.ops, "/ops/v1/find?number=n77777", token).await?;
-    Ok(found["data"][0]["id"].as_str().unwrap_or_default().to_owned())
 }
 
 pub fn table(pages: &[Asked]) -> String {

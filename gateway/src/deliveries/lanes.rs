@@ -62,9 +62,13 @@ impl Shared {
             pause: config.breaker_pause,
             longest_pause: config.breaker_longest_pause,
         };
+        Self::with(settings, config.max_in_flight)
+    }
+
+    fn with(settings: breaker::Settings, most: usize) -> Self {
         Self(Arc::new(Mutex::new(Lanes {
             settings,
-            most: config.max_in_flight,
+            most,
             taken: 0,
             by_endpoint: HashMap::new(),
             owners: HashMap::new(),
@@ -330,14 +334,14 @@ impl Lanes {
             Stage::Promised => {
                 lane.promised = lane.promised.saturating_sub(1);
                 lane.pace.give_back(rate);
-                self.ready_if_full(endpoint_id);
             }
-            Stage::UnderWay => {
-                lane.under_way = lane.under_way.saturating_sub(1);
-                self.ready_if_full(endpoint_id);
+            Stage::UnderWay => lane.under_way = lane.under_way.saturating_sub(1),
+            Stage::Answered => {
+                lane.ending = lane.ending.saturating_sub(1);
+                return; // its endpoint has had room since it answered
             }
-            Stage::Answered => lane.ending = lane.ending.saturating_sub(1),
         }
+        self.ready_if_full(endpoint_id);
     }
 
     fn answered(&mut self, endpoint_id: &str) {

@@ -2,7 +2,6 @@
 //! nothing of its submission but what never changes. A read of the store costs more than all else that is done with a
 //! notice before it is written.
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lru::LruCache;
@@ -12,14 +11,14 @@ use crate::app::App;
 use crate::entity::submission;
 
 /// How many are kept: about 20 MB.
-const KEPT: NonZeroUsize = NonZeroUsize::new(32 * 1024).expect("more than none");
+const KEPT: usize = 32 * 1024;
 
 /// By their ids. Those used least lately make room.
 pub struct Recent(Mutex<LruCache<String, Arc<submission::Model>>>);
 
 impl Default for Recent {
     fn default() -> Self {
-        // Room is made as they come.
+        // Bounded by `note`: a cache that knows its bound takes memory for all of it at once.
         Self(Mutex::new(LruCache::unbounded()))
     }
 }
@@ -29,7 +28,7 @@ impl Recent {
     pub fn note(&self, submission: &submission::Model) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.put(submission.id.clone(), Arc::new(submission.clone()));
-        if kept.len() > KEPT.get() {
+        if kept.len() > KEPT {
             kept.pop_lru();
         }
     }

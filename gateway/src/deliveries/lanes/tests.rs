@@ -11,15 +11,7 @@ fn lanes(most: usize) -> Shared {
         pause: Duration::from_secs(10),
         longest_pause: Duration::from_secs(600),
     };
-    Shared(Arc::new(Mutex::new(Lanes {
-        settings,
-        most,
-        taken: 0,
-        by_endpoint: HashMap::new(),
-        owners: HashMap::new(),
-        rotation: VecDeque::new(),
-        timers: BTreeSet::new(),
-    })))
+    Shared::with(settings, most)
 }
 
 #[test]
