@@ -9,7 +9,7 @@ fn lanes(most: usize) -> Shared {
     let settings = breaker::Settings {
         failures: 10,
         pause: Duration::from_secs(10),
-        longest_pause: Duration::from_secs(600),
+        longest_pause: Duration::from_mins(10),
     };
     Shared::with(settings, most)
 }
@@ -34,7 +34,7 @@ fn what_is_being_written_counts_against_its_owner_and_is_not_forgotten() {
     let mut place = lanes.promise("e", "owner", ONE_AT_A_TIME, NOW).expect("a place");
     assert!(place.begin(ONE_AT_A_TIME));
     place.answered();
-    lanes.lock().tidy(NOW.passed + Duration::from_secs(60));
+    lanes.lock().tidy(NOW.passed + Duration::from_mins(1));
     assert!(lanes.promise("f", "owner", ONE_AT_A_TIME, NOW).is_none(), "half of all places are its owner's");
     drop(place);
     assert!(lanes.promise("f", "owner", ONE_AT_A_TIME, NOW).is_some());
