@@ -17,12 +17,14 @@ mod session;
 
 pub use attention::{Decision, Fact, FactField, FactInFull, FactState, Matter, MatterToEnd, Mend, Subject};
 pub use delivery::{Attempt, Delivery, DeliveryState};
-pub use directory::{Change, Key, Limit, Merchant, MerchantWhole, Operator, Platform, Store};
+pub use directory::{
+    Change, Key, KeyToRotate, Limit, Merchant, MerchantWhole, Operator, Platform, RotatedKey, Store,
+};
 pub use endpoint::{Because, Breaker, Endpoint, EndpointStatus, Service};
 pub use health::Health;
 pub use live::Live;
 pub use moment::Moment;
-pub use order::{OrderRow, OrderWhole, Submission, TimelineEntry};
+pub use order::{EntryBytes, OrderRow, OrderWhole, Submission, TimelineEntry};
 pub use overview::{CurrencySeries, Overview, Point, WalletShare};
 pub use refund::{
     Refund, RefundApproval, RefundOutcome, RefundReason, RefundResolution, RefundState, RefundToMake,

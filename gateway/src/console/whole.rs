@@ -109,6 +109,8 @@ fn timeline(entries: &[journal::Model], deliveries: &[Delivery]) -> Vec<Timeline
     let of_journal = entries.iter().rev().map(|entry| {
         let note: Value = serde_json::from_str(&entry.note).unwrap_or_default();
         TimelineEntry {
+            id: Some(entry.id.clone()),
+            has_bytes: entry.raw.is_some(),
             at: moment(entry.at),
             kind: entry.kind.clone(),
             text: words(&entry.kind, &note),
@@ -122,6 +124,8 @@ fn timeline(entries: &[journal::Model], deliveries: &[Delivery]) -> Vec<Timeline
             let replay = if one.replay_id.is_some() { ", replayed" } else { "" };
             let outcome = made.outcome.replace('_', " ");
             TimelineEntry {
+                id: None,
+                has_bytes: false,
                 at: made.at,
                 kind: "attempt".to_owned(),
                 text: format!(

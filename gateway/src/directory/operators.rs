@@ -46,7 +46,7 @@ pub enum Role {
     Viewer,
     /// Also replays, releases and asks again
     Operator,
-    /// Also manages operators and platforms
+    /// Also manages operators and platforms, and rotates merchants' sign keys
     Admin,
 }
 

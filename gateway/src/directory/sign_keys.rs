@@ -1,6 +1,8 @@
 //! Versions of sign keys, a merchant's or an account's: the first one, and rotation with an overlap in which the
 //! previous version is good still.
 
+pub mod operate;
+
 use sea_orm::sea_query::{Expr, ExprTrait, Query, UpdateStatement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::{Value, json};

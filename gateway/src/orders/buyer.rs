@@ -16,6 +16,11 @@ use crate::error::Error;
 /// The fields that say who paid, as ScanForPay and as our events spell them.
 const FIELDS: [&str; 3] = ["buyer", "buyerId", "buyer_id"];
 
+/// Whether a field says who paid.
+pub fn names_payer(field: &str) -> bool {
+    FIELDS.contains(&field)
+}
+
 /// Erase what is kept of who paid `order`. No plan where nothing is.
 pub async fn erase(app: &App, caller: &Caller, order: &order::Model) -> Result<Option<Plan>, Error> {
     let entries = journal::Entity::find()

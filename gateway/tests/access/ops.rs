@@ -38,7 +38,10 @@ fn guarded() -> Vec<(String, Method)> {
     guarded
         .map(|(path, method, _)| {
             (
-                path.replace("{name}", "anna").replace("{factId}", NOBODYS).replace("{id}", NOBODYS),
+                path.replace("{name}", "anna")
+                    .replace("{factId}", NOBODYS)
+                    .replace("{entryId}", NOBODYS)
+                    .replace("{id}", NOBODYS),
                 method.to_uppercase().parse().expect("a method"),
             )
         })
@@ -127,7 +130,7 @@ on_both!(no_route_takes_a_token_that_is_no_good_and_all_are_answered_alike, asyn
         Some(stage.world.keys.test.clone()),
     ];
     let mut answers = Vec::new();
-    assert_eq!(guarded().len(), 48);
+    assert_eq!(guarded().len(), 50);
     for (path, method) in guarded() {
         for token in &bad {
             let reply = ops.call(method.clone(), &path, token.as_deref(), body(&path, &method)).await;
@@ -161,6 +164,9 @@ on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| 
                 "/ops/v1/find" => assert_eq!(reply.status, 400, "{name} {method} {path}"),
                 "/ops/v1/replays" if name == "clerk" && method == Method::POST => {
                     assert_eq!(reply.status, 201, "{name} {method} {path}");
+                }
+                path if path.ends_with("/sign-keys") => {
+                    assert_eq!(code(&reply), (403, "role_missing".to_owned()), "{name} {method} {path}");
                 }
                 // Of nobody's id: looked for by whoever may.
                 path if ["orders", "deliveries", "replays", "merchants"]
@@ -267,6 +273,11 @@ on_both!(an_operator_decides_about_held_facts_of_its_platforms, async |stage: &m
     assert_eq!(ids.len(), 2, "{listed}");
     assert_eq!(ops.get("/ops/v1/quarantine", &stranger).await.json()["data"], json!([]));
     let (path, reason) = (format!("/ops/v1/quarantine/{}", ids[1]), json!({ "reason": "seen on the bill" }));
+    someone(stage, "viewer", Role::Viewer, None).await;
+    let seen = ops.get(&path, &ops.login("viewer").await).await;
+    let whole = ops.get(&path, &clerk).await;
+    assert!(whole.text().contains("\"buyer\"") && !seen.text().contains("buyer"), "{}", seen.text());
+    assert!(seen.text().contains("orderAmount"), "{}", seen.text());
     for decision in ["release", "reject"] {
         let reply = ops.post(&format!("{path}/{decision}"), &stranger, reason.clone()).await;
         assert_eq!(code(&reply), (404, "not_found".to_owned()));

@@ -11,9 +11,10 @@ use sandbox::Operation;
 use sea_orm::{ConnectionTrait, QueryOrder, QuerySelect, QueryTrait};
 use serde_json::{Value, json};
 use shared::filter::Filter;
+use shared::ops::{EntryBytes, OrderWhole};
 
 use crate::harness::people::OTHER_PLATFORM;
-use crate::harness::{Backend, HKD_STORE, PARTNER_NO, PLATFORM, Stage};
+use crate::harness::{ACCOUNT_KEY, Backend, HKD_STORE, MERCHANT_KEY, PARTNER_NO, PLATFORM, Stage};
 use crate::on_both;
 use crate::operating::{Ops, someone};
 
@@ -130,7 +131,7 @@ on_both!(an_order_is_seen_with_all_that_happened_and_where_it_stands, async |sta
     stage.deliver_due().await;
     let id = stage.row("p1").await.id;
     let whole = ops.get(&format!("/ops/v1/orders/{id}"), &token).await;
-    let whole: shared::ops::OrderWhole = serde_json::from_slice(&whole.body).expect("the console's shape");
+    let whole: OrderWhole = serde_json::from_slice(&whole.body).expect("the console's shape");
     assert!(whole.stands.contains("the shop answered 500 once, next try in"), "{}", whole.stands);
     assert!(whole.stands.starts_with("paid "), "{}", whole.stands);
     assert_eq!((whole.submissions.len(), whole.deliveries.len()), (1, 1));
@@ -147,6 +148,56 @@ on_both!(an_order_is_seen_with_all_that_happened_and_where_it_stands, async |sta
     let whole = ops.get(&format!("/ops/v1/orders/{id}"), &token).await.json();
     let stands = whole["stands"].as_str().expect("a sentence");
     assert!(stands.contains("; the shop was told "), "{stands}");
+});
+
+on_both!(the_bytes_of_an_entry_are_read_on_record_and_hold_no_key, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    let ops = Ops::of(stage).await;
+    someone(stage, "ben", Role::Viewer, None).await;
+    someone(stage, "bound", Role::Viewer, Some(OTHER_PLATFORM)).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    let (ben, bound, anna) = (ops.login("ben").await, ops.login("bound").await, ops.login("anna").await);
+    stage.pay_one_order("p1").await;
+    stage.deliver_due().await;
+    stage.open("p2").await;
+    let (id, other) = (stage.row("p1").await.id, stage.row("p2").await.id);
+    let whole = ops.get(&format!("/ops/v1/orders/{id}"), &ben).await;
+    let whole: OrderWhole = serde_json::from_slice(&whole.body).expect("the console's shape");
+    let kept: Vec<_> = whole.timeline.iter().map(|one| (one.kind.as_str(), one.has_bytes)).collect();
+    assert_eq!(kept, [("placed", true), ("answer", true), ("notice", true), ("attempt", false)]);
+    assert!(whole.timeline[3].id.is_none(), "an attempt is with its delivery");
+
+    let mut read = Vec::new();
+    for (entry, said) in whole.timeline.iter().zip(["\"partnerOrderNo\":\"p1\"", "payUrl", "payTime"]) {
+        let entry_id = entry.id.clone().expect("it has one");
+        let path = format!("/ops/v1/orders/{id}/entries/{entry_id}");
+        assert_eq!(ops.get(&path, &bound).await.status, 404);
+        let elsewhere = format!("/ops/v1/orders/{other}/entries/{entry_id}");
+        assert_eq!(ops.get(&elsewhere, &anna).await.status, 404, "of another order");
+        let bytes = ops.get(&path, &ben).await;
+        let bytes: EntryBytes = serde_json::from_slice(&bytes.body).expect("the console's shape");
+        assert_eq!((&bytes.id, &bytes.kind, bytes.cut), (&entry_id, &entry.kind, false));
+        let by_admin = ops.get(&path, &anna).await;
+        let whole: EntryBytes = serde_json::from_slice(&by_admin.body).expect("the console's shape");
+        assert_eq!(whole.size, u64::try_from(whole.text.len()).expect("a small number"));
+        let names_payer = entry.kind == "notice";
+        assert_eq!((bytes.payer_withheld, whole.payer_withheld), (names_payer, false));
+        assert_eq!(bytes.text == whole.text, !names_payer, "a viewer sees all but who paid");
+        assert!(bytes.text.contains(said), "{}: {}", entry.kind, bytes.text);
+        for secret in ["signature", MERCHANT_KEY, ACCOUNT_KEY] {
+            assert!(!bytes.text.contains(secret), "{secret} in {}", bytes.text);
+        }
+        read.splice(0..0, [entry_id.clone(), entry_id]);
+    }
+    let nobodys = format!("/ops/v1/orders/{id}/entries/01KXVZ5B8M3Q0V6T9YJ2C4E7GH");
+    assert_eq!(ops.get(&nobodys, &anna).await.status, 404);
+    let log = ops.get("/ops/v1/audit", &anna).await.json();
+    let acts: Vec<&Value> = log["data"].as_array().expect("a list").iter().collect();
+    let acts = acts.into_iter().filter(|act| act["action"] == "journal.raw_read");
+    let acts: Vec<_> = acts.map(|act| (act["subjectId"].as_str(), &act["after"]["orderId"])).collect();
+    let order_id = json!(id);
+    let expected: Vec<_> = read.iter().map(|entry| (Some(entry.as_str()), &order_id)).collect();
+    assert_eq!(acts, expected, "what was shown, and nothing else");
 });
 
 on_both!(an_operator_asks_scanforpay_and_that_is_on_record, async |stage: &mut Stage| {

@@ -7,11 +7,12 @@ use gateway::directory::operators::Role;
 use gateway::directory::tokens::LIFETIME;
 use http::Method;
 use serde_json::{Value, json};
-use shared::ops::{Delivery, MerchantWhole, Overview, Replay, ReplayState};
+use shared::ops::{Delivery, MerchantWhole, Overview, Replay, ReplayState, RotatedKey};
 
 use crate::harness::Stage;
 use crate::harness::people::OTHER_PLATFORM;
 use crate::harness::receiver::Receiver;
+use crate::harness::side::Side;
 use crate::on_both;
 use crate::operating::{Ops, someone};
 
@@ -97,6 +98,52 @@ on_both!(a_merchant_is_seen_whole_suspended_and_resumed, async |stage: &mut Stag
     let rows = found["data"].as_array().expect("a list");
     assert!(rows.iter().any(|row| row["id"] == json!(id)), "{found}");
     assert_eq!(ops.get("/ops/v1/merchants?q=nobody", &clerk).await.json()["data"], json!([]));
+});
+
+on_both!(an_admin_rotates_a_merchants_key_and_the_shop_changes_over, async |stage: &mut Stage| {
+    stage.others_move_in().await;
+    let ops = Ops::of(stage).await;
+    someone(stage, "clerk", Role::Operator, None).await;
+    someone(stage, "bound", Role::Admin, Some(OTHER_PLATFORM)).await;
+    someone(stage, "anna", Role::Admin, None).await;
+    let (clerk, bound, anna) = (ops.login("clerk").await, ops.login("bound").await, ops.login("anna").await);
+    let path = format!("/ops/v1/merchants/{}/sign-keys", stage.merchant_id());
+    let wanted = json!({ "reason": "the shop lost it", "previousForHours": 2 });
+    assert_eq!(ops.post(&path, &clerk, wanted.clone()).await.status, 403);
+    assert_eq!(ops.post(&path, &bound, wanted.clone()).await.status, 404);
+    assert_eq!(ops.post(&path, &anna, json!({ "previousForHours": 2 })).await.status, 422, "no reason");
+    let made = ops.post(&path, &anna, wanted.clone()).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let made: RotatedKey = serde_json::from_slice(&made.body).expect("the console's shape");
+    assert_eq!((made.sign_key.len(), made.partner_no.as_str()), (64, crate::harness::PARTNER_NO));
+    assert!(!format!("{made:?}").contains(&made.sign_key));
+
+    let order = |number: &str, key: &str| {
+        let mut order = stage.order(number);
+        key.clone_into(&mut order.key);
+        order
+    };
+    let places = async |number: &str, key: &str| stage.create(&order(number, key)).await.code;
+    let before = crate::harness::MERCHANT_KEY;
+    assert_eq!((places("p1", &made.sign_key).await, places("p2", before).await), (1, 1), "both are good");
+    let again = ops.post(&path, &anna, wanted).await;
+    assert_eq!((again.status, &again.json()["code"]), (409, &json!("earlier_version_good")));
+    assert!(!again.text().contains(&made.sign_key) && places("p3", before).await == 1, "nothing has changed");
+    let ends = json!({ "reason": "the shop was broken into", "previousForHours": 0, "endEarlier": true });
+    let last = ops.post(&path, &anna, ends).await;
+    let last: RotatedKey = serde_json::from_slice(&last.body).expect("the console's shape");
+    for (key, code) in [(before, 8), (made.sign_key.as_str(), 8), (last.sign_key.as_str(), 1)] {
+        assert_eq!(places("p4", key).await, code);
+    }
+    let whole = ops.get(&format!("/ops/v1/merchants/{}", stage.merchant_id()), &anna).await;
+    let audit = ops.get("/ops/v1/audit", &anna).await;
+    assert!(audit.text().contains("merchant.sign_key_rotated") && audit.text().contains("the shop lost it"));
+    let stored = Side::open(stage).await.everything().await;
+    assert!(stored.contains("the shop was broken into"), "the tables were read");
+    for secret in [before, &made.sign_key, &last.sign_key] {
+        assert!(!stored.contains(secret));
+        assert!(!audit.text().contains(secret) && !whole.text().contains(secret));
+    }
 });
 
 on_both!(the_overview_counts_what_passes, async |stage: &mut Stage| {

@@ -1,5 +1,7 @@
 //! Operators, platforms and merchants, and what operators changed.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -95,6 +97,36 @@ pub struct Key {
     pub ends_at: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<Moment>,
+}
+
+/// What is said of a merchant's sign key that is to be rotated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyToRotate {
+    pub reason: String,
+    /// How many hours more the version before is good.
+    pub previous_for_hours: u32,
+    /// Whether a version of an earlier rotation that is good still may end at once.
+    pub end_earlier: bool,
+}
+
+/// A merchant's new sign key. No other answer holds it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RotatedKey {
+    pub key: Key,
+    pub partner_no: String,
+    /// The key itself.
+    pub sign_key: String,
+    /// Until when the version before is good.
+    pub previous_ends_at: Moment,
+}
+
+impl fmt::Debug for RotatedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, partner_no, sign_key: _, previous_ends_at } = self;
+        write!(f, "RotatedKey({partner_no}, {key:?}, before it until {previous_ends_at:?})")
+    }
 }
 
 /// A change that an operator or a command made.

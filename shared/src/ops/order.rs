@@ -70,7 +70,14 @@ pub struct Submission {
 
 /// One thing that happened to an order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TimelineEntry {
+    /// Of an entry of the journal; absent: an attempt, which is with its delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The bytes in which it came are kept, and can be read with its id.
+    #[serde(default)]
+    pub has_bytes: bool,
     pub at: Moment,
     /// Such as `placed`, `notice` or `attempt`.
     pub kind: String,
@@ -82,4 +89,23 @@ pub struct TimelineEntry {
     /// The same for programs; which members there are depends on its kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Value>,
+}
+
+/// The bytes in which an entry of an order's journal came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntryBytes {
+    pub id: String,
+    pub at: Moment,
+    /// Such as `placed` or `notice`.
+    pub kind: String,
+    /// As they are kept, without signatures and keys. A byte that is no text is `\x` with its two hexadecimal digits.
+    pub text: String,
+    /// How many bytes are kept.
+    pub size: u64,
+    /// More are kept than `text` shows.
+    pub cut: bool,
+    /// Who paid is kept, and left out: viewers do not see it.
+    #[serde(default)]
+    pub payer_withheld: bool,
 }

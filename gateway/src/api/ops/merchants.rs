@@ -1,31 +1,35 @@
-//! Merchants, for operators: found, seen with all that belongs to them, suspended and resumed.
+//! Merchants, for operators: found, seen with all that belongs to them, suspended and resumed, their sign keys rotated.
 
 use std::sync::Arc;
 
 use poem::Request;
 use poem::web::Data;
-use poem_openapi::OpenApi;
 use poem_openapi::param::{Path, Query};
-use poem_openapi::types::{Any, ToJSON};
+use poem_openapi::types::{Any, Example, ToJSON};
+use poem_openapi::{Object, OpenApi};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, Query as Statement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde_json::json;
-use shared::ops::{Endpoint, Key, Limit, Merchant, MerchantWhole, Store};
+use shared::ops::{Endpoint, Key, Limit, Merchant, MerchantWhole, RotatedKey, Store};
+use zeroize::Zeroizing;
 
 use super::Group;
 use super::auth::LoggedIn;
 use super::endpoints::Because;
-use crate::api::rest::{Body, ChangeError, Found, Page, PageQuery};
+use crate::api::platform::sign_keys::USUAL_OVERLAP_HOURS;
+use crate::api::rest::{Body, ChangeError, Created, Found, Page, PageQuery, Timestamp};
 use crate::app::App;
+use crate::chance;
 use crate::console::rows::moment;
 use crate::deliveries::service;
 use crate::directory::access::is_id;
 use crate::directory::acts::{self, Act};
 use crate::directory::change::{Refresh, count};
 use crate::directory::operators::Role;
-use crate::directory::sign_keys::{self, Owner};
+use crate::directory::sign_keys::operate::{Rotated, Rotation};
+use crate::directory::sign_keys::{self, MAX_OVERLAP_HOURS, Owner};
 use crate::directory::versions;
-use crate::entity::{endpoint, merchant, store};
+use crate::entity::{endpoint, merchant, sign_key, store};
 use crate::error::Error;
 use crate::ledger::{Lane, RowStatement};
 use crate::limits::Quota;
@@ -33,6 +37,30 @@ use crate::troubles::credentials;
 
 /// Endpoints and stores that are shown of one merchant.
 const MOST: u64 = 100;
+
+/// A rotation of a merchant's sign key.
+#[derive(Object)]
+#[oai(rename = "SignKeyToRotate", rename_all = "camelCase", example)]
+pub struct SignKeyToRotate {
+    /// For who reads it later.
+    #[oai(validator(min_length = 1, max_length = 500, pattern = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"))]
+    pub reason: String,
+    /// How many hours more the version before is good; 168 where it is absent. 0: it ends at once.
+    #[oai(validator(minimum(value = "0"), maximum(value = "2160")))]
+    pub previous_for_hours: Option<u32>,
+    /// A version of an earlier rotation that is good still may end at once.
+    pub end_earlier: Option<bool>,
+}
+
+impl Example for SignKeyToRotate {
+    fn example() -> Self {
+        Self {
+            reason: "the shop's server was broken into".to_owned(),
+            previous_for_hours: Some(2),
+            end_earlier: None,
+        }
+    }
+}
 
 pub struct MerchantsOps;
 
@@ -98,6 +126,54 @@ impl MerchantsOps {
         set(app.0, &caller, &id.0, ("merchant.suspended", "suspended"), &body.value.reason).await
     }
 
+    /// Rotate a merchant's sign key
+    ///
+    /// For admins, and for a merchant that cannot wait for its platform. The new key is in this answer and nowhere else; it is to
+    /// be handed to the merchant. The version before is good for a while longer. 409, `earlier_version_good`: one of an
+    /// earlier rotation is good still, with which the shop may be signing; it ends at once if `endEarlier` is said.
+    #[oai(path = "/merchants/:id/sign-keys", method = "post", operation_id = "rotateSignKey")]
+    async fn rotate(
+        &self,
+        app: Data<&Arc<App>>,
+        caller: LoggedIn,
+        /// The merchant's id.
+        #[oai(validator(max_length = 64))]
+        id: Path<String>,
+        body: Body<SignKeyToRotate>,
+    ) -> Result<Created<Any<RotatedKey>>, ChangeError> {
+        caller.must_be(Role::Admin)?;
+        let merchant = found(app.0, &caller, &id.0).await?;
+        refuse_offboarded(&merchant)?;
+        let SignKeyToRotate { reason, previous_for_hours, end_earlier } = body.value;
+        let hours = previous_for_hours.unwrap_or(USUAL_OVERLAP_HOURS);
+        let rotation = Rotation {
+            actor: &caller.actor(),
+            reason: &reason,
+            overlap_hours: std::cmp::min(hours, MAX_OVERLAP_HOURS),
+            ends_earlier: end_earlier.unwrap_or_default(),
+        };
+        let text = Zeroizing::new(chance::sign_key());
+        match sign_keys::operate::rotate(app.0, &merchant, &text, rotation).await? {
+            Rotated::Done(row, ends_at) => {
+                let rotated = RotatedKey {
+                    key: key(row),
+                    partner_no: merchant.partner_no,
+                    sign_key: text.to_string(),
+                    previous_ends_at: moment(ends_at),
+                };
+                Ok(Created::at(format!("/ops/v1/merchants/{}", merchant.id), &Any(rotated)))
+            }
+            Rotated::EarlierStands(end) => {
+                let end = Timestamp::of(end).text();
+                let detail = format!(
+                    "A version of an earlier rotation is good until {end}, and would end at once; the shop may be \
+                     signing with it."
+                );
+                Err(Error::Conflict { code: "earlier_version_good", detail, pointer: None }.into())
+            }
+        }
+    }
+
     /// Resume a merchant
     #[oai(path = "/merchants/:id/resume", method = "post", operation_id = "resumeMerchant")]
     async fn resume(
@@ -156,6 +232,23 @@ fn shown(app: &App, row: &merchant::Model) -> Merchant {
     }
 }
 
+fn key(row: sign_key::Model) -> Key {
+    Key {
+        id: row.id,
+        created_at: moment(row.created_at),
+        ends_at: row.expires_at.map(moment),
+        last_used_at: row.last_used_at.map(moment),
+    }
+}
+
+fn refuse_offboarded(merchant: &merchant::Model) -> Result<(), Error> {
+    if merchant.offboarded_at.is_none() {
+        return Ok(());
+    }
+    let detail = "It is offboarded, for good.".to_owned();
+    Err(Error::Conflict { code: "offboarded", detail, pointer: None })
+}
+
 async fn whole(app: &App, row: &merchant::Model) -> Result<MerchantWhole, Error> {
     let read = &app.store.read;
     let of_merchant = store::Entity::find().filter(store::Column::MerchantId.eq(row.id.as_str()));
@@ -174,12 +267,6 @@ async fn whole(app: &App, row: &merchant::Model) -> Result<MerchantWhole, Error>
         });
     }
     let versions = sign_keys::versions(app, Owner::Merchant(&row.id)).await?;
-    let keys = versions.into_iter().map(|key| Key {
-        id: key.id,
-        created_at: moment(key.created_at),
-        ends_at: key.expires_at.map(moment),
-        last_used_at: key.last_used_at.map(moment),
-    });
     let mut rows = endpoint::Entity::of_merchant(&row.id).all(read).await?;
     rows.extend(endpoint::Entity::implicit_of(&row.id).limit(MOST).all(read).await?);
     let mut endpoints: Vec<Endpoint> = Vec::new();
@@ -196,7 +283,7 @@ async fn whole(app: &App, row: &merchant::Model) -> Result<MerchantWhole, Error>
             window: humantime_serde::re::humantime::format_duration(quota.window()).to_string(),
         }),
         stores,
-        keys: keys.collect(),
+        keys: versions.into_iter().map(key).collect(),
         endpoints,
         service: service::of_all_of(app, &row.id).await?,
     })
@@ -211,10 +298,7 @@ async fn set(
 ) -> Result<Found<Any<MerchantWhole>>, ChangeError> {
     caller.must_be(Role::Operator)?;
     let before = found(app, caller, id).await?;
-    if before.offboarded_at.is_some() {
-        let detail = "It is offboarded, for good.".to_owned();
-        return Err(Error::Conflict { code: "offboarded", detail, pointer: None }.into());
-    }
+    refuse_offboarded(&before)?;
     if before.status != status {
         let update = Statement::update()
             .table(merchant::Entity)

@@ -10,7 +10,7 @@ use poem_openapi::types::{Any, ToJSON};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
 use shared::filter::Filter;
-use shared::ops::{OrderRow, OrderWhole, Refund};
+use shared::ops::{EntryBytes, OrderRow, OrderWhole, Refund};
 
 use super::Group;
 use super::auth::LoggedIn;
@@ -19,11 +19,13 @@ use super::refund_shapes::RefundEntry;
 use super::refunds::{note, order_of};
 use crate::api::rest::{Body, ChangeError, Found, Page, PageQuery};
 use crate::app::App;
-use crate::console::{rows, whole};
+use crate::console::{bytes, rows, whole};
+use crate::directory::access::is_id;
 use crate::directory::operators::Role;
 use crate::entity::{order, refund, submission};
 use crate::error::{Error, FieldProblem};
 use crate::limits::Priority;
+use crate::orders::history;
 use crate::orders::query::{self, Asked};
 use crate::orders::search;
 
@@ -93,6 +95,34 @@ impl OrdersOps {
     ) -> Result<Found<Any<OrderWhole>>, Error> {
         let order = order_of(app.0, &caller, &id.0).await?;
         Ok(Found(Any(shown(app.0, &order).await?)))
+    }
+
+    /// Read the bytes of an order's entry
+    ///
+    /// Of an entry of its `timeline` that `hasBytes`: a request, an answer or a notice as it came, without signatures and keys;
+    /// 64 KiB at most. Viewers are not shown who paid. Each reading is in the log of changes before anything is shown.
+    #[oai(path = "/orders/:id/entries/:entryId", method = "get", operation_id = "getEntry")]
+    async fn entry(
+        &self,
+        app: Data<&Arc<App>>,
+        caller: LoggedIn,
+        /// The order's id.
+        #[oai(validator(max_length = 64))]
+        id: Path<String>,
+        /// The entry's id.
+        #[oai(name = "entryId", validator(max_length = 64))]
+        entry_id: Path<String>,
+    ) -> Result<Found<Any<EntryBytes>>, Error> {
+        let order = order_of(app.0, &caller, &id.0).await?;
+        if !is_id(&entry_id.0) {
+            return Err(Error::NotFound);
+        }
+        let shows_payer = caller.must_be(Role::Operator).is_ok();
+        let entry = history::entry(&app.store.read, &order.id, &entry_id.0).await?;
+        let shown = entry.and_then(|entry| bytes::shown(entry, shows_payer)).ok_or(Error::NotFound)?;
+        let said = json!({ "orderId": order.id, "kind": shown.kind });
+        note(app.0, &caller, "journal.raw_read", &shown.id, &order.platform_id, said).await?;
+        Ok(Found(Any(shown)))
     }
 
     /// Query an order at ScanForPay

@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::directory::operators::Role;
 use crate::entity::quarantine;
 use crate::error::Error;
+use crate::orders::buyer::names_payer;
 use crate::orders::quarantine::Person;
 
 pub struct QuarantineOps;
@@ -48,7 +49,7 @@ impl QuarantineOps {
 
     /// Get a held fact
     ///
-    /// Everything that was asked beside everything that came.
+    /// Everything that was asked beside everything that came; viewers are not shown who paid.
     #[oai(path = "/quarantine/:factId", method = "get", operation_id = "getFact")]
     async fn get(
         &self,
@@ -59,7 +60,11 @@ impl QuarantineOps {
         fact_id: Path<String>,
     ) -> Result<Found<FactInFull>, Error> {
         let row = find(app.0, in_scope(&caller), &fact_id.0).await?;
-        Ok(Found(in_full(app.0, row).await?))
+        let mut fact = in_full(app.0, row).await?;
+        if caller.must_be(Role::Operator).is_err() {
+            fact.fields.retain(|field| !names_payer(&field.field));
+        }
+        Ok(Found(fact))
     }
 
     /// Release a held fact
