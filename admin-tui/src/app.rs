@@ -9,22 +9,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use shared::ops::{
-    Change, Delivery, Endpoint, FactInFull, Health, Matter, Me, Merchant, Operator, OrderRow, Overview,
-    Platform, Replay,
+    Change, Delivery, Endpoint, EntryBytes, FactInFull, Health, Matter, Me, Merchant, Operator, OrderRow,
+    Overview, Platform, Replay, TimelineEntry,
 };
 
-pub use self::dialog::{Dialog, LoginForm, Message, MoneyForm};
+pub use self::dialog::{Dialog, KeyForm, LoginForm, Message, MoneyForm};
 pub use self::list::{List, Listed, MAX_LIVE_ROWS, MAX_ROWS, Row};
 pub use self::live::{Held, Stream, StreamState};
 pub use self::tab::Tab;
 use crate::event::{Loaded, Opened, Whole};
 use crate::filters::Narrowed;
+use crate::raw;
 use crate::tables::{self, Look, Sort, Table};
 use crate::text::Zone;
 use crate::theme::{Colours, Meaning};
 
 /// Steps back that are remembered.
 const MAX_HISTORY: usize = 50;
+
+/// Columns of a screen on which all of an order's have room.
+const WIDE_FROM: u16 = 180;
 
 /// How a row that is open is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,6 +41,16 @@ pub enum View {
     Exact,
     /// Where the payer pays, as a QR code.
     Code,
+    /// What came with the chosen entry of an order's timeline, indented.
+    Entry,
+    /// The same as it came.
+    EntryExact,
+}
+
+impl View {
+    pub fn is_entry(self) -> bool {
+        matches!(self, Self::Entry | Self::EntryExact)
+    }
 }
 
 /// Where one was, to go back there.
@@ -70,7 +84,8 @@ pub struct App {
     pub is_day: bool,
     pub orders: List<OrderRow>,
     pub sort: Sort,
-    pub is_wide: bool,
+    /// Whether as many columns as there is room for are not what is wanted.
+    pub changes_columns: bool,
     /// The selection stays with the newest.
     pub follows: bool,
     pub deliveries: List<Delivery>,
@@ -97,6 +112,10 @@ pub struct App {
     pub fact: Option<Box<FactInFull>>,
     /// The row that is open, once it was read whole.
     pub opened: Option<Opened>,
+    /// The chosen entry of the open order's timeline, by its id.
+    pub chosen: Option<String>,
+    /// Its bytes, once they were read.
+    pub bytes: Option<EntryBytes>,
     pub dialog: Option<Dialog>,
     pub message: Option<Message>,
     /// When the gateway last answered for the screen that is shown.
@@ -134,7 +153,7 @@ impl App {
             is_day: false,
             orders: List::default(),
             sort: Sort::default(),
-            is_wide: false,
+            changes_columns: false,
             follows: false,
             deliveries: List::default(),
             marked: BTreeSet::new(),
@@ -154,6 +173,8 @@ impl App {
             history: Vec::new(),
             fact: None,
             opened: None,
+            chosen: None,
+            bytes: None,
             dialog: None,
             message: None,
             heard_at: None,
@@ -179,6 +200,11 @@ impl App {
         self.paths.contains(path)
     }
 
+    /// Whether orders have all their columns: where there is room for them, unless `c` says otherwise.
+    pub fn is_wide(&self) -> bool {
+        (self.size.0 >= WIDE_FROM) != self.changes_columns
+    }
+
     pub fn look(&self) -> Look {
         Look { now_ms: self.now_ms, zone: self.zone }
     }
@@ -193,7 +219,7 @@ impl App {
         let look = self.look();
         match self.tab {
             Tab::Overview => Table::default(),
-            Tab::Orders => tables::orders(&self.orders.rows[rows], self.is_wide, look),
+            Tab::Orders => tables::orders(&self.orders.rows[rows], self.is_wide(), look),
             Tab::Deliveries => tables::deliveries(&self.deliveries.rows[rows], &self.marked, look),
             Tab::Endpoints => tables::endpoints(&self.endpoints.rows[rows], look),
             Tab::Replays => tables::replays(&self.replays.rows[rows], look),
@@ -303,6 +329,24 @@ impl App {
             (Some(_), Some(Whole::Order(whole))) => Some(&whole.order),
             (Some(_), _) => None,
             (None, _) => self.orders.rows.get(self.orders.selected),
+        }
+    }
+
+    /// The chosen entry of the order that is open.
+    pub fn entry(&self) -> Option<&TimelineEntry> {
+        let Whole::Order(whole) = &self.opened.as_ref()?.whole else { return None };
+        let chosen = self.chosen.as_ref()?;
+        whole.timeline.iter().find(|entry| entry.id.as_ref() == Some(chosen))
+    }
+
+    /// What came with it, or without bytes what is noted of it: as it is shown.
+    pub fn entry_text(&self) -> Option<String> {
+        let entry = self.entry().filter(|_| self.view.is_entry())?;
+        match &self.bytes {
+            Some(bytes) if self.view == View::EntryExact => Some(bytes.text.clone()),
+            Some(bytes) => Some(raw::pretty(&bytes.text).join("\n")),
+            None if entry.has_bytes => None,
+            None => entry.detail.as_ref().map(|note| raw::pretty(&note.to_string()).join("\n")),
         }
     }
 

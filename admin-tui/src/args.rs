@@ -104,6 +104,21 @@ pub enum Command {
         #[command(flatten)]
         output: Output,
     },
+    /// A new sign key for a merchant, into a file that is its owner's alone; for admins
+    Rotate(ToRotate),
+    /// What came with an entry of an order's timeline, which is noted
+    Entry {
+        /// Any number of the order, or its id
+        number: String,
+        /// The entry's id, as `order` tells it
+        id: String,
+        /// As it came, byte for byte, instead of indented
+        #[arg(long, conflicts_with = "json")]
+        exact: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// What waits for a person, oldest first
     Attention(Output),
     /// Say that a matter has been seen to
@@ -163,6 +178,23 @@ pub struct ToReplay {
     /// As JSON: a line each time
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub struct ToRotate {
+    /// The merchant's partner number, or its id
+    pub merchant: String,
+    #[arg(long)]
+    pub reason: String,
+    /// How long the version before is good still
+    #[arg(long, value_name = "HOURS", default_value_t = 168, value_parser = clap::value_parser!(u32).range(0..=2_160))]
+    pub overlap: u32,
+    /// A version of an earlier rotation that is good still may end at once
+    #[arg(long)]
+    pub end_earlier: bool,
+    /// A new file for the key; by default beside the token
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ClapArgs)]

@@ -20,6 +20,8 @@ use zeroize::Zeroizing;
 
 /// From the first byte sent to the last one read.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// The same of a change: the gateway asks ScanForPay for some, and has 40 s for that (`server.request_timeout`).
+const CHANGE_DEADLINE: Duration = Duration::from_secs(45);
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
 /// Why a call came to nothing.
@@ -28,6 +30,9 @@ pub enum Failure {
     /// The gateway could not be reached, or broke off.
     #[error("the gateway cannot be reached: {0}")]
     Lost(String),
+    /// A change was sent, and no answer came.
+    #[error("whether it was done is not known: {0}")]
+    InDoubt(String),
     #[error("you are not logged in")]
     LoggedOut,
     #[error("{}", problem.detail)]
@@ -48,6 +53,17 @@ pub struct Client {
     base: Url,
     http: Http<HttpsConnector<HttpConnector>, Full<Bytes>>,
     token: Mutex<Option<Zeroizing<String>>>,
+}
+
+impl Failure {
+    /// The same of a call that is simply made again.
+    #[must_use]
+    pub fn of_no_change(self) -> Self {
+        match self {
+            Self::InDoubt(why) => Self::Lost(why),
+            other => other,
+        }
+    }
 }
 
 impl Client {
@@ -78,7 +94,8 @@ impl Client {
     }
 
     pub async fn log_in(&self, login: &Login) -> Result<Session, Failure> {
-        self.send(Method::POST, "/ops/v1/login", Some(login)).await.map(|(session, _)| session)
+        let answer = self.send(Method::POST, "/ops/v1/login", Some(login)).await;
+        answer.map(|(session, _)| session).map_err(Failure::of_no_change)
     }
 
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
@@ -146,8 +163,13 @@ impl Client {
         path: &str,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<(T, Option<String>), Failure> {
-        let call = self.exchange(method, path, body);
-        let (status, next, bytes) = tokio::time::timeout(DEADLINE, call).await.map_err(|_| late())??;
+        let is_change = method != Method::GET;
+        let deadline = if is_change { CHANGE_DEADLINE } else { DEADLINE };
+        let call = tokio::time::timeout(deadline, self.exchange(method, path, body));
+        let (status, next, bytes) = call.await.unwrap_or_else(|_| {
+            let why = format!("no answer within {} s", deadline.as_secs());
+            Err(if is_change { Failure::InDoubt(why) } else { Failure::Lost(why) })
+        })?;
         if !status.is_success() {
             return Err(refusal(status, &bytes));
         }
@@ -180,12 +202,19 @@ impl Client {
             None => Bytes::new(),
         };
         let request = request.body(Full::new(bytes)).map_err(|error| lost(&error))?;
-        let answer = self.http.request(request).await.map_err(|error| lost(&error))?;
+        let is_change = method != Method::GET;
+        let broken = |error: &dyn std::error::Error| {
+            let why = innermost(error);
+            if is_change { Failure::InDoubt(why) } else { Failure::Lost(why) }
+        };
+        let answer = self.http.request(request).await;
+        let answer =
+            answer.map_err(|error| if error.is_connect() { lost(&error) } else { broken(&error) })?;
         let status = answer.status();
         let next =
             answer.headers().get_all(header::LINK).iter().find_map(|link| next_of(link.to_str().ok()?));
         let read = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-        Ok((status, next, read.map_err(|error| Failure::Lost(error.to_string()))?.to_bytes()))
+        Ok((status, next, read.map_err(|error| broken(&*error))?.to_bytes()))
     }
 }
 

@@ -8,7 +8,7 @@ use shared::ops::Role;
 
 use self::subject::{leads_on, mends, moves};
 pub use self::table::COMMANDS;
-use crate::app::{App, Tab};
+use crate::app::{App, Tab, View};
 use crate::event::Whole;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,10 @@ pub enum Command {
     Refund,
     Json,
     Code,
+    NextEntry,
+    PreviousEntry,
+    OpenEntry,
+    Rotate,
     ItsOrder,
     ItsDeliveries,
     PauseEndpoint,
@@ -132,6 +136,8 @@ fn is_available(app: &App, entry: &Entry) -> bool {
         Command::Sort | Command::Columns | Command::Follow => app.tab == Tab::Orders && !is_open,
         Command::Span => app.tab == Tab::Overview,
         Command::Json => whole.is_some(),
+        Command::NextEntry | Command::PreviousEntry => has_entries(app),
+        Command::OpenEntry => app.entry().is_some() && app.view == View::Told,
         Command::Code => matches!(whole, Some(Whole::Order(order)) if order.pay_url.is_some()),
         Command::Copy | Command::ItsOrder | Command::ItsDeliveries => leads_on(app, entry.command),
         Command::Export | Command::ExportJson => is_list,
@@ -144,6 +150,13 @@ fn is_available(app: &App, entry: &Entry) -> bool {
         Command::Enable => app.operator().is_some_and(|one| one.disabled_at.is_some()),
         command => mends(app, command) || moves(app, command),
     }
+}
+
+/// Whether there is something to choose in what happened to the order.
+fn has_entries(app: &App) -> bool {
+    let is_shown = app.view == View::Told || app.view.is_entry();
+    let whole = app.opened.as_ref().map(|opened| &opened.whole).filter(|_| is_shown);
+    matches!(whole, Some(Whole::Order(order)) if order.timeline.iter().any(|entry| entry.id.is_some()))
 }
 
 /// A key as the table spells it; absent: one that no command has.

@@ -15,10 +15,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Row, Table as TableWidget, TableState};
 use unicode_width::UnicodeWidthStr;
 
-pub use self::detail::max_scroll;
+pub use self::detail::{chosen_lines, max_scroll};
 pub use self::dialogs::help_scroll;
 use crate::app::{App, StreamState, Tab};
-use crate::commands;
+use crate::commands::{self, Command};
 use crate::tables::{Sort, Table};
 use crate::text;
 use crate::theme::{Colours, Meaning};
@@ -109,7 +109,7 @@ pub fn connection(app: &App) -> (String, Meaning) {
 }
 
 fn tab_texts(app: &App) -> Vec<(Tab, String)> {
-    let key = |tab| commands::COMMANDS.iter().find(|entry| entry.command == commands::Command::Show(tab));
+    let key = |tab| commands::COMMANDS.iter().find(|entry| entry.command == Command::Show(tab));
     let text = |tab: Tab, length: usize| {
         let count = match tab {
             Tab::Attention if !app.attention.rows.is_empty() => {
@@ -206,6 +206,19 @@ fn widths(table: &Table, visible: Range<usize>, mut room: usize) -> Vec<usize> {
     widths
 }
 
+/// Columns whose values are compared by their last digits.
+const TO_THE_RIGHT: [&str; 9] =
+    ["amount", "paid", "refunded", "tries", "backlog", "exhausted", "failed", "skipped", "stores"];
+
+/// As it stands in its column.
+fn set(column: &str, text: &str, width: usize) -> String {
+    let shown = text::cut(text, width);
+    if !TO_THE_RIGHT.contains(&column) {
+        return shown;
+    }
+    format!("{}{shown}", " ".repeat(width.saturating_sub(shown.width())))
+}
+
 fn draw_table(
     colours: Colours,
     table: &Table,
@@ -216,15 +229,14 @@ fn draw_table(
 ) {
     let visible = first..(first + usize::from(area.height)).min(table.rows.len());
     let widths = widths(table, visible.clone(), usize::from(area.width));
-    let drawn =
-        table.rows[visible].iter().map(|cells| {
-            let cells = cells.iter().zip(&widths);
-            Row::new(cells.map(|(cell, width)| {
-                Span::styled(text::cut(&cell.text, *width), colours.style(cell.meaning))
-            }))
-        });
-    let header =
-        Row::new(table.columns.iter().copied().take(widths.len())).style(colours.style(Meaning::Title));
+    let drawn = table.rows[visible].iter().map(|cells| {
+        let cells = cells.iter().zip(&table.columns).zip(&widths);
+        Row::new(cells.map(|((cell, column), width)| {
+            Span::styled(set(column, &cell.text, *width), colours.style(cell.meaning))
+        }))
+    });
+    let names = table.columns.iter().zip(&widths).map(|(column, width)| set(column, column, *width));
+    let header = Row::new(names).style(colours.style(Meaning::Title));
     let widths = widths.iter().map(|width| Constraint::Length(u16::try_from(*width).unwrap_or(u16::MAX)));
     let drawn = TableWidget::new(drawn, widths).header(header).row_highlight_style(colours.selected());
     let mut state = TableState::new().with_selected(selected.map(|row| row - first));
@@ -281,14 +293,23 @@ fn standing(app: &App, width: usize) -> Line<'static> {
 fn footer_line(app: &App, width: u16) -> Line<'static> {
     let mut entries: Vec<_> = commands::available(app).filter(|entry| entry.footer > 0).collect();
     entries.sort_by_key(|entry| entry.footer);
-    let mut room = usize::from(width);
+    let long = |entry: &commands::Entry| entry.keys[0].width() + entry.name.width() + 3;
+    // Where not all have room the help has, since it lists the rest.
+    let is_help = |entry: &commands::Entry| entry.command == Command::Help;
+    let help: usize = entries.iter().filter(|entry| is_help(entry)).map(|entry| long(entry)).sum();
+    let mut room = usize::from(width).saturating_sub(help);
+    let mut is_full = false;
     let mut spans = Vec::new();
     for entry in entries {
-        let (key, name) = (format!(" {}", entry.keys[0]), format!(" {} ", entry.name));
-        let Some(left) = room.checked_sub(key.width() + name.width()) else { break };
-        room = left;
-        spans.push(Span::styled(key, app.colours.style(Meaning::Key)));
-        spans.push(Span::raw(name));
+        if !is_help(entry) {
+            is_full |= room < long(entry);
+            if is_full {
+                continue;
+            }
+            room -= long(entry);
+        }
+        spans.push(Span::styled(format!(" {}", entry.keys[0]), app.colours.style(Meaning::Key)));
+        spans.push(Span::raw(format!(" {} ", entry.name)));
     }
     Line::from(spans)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::ops::{RefundOutcome, ReplayToMake};
+use shared::ops::{KeyToRotate, RefundOutcome, ReplayToMake};
 use zeroize::Zeroizing;
 
 use crate::app::Tab;
@@ -27,6 +27,11 @@ pub enum Effect {
         id: String,
     },
     LoadFact(String),
+    /// The bytes of an entry of an order's timeline, which the gateway notes.
+    LoadBytes {
+        order_id: String,
+        entry_id: String,
+    },
     /// The orders of a number, whoever gave it.
     Find(String),
     /// Hear the changes at this path, as the so-many-th stream; the one before is heard no more. Absent: hear none.
@@ -40,7 +45,17 @@ pub enum Effect {
         act: Act,
         reason: String,
     },
-    Copy(String),
+    /// A new sign key for a merchant, into a file.
+    Rotate {
+        merchant_id: String,
+        partner_no: String,
+        asked: KeyToRotate,
+    },
+    Copy {
+        text: String,
+        /// What is said to have been copied.
+        told: String,
+    },
     Export {
         name: &'static str,
         /// Of the file.
@@ -226,7 +241,7 @@ impl Act {
             Self::ResolveRefund { .. } => "How the refund ended is noted.",
             Self::SetOperator { .. } => "The operator is changed.",
             Self::QueryOrder { .. } => "ScanForPay was asked.",
-            Self::Refund { .. } => "The refund is made, or waits for a second operator; see the order.",
+            Self::Refund { .. } => "The refund is made.",
             Self::Preview { .. } => "Counted.",
             Self::StartReplay { .. } => "The replay runs.",
             Self::MoveReplay { how: ReplayMove::Pause, .. } => "The replay is paused.",

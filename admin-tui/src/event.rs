@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use shared::ops::{
-    Change, Delivery, Endpoint, FactInFull, Health, Live, Matter, Me, Merchant, MerchantWhole, Operator,
-    OrderRow, OrderWhole, Overview, Platform, Replay,
+    Change, Delivery, Endpoint, EntryBytes, FactInFull, Health, Live, Matter, Me, Merchant, MerchantWhole,
+    Operator, OrderRow, OrderWhole, Overview, Platform, Replay,
 };
 
 use crate::app::Tab;
 use crate::client::{Failure, Page};
 use crate::effects::Act;
+use crate::run::rotate::{NotRotated, Rotated};
+use crate::theme::Meaning;
 
 pub enum Event {
     Key(KeyEvent),
@@ -59,6 +61,10 @@ pub enum Answer {
         result: Result<Loaded, Failure>,
     },
     Fact(Result<Box<FactInFull>, Failure>),
+    Bytes {
+        entry_id: String,
+        result: Result<EntryBytes, Failure>,
+    },
     Opened {
         id: String,
         result: Result<Opened, Failure>,
@@ -69,10 +75,19 @@ pub enum Answer {
         result: Result<Vec<OrderRow>, Failure>,
     },
     Previewed(Result<Box<Replay>, Failure>),
-    Done(Act, Result<(), Failure>),
-    Copied(Result<(), String>),
+    Done(Act, Result<Option<Told>, Failure>),
+    Rotated(Result<Rotated, NotRotated>),
+    /// What was copied, as it is told.
+    Copied(Result<String, String>),
     Exported(Result<String, String>),
     Filters(BTreeMap<String, Vec<String>>),
+}
+
+/// What came of a change, where that is not the same each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    pub text: &'static str,
+    pub meaning: Meaning,
 }
 
 pub struct LoggedIn {

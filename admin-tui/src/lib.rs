@@ -11,6 +11,7 @@ pub mod environment;
 pub mod event;
 pub mod filters;
 pub mod plain;
+pub mod raw;
 pub mod record;
 pub mod run;
 pub mod session;

@@ -1,13 +1,14 @@
 //! One answer for a script: rows as text, JSON or CSV, and an exit code that says how it went.
 
 mod replay;
+mod rotate;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use serde_json::Value;
-use shared::ops::{FactInFull, OrderRow, OrderWhole, Overview};
+use shared::ops::{EntryBytes, FactInFull, OrderRow, OrderWhole, Overview};
 use unicode_width::UnicodeWidthStr;
 
 use crate::app::Tab;
@@ -16,6 +17,7 @@ use crate::client::{Client, Failure, Page};
 use crate::effects::Act;
 use crate::environment;
 use crate::filters::Narrowed;
+use crate::raw;
 use crate::run::effect::{enter, segment};
 use crate::run::perform::perform;
 use crate::session::Target;
@@ -46,7 +48,7 @@ impl From<Failure> for Ended {
         let code = match &failure {
             Failure::LoggedOut => 3,
             Failure::Refused { problem } if problem.code == "login_refused" => 3,
-            Failure::Lost(_) => 4,
+            Failure::Lost(_) | Failure::InDoubt(_) => 4,
             Failure::Refused { .. } => 5,
             Failure::Unreadable(_) => 1,
         };
@@ -114,10 +116,24 @@ pub async fn run(args: &Args) -> Result<(), Ended> {
             })
             .await
         }
-        Command::End { .. } | Command::Replay(_) if args.read_only => {
+        Command::Entry { number, id, exact, json } => {
+            let order = order_id(&client, number).await?;
+            let path = format!("/ops/v1/orders/{}/entries/{}", segment(&order), segment(id));
+            let raw: Value = client.get(&path).await?;
+            let bytes: EntryBytes = read(raw.clone())?;
+            let said = match (json, exact) {
+                (true, _) => format!("{raw}\n"),
+                (_, true) => bytes.text,
+                _ => raw::pretty(&bytes.text).join("\n") + "\n",
+            };
+            io::stdout().lock().write_all(said.as_bytes())?;
+            Ok(())
+        }
+        Command::End { .. } | Command::Replay(_) | Command::Rotate(_) if args.read_only => {
             Err(Ended::usage("--read-only changes nothing"))
         }
         Command::Replay(what) => replay::run(&client, what, look(args)).await,
+        Command::Rotate(what) => rotate::run(&client, &target, what, look(args)).await,
         Command::Endpoints(output) => list(&client, Tab::Endpoints, *output, &all, look(args)).await,
         Command::Replays(output) => list(&client, Tab::Replays, *output, &all, look(args)).await,
         Command::Attention(output) => list(&client, Tab::Attention, *output, &all, look(args)).await,

@@ -2,6 +2,7 @@
 
 pub mod effect;
 pub mod perform;
+pub mod rotate;
 pub mod stream;
 
 use std::sync::{Arc, Mutex, PoisonError};

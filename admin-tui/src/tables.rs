@@ -187,9 +187,10 @@ pub fn overview(overview: &Overview, look: Look) -> Table {
 pub fn timeline(order: &OrderWhole, look: Look) -> Table {
     let row = |entry: &TimelineEntry| {
         let time = format!("{} {}", text::time(entry.at, look.zone), entry.kind);
-        vec![plain(time), plain(entry.by.as_deref().unwrap_or("-")), plain(&entry.text)]
+        let id = entry.id.as_deref().filter(|_| entry.has_bytes).unwrap_or("-");
+        vec![plain(time), plain(entry.by.as_deref().unwrap_or("-")), plain(id), plain(&entry.text)]
     };
-    Table { columns: vec!["when", "by", "what"], rows: order.timeline.iter().map(row).collect() }
+    Table { columns: vec!["when", "by", "came", "what"], rows: order.timeline.iter().map(row).collect() }
 }
 
 /// When something was, if it was.

@@ -171,6 +171,22 @@ pub fn cut(text: &str, columns: usize) -> String {
     kept
 }
 
+/// Lines of at most so many columns, broken wherever they are full; nothing is left out.
+pub fn broken(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut taken = 0;
+    for character in text.chars() {
+        let width = character.width().unwrap_or(0);
+        if taken > 0 && taken + width > columns {
+            lines.push(String::new());
+            taken = 0;
+        }
+        taken += width;
+        lines.last_mut().expect("there is always one").push(character);
+    }
+    lines
+}
+
 /// Lines of at most so many columns, broken between words where there are any.
 pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
@@ -227,6 +243,13 @@ mod tests {
         assert_eq!(wrapped("a 咖啡咖啡咖啡", 5), ["a", "咖啡", "咖啡", "咖啡"]);
         assert_eq!(wrapped("咖", 1), ["咖", ""], "what never fits is shown all the same");
         assert_eq!(wrapped("", 5), [""]);
+    }
+
+    #[test]
+    fn a_line_that_is_full_is_broken_and_nothing_is_left_out() {
+        assert_eq!(broken("  ab  咖啡 c", 5), ["  ab ", " 咖啡", " c"]);
+        assert_eq!(broken("咖", 1), ["咖"], "what never fits is shown all the same");
+        assert_eq!(broken("", 5), [""]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod acts;
 mod answers;
+mod entries;
 mod live;
 mod places;
 mod typing;
@@ -17,6 +18,7 @@ use crate::draw;
 use crate::effects::Effect;
 use crate::event::Event;
 use crate::plain;
+use crate::text;
 use crate::theme::Meaning;
 
 /// Between two readings of the screen that is shown.
@@ -146,7 +148,7 @@ pub(crate) fn obey(app: &mut App, command: Command) -> Vec<Effect> {
             app.dialog = Some(Dialog::Filter { typed: app.narrowed.text(app.tab), recalled: None });
         }
         Command::Sort => sort(app),
-        Command::Columns => app.is_wide = !app.is_wide,
+        Command::Columns => app.changes_columns = !app.changes_columns,
         Command::Follow => {
             app.follows = !app.follows;
             app.select(0);
@@ -158,12 +160,17 @@ pub(crate) fn obey(app: &mut App, command: Command) -> Vec<Effect> {
         }
         Command::Json => {
             let next = match app.view {
+                View::Entry => View::EntryExact,
+                View::EntryExact => View::Entry,
                 View::Told | View::Code => View::Pretty,
                 View::Pretty => View::Exact,
                 View::Exact => View::Told,
             };
             (app.view, app.scroll) = (next, 0);
         }
+        Command::NextEntry => return entries::step(app, 1),
+        Command::PreviousEntry => return entries::step(app, -1),
+        Command::OpenEntry => return entries::open(app),
         Command::Code => {
             let next = if app.view == View::Code { View::Told } else { View::Code };
             (app.view, app.scroll) = (next, 0);
@@ -174,10 +181,7 @@ pub(crate) fn obey(app: &mut App, command: Command) -> Vec<Effect> {
         Command::ItsDeliveries => return its_deliveries(app),
         Command::Refresh => return load(app),
         Command::Pause => pause(app),
-        Command::Copy => {
-            let id = app.known_by();
-            return id.map(Effect::Copy).into_iter().collect();
-        }
+        Command::Copy => return copy(app).into_iter().collect(),
         Command::Export => match plain::csv(&app.table()) {
             Ok(text) => return vec![Effect::Export { name: app.tab.title(), extension: "csv", text }],
             Err(error) => app.say(format!("Not written: {error}"), Meaning::Bad),
@@ -211,6 +215,17 @@ pub(crate) fn resort(app: &mut App) {
     if app.follows {
         list.selected = 0;
     }
+}
+
+/// What came, where that is shown; else what the row is known by.
+fn copy(app: &App) -> Option<Effect> {
+    if app.view.is_entry() {
+        let text = app.entry_text()?;
+        let told = text::counted(i64::try_from(text.len()).unwrap_or(i64::MAX), "byte", "bytes");
+        return Some(Effect::Copy { text, told });
+    }
+    let text = app.known_by()?;
+    Some(Effect::Copy { told: text.clone(), text })
 }
 
 fn mark(app: &mut App) -> Vec<Effect> {

@@ -2,10 +2,14 @@
 
 #[path = "screens/drawn.rs"]
 mod drawn;
+#[path = "screens/entries.rs"]
+mod entries;
 #[path = "screens/habits.rs"]
 mod habits;
 #[path = "screens/kit.rs"]
 mod kit;
+#[path = "screens/rotation.rs"]
+mod rotation;
 #[path = "screens/stream.rs"]
 mod stream;
 #[path = "screens/told.rs"]

@@ -4,6 +4,8 @@
 mod called;
 #[path = "terminal/demo.rs"]
 mod demo;
+#[path = "terminal/keys.rs"]
+mod keys;
 #[path = "terminal/pty.rs"]
 mod pty;
 #[path = "terminal/relay.rs"]

@@ -1,11 +1,14 @@
 //! What is laid over the screen, and what is typed there.
 
 use shared::money::Currency;
-use shared::ops::Replay;
+use shared::ops::{Moment, Replay};
 use zeroize::Zeroizing;
 
 use crate::effects::Act;
 use crate::theme::Meaning;
+
+/// What the gateway takes: 90 days.
+const MAX_OVERLAP_HOURS: u32 = 2_160;
 
 pub enum Dialog {
     Help {
@@ -29,6 +32,7 @@ pub enum Dialog {
         typed: String,
     },
     Refund(MoneyForm),
+    Rotate(KeyForm),
     /// A preview waits for its count to be typed, or only for a yes.
     Start {
         replay: Box<Replay>,
@@ -57,6 +61,26 @@ impl MoneyForm {
             1.. if minor <= self.left => Ok(minor),
             _ => Err(format!("more than nothing, and {} at most", self.currency.format(self.left))),
         }
+    }
+}
+
+/// A rotation of a merchant's sign key as it is typed.
+pub struct KeyForm {
+    pub merchant_id: String,
+    pub partner_no: String,
+    pub name: String,
+    /// Until when a version of an earlier rotation is good, which ends at once.
+    pub earlier_ends_at: Option<Moment>,
+    pub hours: String,
+    pub reason: String,
+    pub is_at_reason: bool,
+}
+
+impl KeyForm {
+    /// How many hours the version before is good still, or what is expected instead.
+    pub fn overlap_hours(&self) -> Result<u32, &'static str> {
+        let hours = self.hours.trim().parse().ok().filter(|hours| *hours <= MAX_OVERLAP_HOURS);
+        hours.ok_or("expected 0 to 2160 hours")
     }
 }
 

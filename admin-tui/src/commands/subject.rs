@@ -77,6 +77,10 @@ pub fn moves(app: &App, command: Command) -> bool {
             matches!(endpoint, Some(EndpointStatus::Paused | EndpointStatus::Disabled))
         }
         Command::DisableEndpoint => matches!(endpoint, Some(EndpointStatus::Active | EndpointStatus::Paused)),
+        // Where its keys are seen, and with them whether the shop may be signing with one that would end.
+        Command::Rotate => {
+            app.merchant().is_some() && app.is_open() && app.has("/ops/v1/merchants/{id}/sign-keys")
+        }
         Command::SuspendMerchant => app.merchant().is_some_and(|merchant| !merchant.suspended),
         Command::ResumeMerchant => app.merchant().is_some_and(|merchant| merchant.suspended),
         _ => false,

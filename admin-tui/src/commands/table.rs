@@ -28,7 +28,7 @@ impl Entry {
     }
 }
 
-pub static COMMANDS: [Entry; 68] = [
+pub static COMMANDS: [Entry; 72] = [
     entry(Command::Show(Tab::Overview), &["1"], "overview", "How the gateway fares"),
     entry(Command::Show(Tab::Orders), &["2"], "orders", "Orders, newest first"),
     entry(Command::Show(Tab::Deliveries), &["3"], "deliveries", "What shops are told"),
@@ -58,6 +58,10 @@ pub static COMMANDS: [Entry; 68] = [
     entry(Command::Zone, &["z"], "zone", "Times in the other time zone"),
     entry(Command::Span, &["t"], "span", "Over a day instead of an hour, and back").in_footer(5),
     entry(Command::Json, &["J"], "json", "Its JSON: indented, exact, and back").in_footer(20),
+    entry(Command::NextEntry, &["n"], "next-entry", "Choose the next thing that happened to the order")
+        .in_footer(18),
+    entry(Command::PreviousEntry, &["N"], "previous-entry", "Choose the one before it"),
+    entry(Command::OpenEntry, &["enter"], "open-entry", "What came, indented; J as it came").in_footer(1),
     entry(Command::Code, &["Q"], "code", "Where the payer pays, as a QR code").in_footer(21),
     entry(Command::ItsOrder, &["w"], "its-order", "The order that it is about").in_footer(22),
     entry(Command::ItsDeliveries, &["D"], "its-deliveries", "Its deliveries").in_footer(23),
@@ -100,6 +104,9 @@ pub static COMMANDS: [Entry; 68] = [
     entry(Command::ResumeMerchant, &["a"], "resume-merchant", "Take the merchant's orders again")
         .changing(Role::Operator)
         .in_footer(9),
+    entry(Command::Rotate, &["K"], "rotate", "A new sign key for the merchant, into a file")
+        .changing(Role::Admin)
+        .in_footer(10),
     entry(Command::End, &["d"], "done", "Somebody has seen to it: end the matter")
         .changing(Role::Operator)
         .in_footer(9),
@@ -127,7 +134,7 @@ pub static COMMANDS: [Entry; 68] = [
     entry(Command::Enable, &["a"], "enable", "Let the operator in again").changing(Role::Admin).in_footer(17),
     entry(Command::Pause, &["space"], "pause", "Hold the view still; what waits is counted").in_footer(24),
     entry(Command::Refresh, &["r"], "refresh", "Read the screen anew"),
-    entry(Command::Copy, &["y"], "copy", "Send its number to the clipboard (OSC 52)"),
+    entry(Command::Copy, &["y"], "copy", "Send its number, or what came, to the clipboard"),
     entry(Command::Export, &["e"], "export", "Write the rows to a CSV file here"),
     entry(Command::ExportJson, &["E"], "export-json", "The same as NDJSON: a line for each row"),
     entry(Command::Help, &["?"], "help", "All of this").in_footer(26),

@@ -1,5 +1,7 @@
 //! One row in full.
 
+use std::ops::Range;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -39,15 +41,22 @@ pub fn max_scroll(app: &App) -> u16 {
     u16::try_from(shown).unwrap_or(u16::MAX)
 }
 
+/// The lines of the chosen entry.
+pub fn chosen_lines(app: &App) -> Option<Range<usize>> {
+    if app.tab.has_wholes() { super::whole::lines(app).chosen } else { None }
+}
+
 /// Lines of names and values.
 pub struct Lines<'a> {
     app: &'a App,
-    pub lines: Vec<Line<'static>>,
+    pub drawn: Vec<Line<'static>>,
+    /// Those that commands are about.
+    chosen: Option<Range<usize>>,
 }
 
 impl<'a> Lines<'a> {
     pub fn new(app: &'a App) -> Self {
-        Self { app, lines: Vec::new() }
+        Self { app, drawn: Vec::new(), chosen: None }
     }
 
     /// A value under its name, on as many lines as it takes.
@@ -57,7 +66,7 @@ impl<'a> Lines<'a> {
             let name = if index == 0 { text::cut(name, NAMES - 1) } else { String::new() };
             let gap = " ".repeat(NAMES - name.width());
             let name = Span::styled(format!(" {name}{gap}"), self.app.colours.style(Meaning::Dim));
-            self.lines.push(Line::from(vec![name, Span::styled(part, self.app.colours.style(meaning))]));
+            self.drawn.push(Line::from(vec![name, Span::styled(part, self.app.colours.style(meaning))]));
         }
     }
 
@@ -65,17 +74,35 @@ impl<'a> Lines<'a> {
     pub fn wide(&mut self, value: &str, meaning: Meaning) {
         let room = usize::from(self.app.size.0).saturating_sub(2).max(1);
         for part in text::wrapped(&text::clean(value), room) {
-            self.lines.push(Line::styled(format!(" {part}"), self.app.colours.style(meaning)));
+            self.drawn.push(Line::styled(format!(" {part}"), self.app.colours.style(meaning)));
         }
     }
 
+    /// Over the whole width, broken where it is full: every blank is shown.
+    pub fn exactly(&mut self, shown: &[String]) {
+        let room = usize::from(self.app.size.0).saturating_sub(2).max(1);
+        let parts = shown.iter().flat_map(|line| text::broken(line, room));
+        self.drawn.extend(parts.map(|part| Line::raw(format!(" {part}"))));
+    }
+
+    /// The lines from the so-many-th on are what commands are about: marked to the end of the row.
+    pub fn choose_from(&mut self, first: usize) {
+        let width = usize::from(self.app.size.0);
+        for line in &mut self.drawn[first..] {
+            let gap = width.saturating_sub(line.width());
+            line.push_span(Span::raw(" ".repeat(gap)));
+            *line = std::mem::take(line).patch_style(self.app.colours.selected());
+        }
+        self.chosen = Some(first..self.drawn.len());
+    }
+
     pub fn gap(&mut self) {
-        self.lines.push(Line::raw(""));
+        self.drawn.push(Line::raw(""));
     }
 
     pub fn heading(&mut self, text: &str) {
         self.gap();
-        self.lines.push(Line::styled(format!(" {text}"), self.app.colours.style(Meaning::Title)));
+        self.drawn.push(Line::styled(format!(" {text}"), self.app.colours.style(Meaning::Title)));
     }
 
     /// A table with as much room as its cells take; the last column takes the rest.
@@ -91,14 +118,14 @@ impl<'a> Lines<'a> {
                 spans.push(Span::styled(shown, colours.style(cell.meaning)));
                 spans.push(Span::raw(gap));
             }
-            self.lines.push(Line::from(spans));
+            self.drawn.push(Line::from(spans));
         }
     }
 }
 
 fn lines(app: &App) -> Vec<Line<'static>> {
     if app.tab.has_wholes() {
-        return super::whole::lines(app);
+        return super::whole::lines(app).drawn;
     }
     let mut lines = Lines::new(app);
     let mut named = |name: &str, value: &str, meaning: Meaning| lines.named(name, value, meaning);
@@ -151,7 +178,7 @@ fn lines(app: &App) -> Vec<Line<'static>> {
     } else if let Some(replay) = app.replay() {
         super::whole::replay(app, replay, &mut lines);
     }
-    lines.lines
+    lines.drawn
 }
 
 /// Each member of an object under its name.

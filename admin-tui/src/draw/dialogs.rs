@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, Clear, Padding, Paragraph, Wrap};
 use shared::ops::Replay;
 use unicode_width::UnicodeWidthStr;
 
-use crate::app::{App, Dialog, MoneyForm};
+use crate::app::{App, Dialog, KeyForm, MoneyForm};
 use crate::commands;
 use crate::filters;
 use crate::text;
@@ -42,6 +42,7 @@ pub fn draw(app: &App, frame: &mut Frame, area: Rect) {
             ask(" Go to ", lines, 0, frame, area);
         }
         Some(Dialog::Refund(form)) => refund(app, form, frame, area),
+        Some(Dialog::Rotate(form)) => rotate(app, form, frame, area),
         Some(Dialog::Start { replay, typed }) => start(app, replay, typed, frame, area),
     }
 }
@@ -117,6 +118,30 @@ fn refund(app: &App, form: &MoneyForm, frame: &mut Frame, area: Rect) {
     lines.push(Line::raw("Above the gateway's limit a second operator has to agree."));
     lines.push(keys(app, &[("enter", "on, then do it"), ("tab", "the other field"), ("esc", "leave it")]));
     ask(" Refund ", lines, form.reason.width() / 58, frame, area);
+}
+
+fn rotate(app: &App, form: &KeyForm, frame: &mut Frame, area: Rect) {
+    let mut lines = vec![
+        Line::raw(text::clean(&format!("A new sign key for {} {}.", form.partner_no, form.name))),
+        Line::raw("It is written to a file for the merchant; no screen shows it."),
+    ];
+    if let Some(end) = form.earlier_ends_at {
+        let told = format!(
+            "A version of an earlier rotation, good until {}, ends at once: the shop may be signing with it.",
+            text::time(end, app.zone)
+        );
+        lines.push(Line::styled(told, app.colours.style(Meaning::Warning)));
+    }
+    lines.extend([
+        Line::raw(""),
+        field(app, "Hours that the current key is good still: ", &form.hours, !form.is_at_reason),
+        field(app, "Why: ", &form.reason, form.is_at_reason),
+        Line::styled(form.overlap_hours().err().unwrap_or_default(), app.colours.style(Meaning::Bad)),
+        keys(app, &[("enter", "on, then do it"), ("tab", "the other field"), ("esc", "leave it")]),
+    ]);
+    let broken =
+        usize::from(form.earlier_ends_at.is_some()) + form.reason.width() / 60 + form.name.width() / 40;
+    ask(" Rotate ", lines, broken, frame, area);
 }
 
 fn start(app: &App, replay: &Replay, typed: &str, frame: &mut Frame, area: Rect) {

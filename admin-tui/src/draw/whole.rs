@@ -1,5 +1,6 @@
 //! An order, a delivery or a merchant with everything about it.
 
+mod entry;
 mod merchant;
 mod order;
 
@@ -12,11 +13,12 @@ pub use self::merchant::endpoint;
 use super::detail::Lines;
 use crate::app::{App, View};
 use crate::event::{Opened, Whole};
+use crate::raw;
 use crate::tables;
 use crate::text;
 use crate::theme::Meaning;
 
-pub fn lines(app: &App) -> Vec<Line<'static>> {
+pub fn lines(app: &App) -> Lines<'_> {
     let mut lines = Lines::new(app);
     match (&app.opened, app.view) {
         (None, _) => lines.wide(if app.lost.is_some() { "Not read." } else { "Reading…" }, Meaning::Dim),
@@ -25,25 +27,15 @@ pub fn lines(app: &App) -> Vec<Line<'static>> {
             Whole::Delivery(whole) => delivery(app, whole, &mut lines),
             Whole::Merchant(whole) => merchant::merchant(app, whole, &mut lines),
         },
-        (Some(Opened { raw, .. }), View::Pretty) => match serde_json::from_str::<serde_json::Value>(raw) {
-            Ok(value) => {
-                format!("{value:#}").lines().for_each(|line| lines.wide(&indented(line), Meaning::Plain));
-            }
-            Err(_) => lines.wide(raw, Meaning::Plain),
-        },
-        (Some(Opened { raw, .. }), View::Exact) => lines.wide(raw, Meaning::Plain),
+        (Some(Opened { raw, .. }), View::Pretty) => lines.exactly(&raw::pretty(raw)),
+        (Some(Opened { raw, .. }), View::Exact) => lines.exactly(&raw::exact(raw)),
+        (Some(_), View::Entry | View::EntryExact) => entry::entry(app, &mut lines),
         (Some(Opened { whole: Whole::Order(order), .. }), View::Code) => {
             code(order.pay_url.as_deref(), &mut lines);
         }
         (Some(_), View::Code) => {}
     }
-    lines.lines
-}
-
-/// Spaces in front that no line is broken at.
-fn indented(line: &str) -> String {
-    let text = line.trim_start();
-    format!("{}{text}", "\u{a0}".repeat(line.len() - text.len()))
+    lines
 }
 
 fn code(url: Option<&str>, lines: &mut Lines) {
@@ -55,7 +47,7 @@ fn code(url: Option<&str>, lines: &mut Lines) {
     // Dark on light, whatever the terminal's own colours: some phones read no other.
     let drawn = code.render::<Dense1x2>().quiet_zone(true).build();
     for line in drawn.lines() {
-        lines.lines.push(Line::styled(
+        lines.drawn.push(Line::styled(
             format!(" {line}"),
             ratatui::style::Style::new().fg(ratatui::style::Color::Black).bg(ratatui::style::Color::White),
         ));

@@ -1,7 +1,7 @@
 //! Effects, done. Each answers with an event.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crossterm::clipboard::CopyToClipboard;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroize;
 
 use super::perform::perform;
-use super::stream;
+use super::{rotate, stream};
 use crate::app::Tab;
 use crate::client::{Client, Failure};
 use crate::effects::Effect;
@@ -131,13 +131,27 @@ impl World {
             Effect::LoadFact(id) => self.spawn(async move {
                 Answer::Fact(client.get(&format!("/ops/v1/quarantine/{}", segment(&id))).await.map(Box::new))
             }),
+            Effect::LoadBytes { order_id, entry_id } => self.spawn(async move {
+                let path = format!("/ops/v1/orders/{}/entries/{}", segment(&order_id), segment(&entry_id));
+                let result = client.get(&path).await;
+                Answer::Bytes { entry_id, result }
+            }),
             Effect::Do { act, reason } => self.spawn(async move {
                 let result = perform(&client, &act, &reason).await;
                 Answer::Done(act, result)
             }),
-            Effect::Copy(text) => {
+            Effect::Rotate { merchant_id, partner_no, asked } => self.spawn(async move {
+                let folder = target.kept_at.as_deref().and_then(Path::parent);
+                let rotated = match rotate::path_in(folder, &partner_no, environment::now_ms()) {
+                    Ok(path) => rotate::rotate(&client, &merchant_id, &asked, &path).await,
+                    Err(none) => Err(none),
+                };
+                Answer::Rotated(rotated)
+            }),
+            Effect::Copy { text, told } => {
                 let copied = execute!(std::io::stdout(), CopyToClipboard::to_clipboard_from(text));
-                self.spawn(async move { Answer::Copied(copied.map_err(|error| error.to_string())) });
+                let copied = copied.map(|()| told).map_err(|error| error.to_string());
+                self.spawn(async move { Answer::Copied(copied) });
             }
             Effect::Export { name, extension, text } => {
                 self.spawn(async move { Answer::Exported(export(name, extension, &text)) });
@@ -161,7 +175,8 @@ async fn log_in(client: &Client, target: &Target, login: &Login) -> Result<Logge
 
 /// A new token for the one that ends soon.
 async fn renew(client: &Client, target: &Target) -> Result<LoggedIn, Failure> {
-    let (me, expires_at) = begin(client, target, client.ask(RENEW, None::<&()>).await?);
+    let (me, expires_at) =
+        begin(client, target, client.ask(RENEW, None::<&()>).await.map_err(Failure::of_no_change)?);
     Ok(LoggedIn { me, paths: client.paths().await?, expires_at, can_renew: true })
 }
 

@@ -1,18 +1,20 @@
 //! Changes, made at the gateway.
 
 use shared::ops::{
-    Because, Decision, MatterToEnd, RefundApproval, RefundReason, RefundResolution, RefundToMake, ReplayPace,
-    ReplayStart,
+    Because, Decision, MatterToEnd, Refund, RefundApproval, RefundReason, RefundResolution, RefundState,
+    RefundToMake, ReplayPace, ReplayStart,
 };
 
 use super::effect::segment;
 use crate::client::{Client, Failure};
 use crate::effects::Act;
+use crate::event::Told;
+use crate::theme::Meaning;
 
-/// Do it at the gateway.
-pub async fn perform(client: &Client, act: &Act, reason: &str) -> Result<(), Failure> {
+/// Do it at the gateway. Gives what came of it, where that is to be told.
+pub async fn perform(client: &Client, act: &Act, reason: &str) -> Result<Option<Told>, Failure> {
     let reason = reason.to_owned();
-    match act {
+    let done = match act {
         Act::EndMatter { id } => {
             let path = format!("/ops/v1/attention/{}/end", segment(id));
             client.post(&path, Some(&MatterToEnd { reason })).await
@@ -27,7 +29,10 @@ pub async fn perform(client: &Client, act: &Act, reason: &str) -> Result<(), Fai
         }
         Act::ApproveRefund { id } => {
             let path = format!("/ops/v1/refunds/{}/approve", segment(id));
-            client.post(&path, Some(&RefundApproval::default())).await
+            return client
+                .ask(&path, Some(&RefundApproval::default()))
+                .await
+                .map(|refund| Some(told(&refund)));
         }
         Act::DeclineRefund { id } => {
             let path = format!("/ops/v1/refunds/{}/decline", segment(id));
@@ -48,7 +53,7 @@ pub async fn perform(client: &Client, act: &Act, reason: &str) -> Result<(), Fai
         Act::Refund { order_id, amount } => {
             let path = format!("/ops/v1/orders/{}/refunds", segment(order_id));
             let refund = RefundToMake { refund_no: None, amount: *amount, reason, force: None };
-            client.post(&path, Some(&refund)).await
+            return client.ask(&path, Some(&refund)).await.map(|refund| Some(told(&refund)));
         }
         Act::Preview { what, .. } => client.post("/ops/v1/replays", Some(what)).await,
         Act::StartReplay { id, total } => {
@@ -71,5 +76,23 @@ pub async fn perform(client: &Client, act: &Act, reason: &str) -> Result<(), Fai
             let path = format!("/ops/v1/merchants/{}/{how}", segment(id));
             client.post(&path, Some(&Because { reason })).await
         }
-    }
+    };
+    done.map(|()| None)
+}
+
+/// How far a refund has come at once.
+fn told(refund: &Refund) -> Told {
+    let (text, meaning) = match refund.state {
+        RefundState::Proposed => {
+            ("It is above what one operator refunds alone: it waits for a second one.", Meaning::Warning)
+        }
+        RefundState::Refunded => ("The money is given back.", Meaning::Good),
+        RefundState::Submitting | RefundState::InProgress => ("The refund is under way.", Meaning::Good),
+        RefundState::Unknown => {
+            ("Whether the money is given back is not known yet; ScanForPay is asked on.", Meaning::Warning)
+        }
+        RefundState::Failed => ("ScanForPay did not refund it; see the order.", Meaning::Bad),
+        RefundState::Declined => ("The refund was declined.", Meaning::Warning),
+    };
+    Told { text, meaning }
 }

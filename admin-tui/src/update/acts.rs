@@ -3,9 +3,10 @@
 use shared::money::Currency;
 use shared::ops::{RefundOutcome, Replay, ReplayToMake};
 
-use crate::app::{App, Dialog, MoneyForm, Tab};
+use crate::app::{App, Dialog, KeyForm, MoneyForm, Tab};
 use crate::commands::Command;
 use crate::effects::{Act, Effect, EndpointMove, ReplayMove};
+use crate::event::Whole;
 use crate::theme::Meaning;
 
 /// Above so many the count has to be typed.
@@ -18,6 +19,10 @@ pub fn confirm(app: &mut App, command: Command) {
     }
     if command == Command::Refund {
         app.dialog = refund(app);
+        return;
+    }
+    if command == Command::Rotate {
+        app.dialog = rotate(app);
         return;
     }
     if let Some(act) = about_a_matter(app, command).or_else(|| about_traffic(app, command)) {
@@ -108,6 +113,24 @@ fn refund(app: &App) -> Option<Dialog> {
         currency,
         left,
         amount: currency.format(left),
+        reason: String::new(),
+        is_at_reason: false,
+    }))
+}
+
+/// What the version before is good for still, unless somebody says otherwise: a week.
+const USUAL_OVERLAP_HOURS: &str = "168";
+
+fn rotate(app: &App) -> Option<Dialog> {
+    let Whole::Merchant(whole) = &app.opened.as_ref()?.whole else { return None };
+    // The one that is current now stays good; one before it would end.
+    let earlier = whole.keys.iter().filter_map(|key| key.ends_at).filter(|end| end.ms() > app.now_ms);
+    Some(Dialog::Rotate(KeyForm {
+        merchant_id: whole.merchant.id.clone(),
+        partner_no: whole.merchant.partner_no.clone(),
+        name: whole.merchant.name.clone(),
+        earlier_ends_at: earlier.max_by_key(|end| end.ms()),
+        hours: USUAL_OVERLAP_HOURS.to_owned(),
         reason: String::new(),
         is_at_reason: false,
     }))

@@ -2,11 +2,13 @@
 
 use shared::ops::OrderRow;
 
-use super::{acts, arrive, close, first_page, go_to_order, load, resort};
-use crate::app::{App, LoginForm, Place, Tab};
+use super::{acts, arrive, close, entries, first_page, go_to_order, load, resort};
+use crate::app::{App, LoginForm, Place, Tab, View};
 use crate::client::Failure;
 use crate::effects::{Act, Effect};
-use crate::event::{Answer, Loaded, LoggedIn};
+use crate::event::{Answer, Loaded, LoggedIn, Told};
+use crate::run::rotate::NotRotated;
+use crate::text;
 use crate::theme::Meaning;
 
 pub fn answered(app: &mut App, answer: Answer) -> Vec<Effect> {
@@ -26,7 +28,12 @@ pub fn answered(app: &mut App, answer: Answer) -> Vec<Effect> {
         Answer::Opened { id, .. } if app.open.as_ref() != Some(&id) => {} // of a row that was left
         Answer::Opened { result: Ok(opened), .. } => {
             word_came(app);
-            if app.is_paused { app.held.opened = Some(opened) } else { app.opened = Some(opened) }
+            // Where nothing is shown yet there is nothing to hold still.
+            if app.is_paused && app.opened.is_some() {
+                app.held.opened = Some(opened);
+            } else {
+                app.opened = Some(opened);
+            }
         }
         Answer::Opened { result: Err(failure), .. } => return not_read(app, failure),
         Answer::Found { number, result: Ok(rows) } => return found(app, &number, &rows),
@@ -41,20 +48,44 @@ pub fn answered(app: &mut App, answer: Answer) -> Vec<Effect> {
                 app.fact = Some(fact);
             }
         }
+        Answer::Rotated(Ok(rotated)) => {
+            let until = text::time(rotated.previous_ends_at, app.zone);
+            let said = format!(
+                "The key is rotated, the one before is good until {until}. The new one is in {}: hand it to the \
+                 merchant, then delete the file.",
+                rotated.path
+            );
+            app.say(said, Meaning::Good);
+            return load(app);
+        }
+        Answer::Rotated(Err(NotRotated::Refused(Failure::LoggedOut))) => {
+            return failed(app, Failure::LoggedOut);
+        }
+        Answer::Rotated(Err(why)) => app.say(format!("Not done: {why}"), Meaning::Bad),
+        // Of an entry that was left meanwhile they are not shown.
+        Answer::Bytes { entry_id, .. } if app.chosen.as_ref() != Some(&entry_id) => {}
+        Answer::Bytes { result: Ok(bytes), .. } => app.bytes = Some(bytes).filter(|_| app.view.is_entry()),
+        Answer::Bytes { result: Err(failure), .. } => {
+            (app.view, app.scroll) = (View::Told, 0);
+            entries::reveal(app);
+            return failed(app, failure);
+        }
         Answer::Fact(Err(failure)) | Answer::Found { result: Err(failure), .. } => {
             return failed(app, failure);
         }
-        Answer::Done(act, Ok(())) => return done(app, &act),
+        Answer::Done(act, Ok(told)) => return done(app, &act, told),
+        // What is on the screen may be otherwise now.
+        Answer::Done(_, Err(failure @ Failure::InDoubt(_))) => {
+            app.say(format!("In doubt: {failure}. Look before it is done again."), Meaning::Warning);
+            return load(app);
+        }
         Answer::Done(_, Err(failure)) | Answer::Previewed(Err(failure)) => {
             if failure == Failure::LoggedOut {
                 return failed(app, failure);
             }
             app.say(format!("Not done: {failure}"), Meaning::Bad);
         }
-        Answer::Copied(Ok(())) => {
-            let id = app.known_by().unwrap_or_default();
-            app.say(format!("Sent to the clipboard: {id}"), Meaning::Good);
-        }
+        Answer::Copied(Ok(told)) => app.say(format!("Sent to the clipboard: {told}"), Meaning::Good),
         Answer::Exported(Ok(path)) => app.say(format!("Written: {path}"), Meaning::Good),
         Answer::Copied(Err(why)) | Answer::Exported(Err(why)) => app.say(why, Meaning::Bad),
     }
@@ -85,9 +116,10 @@ fn loaded(
     }
     match result {
         Ok(loaded) => {
+            let is_shown = app.heard_at.is_some();
             word_came(app);
-            // A page further back changes nothing that is shown.
-            if app.is_paused && !is_more {
+            // A page further back changes nothing that is shown, and where nothing is shown yet there is nothing to hold.
+            if app.is_paused && is_shown && !is_more {
                 app.held.page = Some(loaded);
                 app.held.changes.clear();
             } else {
@@ -133,8 +165,11 @@ fn found(app: &mut App, number: &str, rows: &[OrderRow]) -> Vec<Effect> {
 }
 
 /// What changed is read anew.
-fn done(app: &mut App, act: &Act) -> Vec<Effect> {
-    app.say(act.done(), Meaning::Good);
+fn done(app: &mut App, act: &Act, told: Option<Told>) -> Vec<Effect> {
+    match told {
+        Some(told) => app.say(told.text, told.meaning),
+        None => app.say(act.done(), Meaning::Good),
+    }
     match act {
         // One watches how it goes on.
         Act::StartReplay { .. } if app.tab != Tab::Replays => {

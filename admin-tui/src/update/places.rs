@@ -1,6 +1,6 @@
 //! From one screen and row to another, and back.
 
-use super::load;
+use super::{entries, load};
 use crate::app::{App, Held, List, Place, StreamState, Tab, View};
 use crate::effects::Effect;
 use crate::theme::Meaning;
@@ -53,6 +53,10 @@ pub fn listen(app: &mut App) -> Vec<Effect> {
 }
 
 pub fn go_back(app: &mut App) -> Vec<Effect> {
+    if app.view.is_entry() {
+        entries::leave(app);
+        return Vec::new();
+    }
     let place = match app.history.pop() {
         Some(place) => place,
         None => Place { tab: app.tab, open: None },
@@ -62,6 +66,7 @@ pub fn go_back(app: &mut App) -> Vec<Effect> {
 
 pub fn close(app: &mut App) {
     (app.open, app.fact, app.opened, app.view, app.scroll) = (None, None, None, View::Told, 0);
+    (app.chosen, app.bytes) = (None, None);
 }
 
 pub fn open(app: &mut App) -> Vec<Effect> {

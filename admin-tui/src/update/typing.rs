@@ -1,10 +1,11 @@
 //! Keys where letters are typed: the login form and the dialogs.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use shared::ops::KeyToRotate;
 
 use super::obey;
 use super::{acts, arrive, listen};
-use crate::app::{App, Dialog, List, MoneyForm, Place, Tab};
+use crate::app::{App, Dialog, KeyForm, List, MoneyForm, Place, Tab};
 use crate::commands;
 use crate::effects::Effect;
 use crate::effects::{Act, ReplayMove};
@@ -130,6 +131,13 @@ pub fn in_dialog(app: &mut App, key: KeyEvent) -> Vec<Effect> {
                 return acts::ask(app, act, &reason);
             }
         }
+        Dialog::Rotate(form) => {
+            if let Some(effect) = in_rotation(form, key) {
+                app.dialog = None;
+                app.say("Asking the gateway…", Meaning::Dim);
+                return vec![effect];
+            }
+        }
         Dialog::Start { replay, typed } => match key.code {
             KeyCode::Enter if acts::may_start(replay, typed) => {
                 let act = Act::StartReplay { id: replay.id.clone(), total: replay.total };
@@ -167,6 +175,28 @@ fn in_refund(form: &mut MoneyForm, key: KeyEvent) -> Option<(Act, String)> {
         }
         _ if form.is_at_reason => edit(&mut form.reason, key, 200),
         _ => edit(&mut form.amount, key, 20),
+    }
+    None
+}
+
+fn in_rotation(form: &mut KeyForm, key: KeyEvent) -> Option<Effect> {
+    match key.code {
+        KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down => {
+            form.is_at_reason = !form.is_at_reason;
+        }
+        KeyCode::Enter if !form.is_at_reason => form.is_at_reason = form.overlap_hours().is_ok(),
+        KeyCode::Enter if form.reason.trim().is_empty() => {}
+        KeyCode::Enter => {
+            let asked = KeyToRotate {
+                reason: form.reason.trim().to_owned(),
+                previous_for_hours: form.overlap_hours().ok()?,
+                end_earlier: form.earlier_ends_at.is_some(),
+            };
+            let (merchant_id, partner_no) = (form.merchant_id.clone(), form.partner_no.clone());
+            return Some(Effect::Rotate { merchant_id, partner_no, asked });
+        }
+        _ if form.is_at_reason => edit(&mut form.reason, key, 500),
+        _ => edit(&mut form.hours, key, 4),
     }
     None
 }

@@ -49,6 +49,15 @@ fn rows_with_everything_about_them() {
         press(&mut app, KeyCode::Enter);
         answer_whole(&mut app, order_whole());
         insta::assert_snapshot!(name("order"), drawn(&app));
+        type_in(&mut app, "nnn");
+        insta::assert_snapshot!(name("order-chosen"), drawn(&app));
+        press(&mut app, KeyCode::Enter);
+        let read = Answer::Bytes { entry_id: "J3".to_owned(), result: Ok(bytes()) };
+        update(&mut app, Event::Answer(read));
+        insta::assert_snapshot!(name("entry"), drawn(&app));
+        press(&mut app, KeyCode::Char('J'));
+        insta::assert_snapshot!(name("entry-exact"), drawn(&app));
+        press(&mut app, KeyCode::Esc);
         press(&mut app, KeyCode::Char('J'));
         insta::assert_snapshot!(name("order-json"), drawn(&app));
         press(&mut app, KeyCode::Char('Q'));
@@ -62,11 +71,13 @@ fn rows_with_everything_about_them() {
         answer_whole(&mut app, delivery_whole());
         insta::assert_snapshot!(name("delivery"), drawn(&app));
 
-        let mut app = console(Role::Operator, size, false);
+        let mut app = console(Role::Admin, size, false);
         go_to(&mut app, Tab::Merchants);
         press(&mut app, KeyCode::Enter);
         answer_whole(&mut app, merchant_whole());
         insta::assert_snapshot!(name("merchant"), drawn(&app));
+        press(&mut app, KeyCode::Char('K'));
+        insta::assert_snapshot!(name("rotate"), drawn(&app));
     }
 }
 

@@ -161,6 +161,50 @@ fn a_view_that_is_held_still_loses_nothing() {
 }
 
 #[test]
+fn a_screen_that_was_never_read_is_read_though_it_is_held_still() {
+    let mut app = console(Role::Admin, (80, 24), false);
+    press(&mut app, KeyCode::Char('2'));
+    press(&mut app, KeyCode::Char(' '));
+    take_in(&mut app, Tab::Orders);
+    assert_eq!(app.orders.rows.len(), 3, "else it would say that there is nothing");
+    take_in(&mut app, Tab::Orders);
+    assert!(app.held.page.is_some());
+}
+
+#[test]
+fn the_help_has_room_in_every_footer() {
+    for tab in Tab::ALL {
+        let mut app = console(Role::Admin, (80, 24), false);
+        go_to(&mut app, tab);
+        let screen = drawn(&app).to_string();
+        assert!(screen.contains(" ? help "), "{tab:?}: {screen}");
+    }
+}
+
+#[test]
+fn orders_have_all_their_columns_where_there_is_room_and_the_key_says_otherwise() {
+    for (columns, is_wide) in [(179, false), (180, true)] {
+        let mut app = console(Role::Admin, (columns, 24), false);
+        go_to(&mut app, Tab::Orders);
+        for is_wide in [is_wide, !is_wide] {
+            assert_eq!(drawn(&app).to_string().contains("refunded"), is_wide, "{columns}");
+            press(&mut app, KeyCode::Char('c'));
+        }
+    }
+}
+
+#[test]
+fn what_was_sent_and_never_answered_is_not_called_undone() {
+    let mut app = console(Role::Operator, (80, 24), false);
+    let act = Act::EndMatter { id: "4".to_owned() };
+    let silence = Err(Failure::InDoubt("no answer within 45 s".to_owned()));
+    let effects = update(&mut app, Event::Answer(Answer::Done(act, silence)));
+    assert!(matches!(effects.as_slice(), [Effect::Load { .. }]), "what stands is read");
+    let screen = drawn(&app).to_string();
+    assert!(screen.contains("whether it was done is not known") && !screen.contains("Not done"), "{screen}");
+}
+
+#[test]
 fn older_rows_are_read_past_the_last_one() {
     let mut app = console(Role::Admin, (80, 24), false);
     go_to(&mut app, Tab::Audit);

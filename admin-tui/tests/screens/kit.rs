@@ -31,7 +31,13 @@ pub fn read<T: serde::de::DeserializeOwned>(value: Value) -> T {
 pub fn console(role: Role, size: (u16, u16), read_only: bool) -> App {
     let mut app = fresh(size, read_only);
     let me = Me { name: "anna".to_owned(), role, platform: None };
-    let beside = ["/ops/v1/find", "/ops/v1/live", "/ops/v1/orders/{id}/query", "/ops/v1/orders/{id}/refunds"];
+    let beside = [
+        "/ops/v1/find",
+        "/ops/v1/live",
+        "/ops/v1/orders/{id}/query",
+        "/ops/v1/orders/{id}/refunds",
+        "/ops/v1/merchants/{id}/sign-keys",
+    ];
     let paths: BTreeSet<String> =
         Tab::ALL.iter().map(|tab| tab.path()).chain(beside).map(str::to_owned).collect();
     let logged_in = LoggedIn { me, paths, expires_at: NOW_MS + 900_000, can_renew: true };

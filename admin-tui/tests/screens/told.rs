@@ -4,7 +4,7 @@ use admin_tui::app::Tab;
 use admin_tui::client::Page;
 use admin_tui::event::Loaded;
 use serde_json::{Value, json};
-use shared::ops::FactInFull;
+use shared::ops::{EntryBytes, FactInFull};
 
 use crate::kit::{NOW_MS, read};
 
@@ -125,13 +125,25 @@ pub fn order_whole() -> Value {
             "leftAmount": 2100, "createdAt": "2026-11-26T09:30:00Z", "updatedAt": "2026-11-26T09:30:00Z"
         }],
         "timeline": [
-            {"at": AT, "kind": "placed", "text": "submission 1, store S-1, key 01KB0000000000000000000042"},
-            {"at": "2026-11-26T09:00:00.087Z", "kind": "answer", "text": "submitting → awaiting, code 1, after 87 ms"},
-            {"at": "2026-11-26T09:01:00Z", "kind": "notice", "text": "awaiting → paid, code 1, status 1"},
-            {"at": "2026-11-26T09:40:00Z", "kind": "query", "text": "paid → paid, code 1, status 1", "by": "operator:anna"}
+            {"id": "J1", "hasBytes": true, "at": AT, "kind": "placed", "text": "submission 1, store S-1, key 01KB0000000000000000000042"},
+            {"id": "J2", "hasBytes": true, "at": "2026-11-26T09:00:00.087Z", "kind": "answer", "text": "submitting → awaiting, code 1, after 87 ms"},
+            {"id": "J3", "hasBytes": true, "at": "2026-11-26T09:01:00Z", "kind": "notice", "text": "awaiting → paid, code 1, status 1"},
+            {"hasBytes": false, "at": "2026-11-26T09:01:01Z", "kind": "attempt", "text": "order.paid to https://shop.example/notify: refused (500) in 31 ms"},
+            {
+                "id": "J4", "hasBytes": false, "at": "2026-11-26T09:40:00Z", "kind": "query", "by": "operator:anna",
+                "text": "paid → paid, code 1, status 1", "detail": {"code": 1, "status": 1, "by": "operator:anna"}
+            }
         ],
         "deliveries": [delivery_whole()]
     })
+}
+
+/// A notice, with what no screen shows as it is.
+pub fn bytes() -> EntryBytes {
+    let text = "{\"partnerNo\":\"10001\",\"body\":{\"orderTitle\":\"\\u51b0\\u5496\\u5561 \u{202e}\",\t\"orderAmount\":2100}}\n";
+    read(json!({
+        "id": "J3", "at": "2026-11-26T09:01:00Z", "kind": "notice", "text": text, "size": text.len(), "cut": false
+    }))
 }
 
 pub fn overview() -> Value {

@@ -103,7 +103,7 @@ fn marked_deliveries_are_counted_and_started_by_typing_the_count() {
     let effects = press(&mut app, KeyCode::Enter);
     let [Effect::Do { act, .. }] = effects.as_slice() else { panic!("it is started") };
     assert_eq!(*act, Act::StartReplay { id: "Y1".to_owned(), total: 21 });
-    update(&mut app, Event::Answer(Answer::Done(act.clone(), Ok(()))));
+    update(&mut app, Event::Answer(Answer::Done(act.clone(), Ok(None))));
     assert_eq!(app.tab, Tab::Replays, "one watches it");
     assert!(app.marked.is_empty());
 }

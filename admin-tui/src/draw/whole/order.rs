@@ -49,11 +49,15 @@ pub fn order(app: &App, whole: &OrderWhole, lines: &mut Lines) {
     for entry in &whole.timeline {
         let by = entry.by.as_ref().map_or(String::new(), |by| format!(" ({by})"));
         let name = text::clock(entry.at, app.zone);
+        let first = lines.drawn.len();
         lines.named(
             &name,
             &format!("{:<9} {}{by}", entry.kind.replace('_', " "), entry.text),
             meaning_of(&entry.kind),
         );
+        if entry.id.is_some() && entry.id == app.chosen {
+            lines.choose_from(first);
+        }
     }
     submissions(app, whole, lines);
     if !whole.refunds.is_empty() {
