@@ -17,6 +17,7 @@ pub mod due;
 pub mod failing;
 pub mod form;
 mod lanes;
+pub mod list;
 mod pace;
 pub mod promise;
 pub mod prove;

@@ -104,7 +104,10 @@ impl Store {
         let read = SqlitePoolOptions::new()
             .max_connections(opening.readers)
             .test_before_acquire(false) // a file does not go away; asking first costs a change of threads each time
-            .connect_with(write.clone().read_only(true).create_if_missing(false))
+            .connect_with(
+                // Each has its own: what it does not keep, the system does.
+                write.clone().read_only(true).create_if_missing(false).pragma("cache_size", "-12000"),
+            )
             .await
             .with_context(|| format!("the store {} cannot be read", path.display()))?;
         Ok(Self {

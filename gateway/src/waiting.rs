@@ -1,7 +1,9 @@
 //! What waits in the store, and since when: for detailed health and for monitoring. It concerns all tenants, and names
 //! none.
 
-use sea_orm::sea_query::{Condition, Expr, ExprTrait, Func, Query};
+use std::collections::HashSet;
+
+use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
     ActiveEnum, ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Select,
 };
@@ -9,6 +11,7 @@ use shared::order::OrderStatus;
 
 use crate::app::App;
 use crate::attention::Matter;
+use crate::deliveries::due;
 use crate::directory::master;
 use crate::entity::{attention, delivery, endpoint, order, quarantine};
 
@@ -31,22 +34,15 @@ pub struct Waiting {
 
 pub async fn look(app: &App) -> Result<Waiting, DbErr> {
     let read = &app.store.read;
-    let (due, parked) = due_and_parked(app);
-    let oldest: Option<Option<i64>> = due
-        .clone()
-        .select_only()
-        .expr(Func::min(Expr::col(delivery::Column::CreatedAt)))
-        .into_tuple()
-        .one(read)
-        .await?;
+    let due = due(app).await?;
     let overdue = order::Entity::find()
         .filter(order::Column::Status.eq(OrderStatus::Submitting.as_str()))
         .filter(order::Column::LookAt.lt(app.clock.now_ms()));
     let held = quarantine::Entity::find().filter(quarantine::Column::State.eq("held"));
     Ok(Waiting {
-        deliveries_due: due.count(read).await?,
-        deliveries_parked: parked.count(read).await?,
-        oldest_due_since: oldest.flatten(),
+        deliveries_due: due.taken,
+        deliveries_parked: due.parked,
+        oldest_due_since: due.oldest_since,
         orders_overdue: overdue.count(read).await?,
         facts_held: held.count(read).await?,
         attention: attention(app).await?,
@@ -54,22 +50,58 @@ pub async fn look(app: &App) -> Result<Waiting, DbErr> {
     })
 }
 
-/// Endpoints that fail are named to the store, of which there may be many: those beyond this count as due.
-const LEFT_ALONE: usize = 1_000;
+/// Deliveries that are not acknowledged yet.
+#[derive(Debug, Default)]
+struct Due {
+    /// To endpoints that take something.
+    taken: u64,
+    /// To all others.
+    parked: u64,
+    /// When the oldest of those that are taken was promised.
+    oldest_since: Option<i64>,
+}
 
-fn due_and_parked(app: &App) -> (Select<delivery::Entity>, Select<delivery::Entity>) {
-    use delivery::Column::EndpointId;
-    let closed = Query::select()
+/// Endpoints named in one statement.
+const NAMED: usize = 1_000;
+
+/// All are counted by their index alone; looked at are those that are on their way, however many lie elsewhere.
+async fn due(app: &App) -> Result<Due, DbErr> {
+    let read = &app.store.read;
+    let all = is_due().count(read).await?;
+    let mut found = Due { parked: all, ..Due::default() };
+    for some in taking(app).await?.chunks(NAMED) {
+        let theirs = is_due().filter(delivery::Column::EndpointId.is_in(some.iter().map(String::as_str)));
+        let (count, oldest) = theirs
+            .select_only()
+            .expr(Func::count(Expr::col(delivery::Column::Id)))
+            .expr(Func::min(Expr::col(delivery::Column::CreatedAt)))
+            .into_tuple::<(i64, Option<i64>)>()
+            .one(read)
+            .await?
+            .unwrap_or_default();
+        found.taken += count.unsigned_abs();
+        found.oldest_since = found.oldest_since.into_iter().chain(oldest).min();
+    }
+    found.parked = all.saturating_sub(found.taken);
+    Ok(found)
+}
+
+/// No parameter, so that the index of what is due is of use.
+fn is_due() -> Select<delivery::Entity> {
+    delivery::Entity::find().filter(Expr::cust("state = 'due'"))
+}
+
+/// Endpoints with something due that are neither paused nor disabled nor left alone by this node.
+async fn taking(app: &App) -> Result<Vec<String>, DbErr> {
+    let read = &app.store.read;
+    let closed = endpoint::Entity::find()
+        .select_only()
         .column(endpoint::Column::Id)
-        .from(endpoint::Entity)
-        .and_where(Expr::col(endpoint::Column::Status).ne(endpoint::Status::Active.to_value()))
-        .to_owned();
-    let mut left_alone = app.deliveries.left_alone(app);
-    left_alone.truncate(LEFT_ALONE);
-    let parked = Condition::any().add(EndpointId.in_subquery(closed)).add(EndpointId.is_in(left_alone));
-    // No parameter, so that the index of what is due is of use.
-    let due = delivery::Entity::find().filter(Expr::cust("state = 'due'"));
-    (due.clone().filter(parked.clone().not()), due.filter(parked))
+        .filter(endpoint::Column::Status.ne(endpoint::Status::Active.to_value()));
+    let mut shut: HashSet<String> = closed.into_tuple().all(read).await?.into_iter().collect();
+    shut.extend(app.deliveries.left_alone(app));
+    let found = due::by_endpoint(read).await?.into_iter().map(|found| found.endpoint_id);
+    Ok(found.filter(|id| !shut.contains(id)).collect())
 }
 
 /// Of every matter, also where nothing waits.

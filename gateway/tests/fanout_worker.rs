@@ -9,6 +9,7 @@ mod fanout_worker {
     mod kit;
     mod lanes;
     mod leaving;
+    mod pages;
     mod scan;
     mod service;
 }

@@ -21,6 +21,7 @@ mod m0023_leases;
 mod m0024_endpoints;
 mod m0025_replays;
 mod m0026_console;
+mod m0027_given_up;
 
 pub struct Migrator;
 
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0024_endpoints::Migration),
             Box::new(m0025_replays::Migration),
             Box::new(m0026_console::Migration),
+            Box::new(m0027_given_up::Migration),
         ]
     }
 }

@@ -8,6 +8,8 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statemen
 const AWAITING: u64 = 50;
 /// Over so long they came, the last of them just before those that are multiplied: 30 days, in milliseconds.
 const SPAN: u64 = 30 * 24 * 3_600 * 1_000;
+/// Marks the ids of those that were stored: no ULID has this letter.
+const ORDER: &str = "O";
 /// No worker looks at them.
 const NEVER: &str = "4102444800000";
 
@@ -43,13 +45,18 @@ pub async fn count(url: &str, of: &str) -> anyhow::Result<i64> {
 }
 
 fn tables(backend: DbBackend, count: u64) -> Vec<Copied> {
-    // They come before those that are multiplied, in the order of ids too.
-    let id = |letter: &str| match backend {
-        DbBackend::Postgres => format!("'00{letter}' || lpad(CAST(n.i AS TEXT), 22, '0')"),
-        _ => format!("printf('00{letter}%022d', n.i)"),
-    };
-    let delivery = |row: &str| format!("{} || substr({row}.endpoint_id, 1, 1)", id("D"));
     let step = (SPAN / count.max(1)).max(1);
+    // ULIDs of the order's time, so that they sort as those of a gateway do.
+    let moment = moment(&format!("(o.created_at - ({count} - n.i) * {step})"));
+    let id = |letter: &str, tail: &str| match backend {
+        DbBackend::Postgres => {
+            format!("{moment} || '{letter}' || lpad(CAST(n.i AS TEXT), 12, '0') || {tail}")
+        }
+        _ => format!("{moment} || printf('{letter}%012d', n.i) || {tail}"),
+    };
+    // Several deliveries of one event differ in their endpoints.
+    let delivery = |row: &str| id("D", &format!("substr({row}.endpoint_id, 24)"));
+    let id = |letter: &str| id(letter, "'000'");
     let at = |column: &str| format!("t.{column} - ({count} - n.i) * {step}");
     let by_state = |awaiting: &str, paid: &str| {
         format!("CASE WHEN n.i % {AWAITING} = 0 THEN {awaiting} ELSE {paid} END")
@@ -60,7 +67,7 @@ fn tables(backend: DbBackend, count: u64) -> Vec<Copied> {
             table: "orders",
             belongs: "t.id = o.id",
             changed: vec![
-                ("id", id("O")),
+                ("id", id(ORDER)),
                 ("number", numbered("n")),
                 ("submission_id", id("S")),
                 ("upstream_order_no", numbered("u")),
@@ -80,7 +87,7 @@ fn tables(backend: DbBackend, count: u64) -> Vec<Copied> {
             belongs: "t.order_id = o.id",
             changed: vec![
                 ("id", id("S")),
-                ("order_id", id("O")),
+                ("order_id", id(ORDER)),
                 ("upstream_order_no", numbered("u")),
                 ("created_at", at("created_at")),
                 ("answer_due_at", at("answer_due_at")),
@@ -89,7 +96,7 @@ fn tables(backend: DbBackend, count: u64) -> Vec<Copied> {
         Copied {
             table: "events",
             belongs: "t.subject_id = o.id",
-            changed: vec![("id", id("E")), ("subject_id", id("O")), ("created_at", at("created_at"))],
+            changed: vec![("id", id("E")), ("subject_id", id(ORDER)), ("created_at", at("created_at"))],
         },
         Copied {
             table: "deliveries",
@@ -97,7 +104,7 @@ fn tables(backend: DbBackend, count: u64) -> Vec<Copied> {
             changed: vec![
                 ("id", delivery("t")),
                 ("event_id", id("E")),
-                ("subject_id", id("O")),
+                ("subject_id", id(ORDER)),
                 ("created_at", at("created_at")),
                 ("due_at", at("due_at")),
             ],
@@ -117,6 +124,14 @@ fn tables(backend: DbBackend, count: u64) -> Vec<Copied> {
     ]
 }
 
+/// The first ten characters of a ULID of that moment.
+fn moment(ms: &str) -> String {
+    let digit = |place: u32| {
+        format!("substr('0123456789ABCDEFGHJKMNPQRSTVWXYZ', CAST(({ms} >> {place}) & 31 AS INTEGER) + 1, 1)")
+    };
+    (0..10).rev().map(|place| digit(place * 5)).collect::<Vec<_>>().join(" || ")
+}
+
 /// The orders that are there take turns. What is told of an order, it is only where it was paid.
 fn statement(copied: &Copied, columns: &[String], count: u64) -> String {
     let Copied { table, belongs, changed } = copied;
@@ -132,8 +147,8 @@ fn statement(copied: &Copied, columns: &[String], count: u64) -> String {
     };
     format!(
         "INSERT INTO {table} ({}) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}), \
-         o AS (SELECT id, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS all_of_them FROM orders \
-         WHERE id >= '01') SELECT {} FROM n CROSS JOIN o CROSS JOIN {table} AS t \
+         o AS (SELECT id, created_at, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS all_of_them FROM orders \
+         WHERE substr(id, 11, 1) <> '{ORDER}') SELECT {} FROM n CROSS JOIN o CROSS JOIN {table} AS t \
          WHERE o.place = n.i % o.all_of_them AND {belongs}{told}",
         names.join(", "),
         values.join(", ")

@@ -18,7 +18,7 @@ use crate::orders::refund;
 use crate::product::Product;
 
 /// Orders looked at for one page where no index answers the question.
-pub const SCANNED: u64 = 10_000;
+pub const SCANNED: u64 = 4_000;
 /// How much later than the order itself its id may be.
 const SLACK_MS: i64 = 60 * 60 * 1000;
 

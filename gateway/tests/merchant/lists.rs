@@ -138,7 +138,7 @@ on_both!(each_filter_lets_through_what_it_says, async |stage: &mut Stage| {
     );
 });
 
-on_both!(a_page_looks_through_ten_thousand_orders_and_no_more, async |stage: &mut Stage| {
+on_both!(a_page_looks_through_so_many_orders_and_no_more, async |stage: &mut Stage| {
     let key = own_key(stage).await;
     stage.open("p1").await;
     let sample = stage.row("p1").await;

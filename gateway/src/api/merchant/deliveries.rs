@@ -12,6 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use super::wrong;
 use crate::api::rest::{EventType, Found, Group, Page, PageQuery, Timestamp};
 use crate::app::App;
+use crate::deliveries::list::{self, Window};
 use crate::deliveries::select::{self, Filter, Scope};
 use crate::directory::access::{self, Caller, is_id};
 use crate::entity::{attempt, delivery, order};
@@ -200,15 +201,8 @@ pub async fn page(
     filter: &Filter,
     page: PageQuery,
 ) -> Result<Page<Delivery>, Error> {
-    let mut list = select::filtered(scope, filter);
-    if let Some(after) = page.after() {
-        list = list.filter(delivery::Column::Id.lt(after));
-    }
-    let limit = page.limit();
-    let mut rows = list.order_by_desc(delivery::Column::Id).limit(limit + 1).all(&app.store.read).await?;
-    let is_more = rows.len() as u64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let next = rows.last().filter(|_| is_more).map(|row| row.id.clone());
+    let Window { rows, next } =
+        list::page(&app.store.read, scope, filter, page.limit(), page.after()).await?;
     Ok(page.page(shown(app, rows).await?, next))
 }
 
@@ -257,7 +251,8 @@ impl DeliveriesApi {
     /// List deliveries
     ///
     /// Newest first: what was promised to the caller's endpoints and to orders' `notifyUrl`s; a platform sees its
-    /// merchants', too.
+    /// merchants', too. A page may hold fewer rows than asked for, even none, and still have a `next`: of filters that
+    /// match few deliveries it looks through 4,000 at a time. Go on until there is no `next`.
     #[oai(path = "/v1/deliveries", method = "get", operation_id = "listDeliveries")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the contract")]
     async fn list(

@@ -51,7 +51,7 @@ impl OrdersApi {
     /// List orders
     ///
     /// Newest first. A page may hold fewer rows than asked for, even none, and still have a `next`: of filters that
-    /// match few orders it looks through 10,000 orders at a time. Go on until there is no `next`.
+    /// match few orders it looks through 4,000 orders at a time. Go on until there is no `next`.
     #[oai(path = "/v1/orders", method = "get", operation_id = "listOrders")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the contract")]
     async fn list(

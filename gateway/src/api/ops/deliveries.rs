@@ -61,7 +61,7 @@ pub struct DeliveriesOps;
 impl DeliveriesOps {
     /// List deliveries
     ///
-    /// Newest first.
+    /// Newest first. A page may hold fewer rows than asked for and still have a `next`, as with orders.
     #[oai(path = "/deliveries", method = "get", operation_id = "listDeliveries")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the contract")]
     async fn list(

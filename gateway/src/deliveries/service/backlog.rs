@@ -6,6 +6,8 @@ use crate::entity::endpoint;
 
 /// Counted up to here.
 pub const MOST: u64 = 10_000;
+/// Where more than that are due, the oldest of so many that are due the longest is told.
+const MOST_LOOKED_AT: u64 = 1_000;
 /// Origins of a merchant's notifyUrls that are looked at.
 const MOST_IMPLICIT: u64 = 100;
 
@@ -18,6 +20,10 @@ pub struct Backlog {
     /// Given up, and not sent again since.
     pub exhausted: u64,
 }
+
+/// By the index alone.
+const DUE_TO_ENDPOINT: &str = "\
+SELECT count(*) FROM (SELECT 1 FROM deliveries AS d WHERE d.state = 'due' AND d.endpoint_id = $1 LIMIT $2) AS counted";
 
 /// The state is no parameter: an index of some rows is of use only where the statement says that it is about those.
 /// What waits is found by what it waits for.
@@ -38,7 +44,8 @@ SELECT count(*) FROM (
 
 pub async fn of_endpoint(read: &DatabaseConnection, endpoint_id: &str) -> Result<Backlog, DbErr> {
     let (due, oldest_at, waiting) = open(read, endpoint_id).await?;
-    Ok(Backlog { open: (due + waiting).min(MOST), oldest_at, exhausted: exhausted(read, endpoint_id).await? })
+    let exhausted = count(read, EXHAUSTED_OF_ENDPOINT, endpoint_id).await?;
+    Ok(Backlog { open: (due + waiting).min(MOST), oldest_at, exhausted })
 }
 
 /// Over the merchant's own endpoints, and those of its orders' notifyUrls.
@@ -55,16 +62,21 @@ pub async fn of_merchant(read: &DatabaseConnection, merchant_id: &str) -> Result
 
 /// Of the rows that are looked at: how many are due, since when, and how many wait behind them.
 async fn open(read: &DatabaseConnection, endpoint_id: &str) -> Result<(u64, Option<i64>, u64), DbErr> {
-    let row = read.query_one_raw(counting(read, OPEN_OF_ENDPOINT, endpoint_id)).await?;
+    let due = count(read, DUE_TO_ENDPOINT, endpoint_id).await?;
+    let most = match due {
+        0 => return Ok((0, None, 0)),
+        MOST => MOST_LOOKED_AT,
+        _ => MOST,
+    };
+    let row = read.query_one_raw(counting(read, OPEN_OF_ENDPOINT, endpoint_id, most)).await?;
     let Some(row) = row else { return Ok((0, None, 0)) };
-    let due: i64 = row.try_get_by_index(0)?;
     // The sum of nothing is null.
     let waiting: Option<i64> = row.try_get_by_index(2)?;
-    Ok((whole(due), row.try_get_by_index(1)?, whole(waiting.unwrap_or(0))))
+    Ok((due, row.try_get_by_index(1)?, whole(waiting.unwrap_or(0))))
 }
 
-async fn exhausted(read: &DatabaseConnection, endpoint_id: &str) -> Result<u64, DbErr> {
-    let row = read.query_one_raw(counting(read, EXHAUSTED_OF_ENDPOINT, endpoint_id)).await?;
+async fn count(read: &DatabaseConnection, text: &str, endpoint_id: &str) -> Result<u64, DbErr> {
+    let row = read.query_one_raw(counting(read, text, endpoint_id, MOST)).await?;
     let count: Option<i64> = row.map(|row| row.try_get_by_index(0)).transpose()?;
     Ok(whole(count.unwrap_or(0)))
 }
@@ -78,8 +90,8 @@ async fn endpoints_of(read: &DatabaseConnection, merchant_id: &str) -> Result<Ve
     Ok(ids)
 }
 
-fn counting(read: &DatabaseConnection, text: &str, endpoint_id: &str) -> Statement {
-    let most = i64::try_from(MOST).expect("small");
+fn counting(read: &DatabaseConnection, text: &str, endpoint_id: &str, most: u64) -> Statement {
+    let most = i64::try_from(most).expect("small");
     Statement::from_sql_and_values(read.get_database_backend(), text, [endpoint_id.into(), most.into()])
 }
 
