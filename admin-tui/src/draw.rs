@@ -112,10 +112,7 @@ fn tab_texts(app: &App) -> Vec<(Tab, String)> {
     let key = |tab| commands::COMMANDS.iter().find(|entry| entry.command == Command::Show(tab));
     let text = |tab: Tab, length: usize| {
         let count = match tab {
-            Tab::Attention if !app.attention.rows.is_empty() => {
-                let more = if app.attention.next.is_some() { "+" } else { "" };
-                format!(" ({}{more})", app.attention.rows.len())
-            }
+            Tab::Attention => waiting(app),
             _ => String::new(),
         };
         let title = if tab == app.tab { tab.title() } else { &tab.title()[..length.min(tab.title().len())] };
@@ -126,6 +123,16 @@ fn tab_texts(app: &App) -> Vec<(Tab, String)> {
     let of_length = |length| app.tabs().into_iter().map(|tab| (tab, text(tab, length))).collect::<Vec<_>>();
     let fits = |texts: &Vec<(Tab, String)>| texts.iter().map(|(_, text)| text.width()).sum::<usize>() <= room;
     (3..=10).rev().map(of_length).find(fits).unwrap_or_else(|| of_length(2))
+}
+
+/// How much waits for a person: by the overview where that is shown, which is read anew, else by the list as it was read.
+fn waiting(app: &App) -> String {
+    let counted = app.overview.as_ref().and_then(|overview| overview.matters_waiting);
+    let (count, more) = match counted.filter(|_| app.tab == Tab::Overview) {
+        Some(count) => (count, ""),
+        None => (app.attention.rows.len() as u64, if app.attention.next.is_some() { "+" } else { "" }),
+    };
+    if count == 0 { String::new() } else { format!(" ({count}{more})") }
 }
 
 fn tab_line(app: &App) -> Line<'static> {

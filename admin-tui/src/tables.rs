@@ -171,6 +171,9 @@ pub fn overview(overview: &Overview, look: Look) -> Table {
         vec![plain("endpoints failing"), plain(overview.endpoints_failing.to_string())],
         vec![plain("limit hits"), plain(overview.limit_hits.to_string())],
     ];
+    if let Some(waiting) = overview.matters_waiting {
+        rows.push(vec![plain("waiting for a person"), plain(waiting.to_string())]);
+    }
     for one in &overview.currencies {
         let name = |what: &str| plain(format!("{} {what}", one.currency));
         rows.push(vec![name("placed"), plain(one.placed.iter().sum::<u64>().to_string())]);

@@ -108,7 +108,16 @@ fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     app.message = None;
     match commands::of_key(app, &name) {
         Some(entry) => obey(app, entry.command),
-        None => Vec::new(),
+        None => {
+            // Somebody who knows the key wonders why nothing happens.
+            if commands::COMMANDS.iter().any(|entry| entry.keys.contains(&name.as_str())) {
+                app.say(
+                    format!("{name} does nothing here, or is not yours; ? lists what does."),
+                    Meaning::Dim,
+                );
+            }
+            Vec::new()
+        }
     }
 }
 

@@ -110,10 +110,20 @@ impl<'a> Lines<'a> {
         let room = usize::from(self.app.size.0).saturating_sub(2);
         let widths = super::widths(table, 0..table.rows.len(), room);
         let colours = self.app.colours;
+        // Where the columns have names they are told.
+        if table.columns.iter().all(|column| !column.is_empty()) {
+            let names = table.columns.iter().zip(&widths);
+            let names = names.map(|(column, width)| {
+                let shown = super::set(column, column, *width);
+                format!("{shown}{}", " ".repeat(width.saturating_sub(shown.width()) + 1))
+            });
+            let names = format!(" {}", names.collect::<String>());
+            self.drawn.push(Line::styled(names.trim_end().to_owned(), colours.style(Meaning::Dim)));
+        }
         for cells in &table.rows {
             let mut spans = vec![Span::raw(" ")];
-            for (cell, width) in cells.iter().zip(&widths) {
-                let shown = text::cut(&cell.text, *width);
+            for ((cell, column), width) in cells.iter().zip(&table.columns).zip(&widths) {
+                let shown = super::set(column, &cell.text, *width);
                 let gap = " ".repeat(width.saturating_sub(shown.width()) + 1);
                 spans.push(Span::styled(shown, colours.style(cell.meaning)));
                 spans.push(Span::raw(gap));

@@ -53,10 +53,17 @@ fn summary(app: &App, overview: &Overview) -> Vec<Line<'static>> {
         Span::raw("  limit hits "),
         Span::styled(overview.limit_hits.to_string(), count(overview.limit_hits, Meaning::Warning)),
     ]);
-    let mut lines = if span.width() + now.width() <= usize::from(app.size.0) {
-        vec![Line::from([vec![span], now.spans].concat())]
+    let person = overview.matters_waiting.map(|waiting| {
+        [
+            Span::raw("  waiting for a person "),
+            Span::styled(waiting.to_string(), count(waiting, Meaning::Bad)),
+        ]
+    });
+    let person = Line::from(person.into_iter().flatten().collect::<Vec<_>>());
+    let mut lines = if span.width() + person.width() + now.width() <= usize::from(app.size.0) {
+        vec![Line::from([vec![span], person.spans, now.spans].concat())]
     } else {
-        vec![Line::from(span), now]
+        vec![Line::from([vec![span], person.spans].concat()), now]
     };
     for one in &overview.currencies {
         let (placed, paid) = (one.placed.iter().sum::<u64>(), one.paid.iter().sum::<u64>());

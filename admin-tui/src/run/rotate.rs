@@ -69,7 +69,7 @@ pub async fn rotate(
     };
     let written = write(file, &key);
     key.sign_key.zeroize();
-    let path = path.display().to_string();
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
     match written {
         Ok(()) => Ok(Rotated { path, previous_ends_at: key.previous_ends_at }),
         Err(error) => Err(NotRotated::NotWritten { path, why: error.to_string() }),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use admin_tui::app::{App, Tab};
+use admin_tui::app::{App, List, Tab};
 use admin_tui::client::{Failure, Page};
 use admin_tui::commands::{self, COMMANDS};
 use admin_tui::effects::{Act, Effect};
@@ -90,6 +90,7 @@ fn who_may_not_act_is_offered_nothing() {
             for key in ['a', 'x', 'd'] {
                 press(&mut app, KeyCode::Char(key));
                 assert!(app.dialog.is_none(), "{key} of {role:?}");
+                assert!(drawn(&app).to_string().contains(&format!("{key} does nothing here")));
             }
         }
     }
@@ -169,6 +170,21 @@ fn a_screen_that_was_never_read_is_read_though_it_is_held_still() {
     assert_eq!(app.orders.rows.len(), 3, "else it would say that there is nothing");
     take_in(&mut app, Tab::Orders);
     assert!(app.held.page.is_some());
+}
+
+#[test]
+fn what_waits_for_a_person_is_told_on_the_first_screen() {
+    for size in SIZES {
+        let mut app = console(Role::Viewer, size, false);
+        go_to(&mut app, Tab::Attention);
+        app.attention = List::default();
+        go_to(&mut app, Tab::Overview);
+        assert_eq!(style_of(&app, "4  ").fg, colour(Meaning::Bad));
+        let screen = drawn(&app).to_string();
+        assert!(screen.contains("waiting for a person 4"), "{screen}");
+        let tabs = screen.lines().nth(1).expect("there are tabs");
+        assert!(tabs.contains("(4)"), "{tabs}");
+    }
 }
 
 #[test]

@@ -160,7 +160,8 @@ pub fn overview() -> Value {
         ],
         "wallets": [{"wallet": "Alipay", "paid": 900}, {"wallet": "Wechat", "paid": 300}],
         "upstream": times, "noticeToAcknowledgement": [{}, {"p50Ms": 2, "p99Ms": 9}],
-        "deliveriesDue": 12, "oldestDueAt": "2026-11-26T10:00:25Z", "endpointsFailing": 1, "limitHits": 0
+        "deliveriesDue": 12, "oldestDueAt": "2026-11-26T10:00:25Z", "endpointsFailing": 1, "limitHits": 0,
+        "mattersWaiting": 4
     })
 }
 

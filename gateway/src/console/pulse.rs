@@ -132,6 +132,7 @@ pub async fn overview(app: &App, span: Span) -> Result<Overview, DbErr> {
         oldest_due_at: waiting.oldest_due_since.map(moment),
         endpoints_failing: service::failing(app) as u64,
         limit_hits: app.limits.hits(),
+        matters_waiting: Some(waiting.attention.iter().map(|(_, count)| count).sum()),
     })
 }
 

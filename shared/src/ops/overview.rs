@@ -26,6 +26,9 @@ pub struct Overview {
     /// Tried within the hour, and acknowledged nothing.
     pub endpoints_failing: u64,
     pub limit_hits: u64,
+    /// What waits for a person; absent: the gateway is older than this member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matters_waiting: Option<u64>,
 }
 
 /// Orders of one currency, a number per step, oldest first.

@@ -38,7 +38,10 @@ pub fn merchant(app: &App, whole: &MerchantWhole, lines: &mut Lines) {
             cell(&store.account_id, Meaning::Dim),
         ]
     });
-    lines.table(&Table { columns: vec!["store", "", "", "", ""], rows: rows.collect() });
+    lines.table(&Table {
+        columns: vec!["store", "currency", "wallets", "is", "account"],
+        rows: rows.collect(),
+    });
 
     lines.heading("Keys");
     for key in &whole.keys {
