@@ -106,19 +106,14 @@ fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
         return typing::in_dialog(app, key);
     }
     app.message = None;
-    match commands::of_key(app, &name) {
-        Some(entry) => obey(app, entry.command),
-        None => {
-            // Somebody who knows the key wonders why nothing happens.
-            if commands::COMMANDS.iter().any(|entry| entry.keys.contains(&name.as_str())) {
-                app.say(
-                    format!("{name} does nothing here, or is not yours; ? lists what does."),
-                    Meaning::Dim,
-                );
-            }
-            Vec::new()
-        }
+    if let Some(entry) = commands::of_key(app, &name) {
+        return obey(app, entry.command);
     }
+    // Somebody who knows the key wonders why nothing happens.
+    if commands::COMMANDS.iter().any(|entry| entry.keys.contains(&name.as_str())) {
+        app.say(format!("{name} does nothing here, or is not yours; ? lists what does."), Meaning::Dim);
+    }
+    Vec::new()
 }
 
 pub(crate) fn obey(app: &mut App, command: Command) -> Vec<Effect> {

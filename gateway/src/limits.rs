@@ -250,12 +250,25 @@ impl Limits {
 
     /// Draw one from each.
     async fn take(&self, draws: &[Draw<'_>]) -> Result<Vec<Level>, Refusal> {
-        if let Some(together) = &self.together
-            && let Some(answer) = together.take(draws).await
-        {
-            return self.reached.note(answer);
+        let of_all = match &self.together {
+            Some(together) => together.take(draws).await,
+            None => None,
+        };
+        let answer =
+            of_all.unwrap_or_else(|| draws.iter().map(|draw| draw.bucket.take(draw.priority)).collect());
+        match &answer {
+            Ok(levels) => {
+                for (draw, level) in draws.iter().zip(levels) {
+                    draw.bucket.was_drawn(level.refill);
+                }
+            }
+            Err(refusal) => {
+                if let Some(empty) = draws.iter().find(|draw| draw.bucket.tier == refusal.tier) {
+                    empty.bucket.refused_one();
+                }
+            }
         }
-        self.reached.note(draws.iter().map(|draw| draw.bucket.take(draw.priority)).collect())
+        self.reached.note(answer)
     }
 }
 

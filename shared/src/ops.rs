@@ -18,7 +18,7 @@ mod session;
 pub use attention::{Decision, Fact, FactField, FactInFull, FactState, Matter, MatterToEnd, Mend, Subject};
 pub use delivery::{Attempt, Delivery, DeliveryState};
 pub use directory::{
-    Change, Key, KeyToRotate, Limit, Merchant, MerchantWhole, Operator, Platform, RotatedKey, Store,
+    Change, Key, KeyToRotate, Limit, LimitUse, Merchant, MerchantWhole, Operator, Platform, RotatedKey, Store,
 };
 pub use endpoint::{Because, Breaker, Endpoint, EndpointStatus, Service};
 pub use health::Health;

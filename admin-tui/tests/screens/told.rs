@@ -91,9 +91,11 @@ fn merchant() -> Value {
 pub fn merchant_whole() -> Value {
     json!({
         "merchant": merchant(), "limit": {"count": 50, "window": "1s"},
+        "limitUse": {"count": 50, "window": "1s", "used": 12, "refused": 0},
         "stores": [{
             "id": "T1", "storeNo": "S-1", "accountId": "A1", "currency": "HKD", "wallets": ["Alipay", "Wechat"],
-            "createdAt": AT, "disabled": false, "credentialsFail": true
+            "createdAt": AT, "disabled": false, "credentialsFail": true,
+            "limitUse": {"count": 20, "window": "1s", "used": 19, "refused": 7}
         }],
         "keys": [
             {"id": "K2", "createdAt": AT, "lastUsedAt": "2026-11-26T10:00:00Z"},

@@ -255,7 +255,7 @@ fn json_is_shown_exactly_as_it_came() {
     press(&mut app, KeyCode::Char('J'));
     assert!(drawn(&app).to_string().contains("\"partnerNo\":\"10001\""), "exact");
     press(&mut app, KeyCode::Char('J'));
-    assert!(drawn(&app).to_string().contains("ScanForPay refuses its credentials"));
+    assert!(drawn(&app).to_string().contains("credentials refused"));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use governor::RateLimiter;
@@ -144,6 +145,15 @@ pub struct Bucket {
     local: Quota,
     /// One for each priority that has a part of its own; a bucket without reserve has one for all.
     limiters: Vec<Limiter>,
+    used: Usage,
+}
+
+/// What this node has heard of a bucket, whoever counts it: for who asks how it stands without drawing from it.
+#[derive(Debug, Default)]
+struct Usage {
+    /// By our clock, in microseconds: when it is full again.
+    full_at_us: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Bucket {
@@ -151,7 +161,7 @@ impl Bucket {
     pub fn new(tier: Tier, key: String, quota: Quota, nodes: NonZeroU32, pulse: &Pulse) -> Self {
         let local = quota.share(nodes);
         let limiter = limiter(local, Used::default(), pulse);
-        Self { tier, key, quota, local, limiters: vec![limiter] }
+        Self { tier, key, quota, local, limiters: vec![limiter], used: Usage::default() }
     }
 
     /// With reserves for the higher priorities.
@@ -159,12 +169,39 @@ impl Bucket {
         let local = quota.share(nodes);
         let used = Used::default();
         let of = |priority: Priority| limiter(local.with_count(priority.part_of(local)), used.clone(), pulse);
-        Self { tier, key, quota, local, limiters: Priority::ALL.map(of).into() }
+        Self { tier, key, quota, local, limiters: Priority::ALL.map(of).into(), used: Usage::default() }
     }
 
     /// How much of the whole a call of this priority may use at once.
     pub fn part(&self, priority: Priority) -> NonZeroU32 {
         if self.limiters.len() == 1 { self.quota.count() } else { priority.part_of(self.quota) }
+    }
+
+    /// Something was drawn from it, wherever it is counted; it is full again after `refill`.
+    pub fn was_drawn(&self, refill: Duration) {
+        let full_at = self.now().saturating_add(refill).as_micros();
+        self.used.full_at_us.store(u64::try_from(full_at).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub fn refused_one(&self) {
+        self.used.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How much of it is used now, as far as this node has heard.
+    pub fn used(&self) -> u32 {
+        let full_at = Duration::from_micros(self.used.full_at_us.load(Ordering::Relaxed));
+        let left = full_at.saturating_sub(self.now()).as_micros();
+        let used = left.div_ceil(self.quota.interval().as_micros().max(1));
+        u32::try_from(used).unwrap_or(u32::MAX).min(self.quota.count().get())
+    }
+
+    /// How often this node has refused somebody by it.
+    pub fn refused(&self) -> u64 {
+        self.used.refused.load(Ordering::Relaxed)
+    }
+
+    fn now(&self) -> Duration {
+        self.limiters[0].clock().now()
     }
 
     /// Draw one from this node's count.
@@ -236,6 +273,25 @@ mod tests {
         assert_eq!(bucket.take(Priority::Query).map(|level| level.remaining), Ok(0));
         hand.advance(Duration::from_hours(1));
         assert_eq!(drain(&bucket, Priority::Query), 5, "it never holds more than its count");
+    }
+
+    #[test]
+    fn what_is_used_is_told_without_drawing_and_is_less_as_time_passes() {
+        let (bucket, hand) = bucket("5/10s", 1);
+        assert_eq!((bucket.used(), bucket.refused()), (0, 0));
+        for used in [1, 2, 3] {
+            let level = bucket.take(Priority::Create).expect("there is some left");
+            bucket.was_drawn(level.refill);
+            assert_eq!((bucket.used(), bucket.used()), (used, used));
+        }
+        hand.advance(Duration::from_secs(2));
+        assert_eq!(bucket.used(), 2);
+        hand.advance(Duration::from_millis(3_999));
+        assert_eq!(bucket.used(), 1);
+        hand.advance(Duration::from_millis(1));
+        assert_eq!(bucket.used(), 0);
+        bucket.was_drawn(Duration::from_hours(1));
+        assert_eq!(bucket.used(), 5, "never more than there is");
     }
 
     #[test]

@@ -86,6 +86,11 @@ on_both!(a_merchant_is_seen_whole_suspended_and_resumed, async |stage: &mut Stag
     }
     assert_eq!(ops.get(&path, &bound).await.status, 404);
     let because = json!({ "reason": "its owner asked" });
+    let in_use = whole.limit_use.expect("it has a limit");
+    assert!(in_use.used > 0 && in_use.used < in_use.limit.count && in_use.refused == 0, "{in_use:?}");
+    let stores: Vec<u32> =
+        whole.stores.iter().map(|store| store.limit_use.as_ref().expect("it has one").used).collect();
+    assert_eq!(stores.iter().filter(|used| **used > 0).count(), 1, "one order was placed: {stores:?}");
     assert_eq!(ops.post(&format!("{path}/suspend"), &bound, because.clone()).await.status, 404);
     let suspended = ops.post(&format!("{path}/suspend"), &clerk, because.clone()).await;
     assert_eq!(suspended.json()["merchant"]["suspended"], json!(true), "{}", suspended.text());
@@ -94,6 +99,14 @@ on_both!(a_merchant_is_seen_whole_suspended_and_resumed, async |stage: &mut Stag
     assert_eq!(resumed.json()["merchant"]["suspended"], json!(false));
     assert_eq!(stage.create(&stage.order("p3")).await.code, 1);
     let partner_no = crate::harness::PARTNER_NO;
+    let limit = json!({ "limit": { "count": 1, "window": "1h" } });
+    assert_eq!(stage.patch(&format!("/v1/merchants/{id}"), limit).await.status, 200);
+    assert_eq!(stage.create(&stage.order("p4")).await.code, 1);
+    assert_eq!(stage.create(&stage.order("p5")).await.code, 9);
+    let whole = ops.get(&path, &clerk).await;
+    let whole: MerchantWhole = serde_json::from_slice(&whole.body).expect("the console's shape");
+    let in_use = whole.limit_use.expect("it has a limit");
+    assert_eq!((in_use.limit.count, in_use.used, in_use.refused), (1, 1, 1));
     let found = ops.get(&format!("/ops/v1/merchants?q={partner_no}"), &clerk).await.json();
     let rows = found["data"].as_array().expect("a list");
     assert!(rows.iter().any(|row| row["id"] == json!(id)), "{found}");

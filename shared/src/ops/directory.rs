@@ -30,6 +30,17 @@ pub struct Limit {
     pub window: String,
 }
 
+/// A limit as it is in force, its own or its owner's, and its use as the gateway that answers has seen it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitUse {
+    #[serde(flatten)]
+    pub limit: Limit,
+    /// Of `count`, now.
+    pub used: u32,
+    /// Requests that were refused by it since the gateway started or the limit was changed.
+    pub refused: u64,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Platform {
@@ -65,6 +76,9 @@ pub struct MerchantWhole {
     pub merchant: Merchant,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<Limit>,
+    /// Of all its requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_use: Option<LimitUse>,
     pub stores: Vec<Store>,
     pub keys: Vec<Key>,
     pub endpoints: Vec<Endpoint>,
@@ -84,6 +98,9 @@ pub struct Store {
     pub disabled: bool,
     /// Calls for it are not sent: ScanForPay refuses its account's credentials.
     pub credentials_fail: bool,
+    /// Of the orders that are placed in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_use: Option<LimitUse>,
 }
 
 /// A version of a merchant's sign key; the key itself is never shown.

@@ -1,6 +1,6 @@
 //! A merchant, and an endpoint.
 
-use shared::ops::{Endpoint, MerchantWhole, Service};
+use shared::ops::{Endpoint, LimitUse, MerchantWhole, Service};
 
 use crate::app::App;
 use crate::draw::detail::Lines;
@@ -17,16 +17,21 @@ pub fn merchant(app: &App, whole: &MerchantWhole, lines: &mut Lines) {
         lines.named("is", "served", Meaning::Good);
     }
     lines.named("platform", &format!("{}, {}", one.platform, one.mode), Meaning::Plain);
-    let limit = whole.limit.as_ref();
-    let limit =
-        limit.map_or("its platform's".to_owned(), |limit| format!("{} in {}", limit.count, limit.window));
-    lines.named("limit", &limit, Meaning::Plain);
+    let own = whole.limit.as_ref().map(|limit| format!("{} in {}", limit.count, limit.window));
+    let (limit, meaning) = match &whole.limit_use {
+        Some(in_use) => {
+            let whose = if own.is_some() { "" } else { ", its platform's" };
+            (format!("{}{whose}", used(in_use)), use_meaning(in_use))
+        }
+        None => (own.unwrap_or_else(|| "its platform's".to_owned()), Meaning::Plain),
+    };
+    lines.named("limit", &limit, meaning);
     served(&whole.service, lines);
 
     lines.heading("Stores");
     let rows = whole.stores.iter().map(|store| {
         let is = match (store.credentials_fail, store.disabled) {
-            (true, _) => cell("ScanForPay refuses its credentials", Meaning::Bad),
+            (true, _) => cell("credentials refused", Meaning::Bad),
             (_, true) => cell("disabled", Meaning::Warning),
             _ => cell("open", Meaning::Good),
         };
@@ -35,11 +40,15 @@ pub fn merchant(app: &App, whole: &MerchantWhole, lines: &mut Lines) {
             cell(&store.currency, Meaning::Plain),
             cell(store.wallets.join(" "), Meaning::Plain),
             is,
+            store
+                .limit_use
+                .as_ref()
+                .map_or_else(|| cell("-", Meaning::Dim), |in_use| cell(used(in_use), use_meaning(in_use))),
             cell(&store.account_id, Meaning::Dim),
         ]
     });
     lines.table(&Table {
-        columns: vec!["store", "currency", "wallets", "is", "account"],
+        columns: vec!["store", "currency", "wallets", "is", "limit", "account"],
         rows: rows.collect(),
     });
 
@@ -59,6 +68,20 @@ pub fn merchant(app: &App, whole: &MerchantWhole, lines: &mut Lines) {
         lines.wide("None is registered.", Meaning::Dim);
     }
     lines.table(&tables::endpoints(&whole.endpoints, app.look()));
+}
+
+/// A limit and its use.
+fn used(in_use: &LimitUse) -> String {
+    let refused = match in_use.refused {
+        0 => String::new(),
+        refused => format!(", {refused} refused"),
+    };
+    format!("{} in {}, {} used{refused}", in_use.limit.count, in_use.limit.window, in_use.used)
+}
+
+fn use_meaning(in_use: &LimitUse) -> Meaning {
+    let is_full = u64::from(in_use.used) * 10 >= u64::from(in_use.limit.count) * 9;
+    if is_full || in_use.refused > 0 { Meaning::Warning } else { Meaning::Plain }
 }
 
 /// How events arrive.

@@ -10,7 +10,7 @@ use poem_openapi::{Object, OpenApi};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, Query as Statement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde_json::json;
-use shared::ops::{Endpoint, Key, Limit, Merchant, MerchantWhole, RotatedKey, Store};
+use shared::ops::{Endpoint, Key, Limit, LimitUse, Merchant, MerchantWhole, RotatedKey, Store};
 use zeroize::Zeroizing;
 
 use super::Group;
@@ -32,7 +32,7 @@ use crate::directory::versions;
 use crate::entity::{endpoint, merchant, sign_key, store};
 use crate::error::Error;
 use crate::ledger::{Lane, RowStatement};
-use crate::limits::Quota;
+use crate::limits::{Bucket, Quota};
 use crate::troubles::credentials;
 
 /// Endpoints and stores that are shown of one merchant.
@@ -232,6 +232,17 @@ fn shown(app: &App, row: &merchant::Model) -> Merchant {
     }
 }
 
+fn limit(quota: Quota) -> Limit {
+    Limit {
+        count: quota.count().get(),
+        window: humantime_serde::re::humantime::format_duration(quota.window()).to_string(),
+    }
+}
+
+fn limit_use(bucket: &Bucket) -> LimitUse {
+    LimitUse { limit: limit(bucket.quota), used: bucket.used(), refused: bucket.refused() }
+}
+
 fn key(row: sign_key::Model) -> Key {
     Key {
         id: row.id,
@@ -252,8 +263,11 @@ fn refuse_offboarded(merchant: &merchant::Model) -> Result<(), Error> {
 async fn whole(app: &App, row: &merchant::Model) -> Result<MerchantWhole, Error> {
     let read = &app.store.read;
     let of_merchant = store::Entity::find().filter(store::Column::MerchantId.eq(row.id.as_str()));
+    let held = app.directory.merchant_by_id(&row.id);
     let mut stores = Vec::new();
     for store in of_merchant.order_by_asc(store::Column::Id).limit(MOST).all(read).await? {
+        let bucket = held.as_ref().and_then(|held| held.stores.get(&store.store_no)).map(|held| &held.bucket);
+        let limit_use = bucket.map(|bucket| limit_use(bucket));
         let credentials_fail = credentials::failing_since(app, &store).await?.is_some();
         stores.push(Store {
             id: store.id,
@@ -264,6 +278,7 @@ async fn whole(app: &App, row: &merchant::Model) -> Result<MerchantWhole, Error>
             created_at: moment(store.created_at),
             disabled: store.status != "active",
             credentials_fail,
+            limit_use,
         });
     }
     let versions = sign_keys::versions(app, Owner::Merchant(&row.id)).await?;
@@ -278,10 +293,8 @@ async fn whole(app: &App, row: &merchant::Model) -> Result<MerchantWhole, Error>
     let quota = Quota::of_columns(row.limit_count, row.limit_window_ms).ok().flatten();
     Ok(MerchantWhole {
         merchant: shown(app, row),
-        limit: quota.map(|quota| Limit {
-            count: quota.count().get(),
-            window: humantime_serde::re::humantime::format_duration(quota.window()).to_string(),
-        }),
+        limit: quota.map(limit),
+        limit_use: held.map(|held| limit_use(&held.bucket)),
         stores,
         keys: versions.into_iter().map(key).collect(),
         endpoints,
