@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -15,16 +16,28 @@ use crate::draw;
 use crate::event::{Answer, Event, Word};
 
 const LAST_EVENTS: usize = 500;
+/// A drawing that takes longer is seen to.
+const SLOW: Duration = Duration::from_millis(16);
 
 pub struct Record {
     path: PathBuf,
     events: VecDeque<String>,
     screen: String,
+    drawings: Drawings,
+}
+
+/// All since the start.
+#[derive(Debug, Default)]
+struct Drawings {
+    count: u32,
+    slow: u32,
+    longest: Duration,
+    total: Duration,
 }
 
 impl Record {
     pub fn new(path: PathBuf) -> Self {
-        Self { path, events: VecDeque::new(), screen: String::new() }
+        Self { path, events: VecDeque::new(), screen: String::new(), drawings: Drawings::default() }
     }
 
     /// Before the event changes the state.
@@ -33,6 +46,15 @@ impl Record {
             self.events.pop_front();
         }
         self.events.push_back(format!("{} {}", app.now_ms, told(app, event)));
+    }
+
+    /// The screen was drawn in so long.
+    pub fn drew(&mut self, took: Duration) {
+        let drawings = &mut self.drawings;
+        drawings.count = drawings.count.saturating_add(1);
+        drawings.slow += u32::from(took > SLOW);
+        drawings.longest = drawings.longest.max(took);
+        drawings.total += took;
     }
 
     /// What the operator sees now.
@@ -48,6 +70,16 @@ impl Record {
         for event in &self.events {
             writeln!(text, "{event}").expect("a text takes everything");
         }
+        let Drawings { count, slow, longest, total } = &self.drawings;
+        let each = total.checked_div(*count).unwrap_or_default();
+        writeln!(
+            text,
+            "\ndrawn {count} times, {} µs each, the longest {} µs, {slow} longer than {} ms",
+            each.as_micros(),
+            longest.as_micros(),
+            SLOW.as_millis()
+        )
+        .expect("a text takes everything");
         writeln!(text, "\nscreen\n{}", self.screen).expect("a text takes everything");
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;

@@ -77,19 +77,22 @@ async fn turn(
     recorder: &Recorder,
 ) -> anyhow::Result<()> {
     loop {
+        let began = Instant::now();
         taken.screen.draw(|frame| draw::draw(app, frame))?;
         let drawn_at = Instant::now();
         if let Some(record) = &mut *recorder.lock().unwrap_or_else(PoisonError::into_inner) {
+            record.drew(drawn_at - began);
             record.picture(app);
         }
         let mut event = events.recv().await;
+        let mut is_urgent = false;
         for handled in 1.. {
             let Some(happened) = event else { return Ok(()) };
-            let is_urgent = happened.is_an_operators();
+            is_urgent |= happened.is_an_operators();
             if !obey(app, world, happened, taken, recorder)? {
                 return Ok(());
             }
-            // What an operator does is drawn at once; what comes by itself waits for more of it.
+            // What an operator does is drawn at once, with what has come by then; what comes by itself waits for more.
             let is_due = Instant::now() >= drawn_at + BETWEEN_DRAWINGS;
             let next = if is_due || handled == BATCH {
                 None

@@ -4,6 +4,7 @@
 mod call;
 mod cast;
 mod compare;
+mod console;
 mod fanout;
 mod http1;
 mod load;
@@ -42,6 +43,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// What a million stored orders cost: a restart, its memory, and the pages of a console
     Stored(stored::StoredArgs),
+    /// A console in a terminal while everything changes: its drawings, its keys, its memory
+    Console(console::ConsoleArgs),
     /// The upstream both are measured against, alone: answers every order with a signed success
     Stub {
         /// Port 0 takes a free one; the address taken is the first line printed
@@ -70,6 +73,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
             Command::Fanout(args) => fanout::fanout(args).await,
             Command::Replay(args) => replay::replay(args).await,
             Command::Stored(args) => stored::stored(args).await,
+            Command::Console(args) => console::console(args).await,
             Command::Stub { listen } => stub::serve(listen).await,
         }
     };

@@ -84,7 +84,7 @@ impl Stage {
             (Some(program), true) => {
                 Some(program.canonicalize().with_context(|| format!("no {}", program.display()))?)
             }
-            (None, true) => Some(gateway::build()?),
+            (None, true) => Some(gateway::build("gateway", "scangate")?),
         };
         let mut builder = tempfile::Builder::new();
         builder.prefix("scangate-bench-");

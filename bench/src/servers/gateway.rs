@@ -114,21 +114,21 @@ impl Gateway {
     }
 }
 
-/// Build the release binary where that is needed, and say where it is.
-pub fn build() -> anyhow::Result<PathBuf> {
+/// Build a package's release binary where that is needed, and say where it is.
+pub fn build(package: &str, name: &str) -> anyhow::Result<PathBuf> {
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--release", "-p", "gateway", "--message-format=json-render-diagnostics"]);
+    cargo.args(["build", "--release", "-p", package, "--message-format=json-render-diagnostics"]);
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stdin(Stdio::null());
     let output = cargo.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
     if !output.status.success() {
-        bail!("the gateway could not be built");
+        bail!("{name} could not be built");
     }
     let messages = String::from_utf8_lossy(&output.stdout);
-    executable(&messages).context("cargo did not say where the gateway's binary is")
+    executable(&messages, name).with_context(|| format!("cargo did not say where {name} is"))
 }
 
 /// The binary's path in cargo's messages, one JSON document a line.
-fn executable(messages: &str) -> Option<PathBuf> {
+fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     #[derive(Deserialize)]
     struct Message {
         target: Option<Target>,
@@ -141,7 +141,7 @@ fn executable(messages: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Message>(line).ok())
-        .filter(|message| message.target.as_ref().is_some_and(|target| target.name == "scangate"))
+        .filter(|message| message.target.as_ref().is_some_and(|target| target.name == name))
         .find_map(|message| message.executable)
 }
 
@@ -154,6 +154,6 @@ mod tests {
         let messages = r#"{"reason":"compiler-artifact","target":{"name":"shared"},"executable":null}
 {"reason":"compiler-artifact","target":{"name":"scangate"},"executable":"/t/release/scangate"}
 {"reason":"build-finished","success":true}"#;
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/release/scangate")));
+        assert_eq!(executable(messages, "scangate"), Some(PathBuf::from("/t/release/scangate")));
     }
 }
