@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use shared::ops::{
-    Change, Delivery, Endpoint, EntryBytes, FactInFull, Health, Matter, Me, Merchant, Operator, OrderRow,
-    Overview, Platform, Replay, TimelineEntry,
+    Change, Delivery, Endpoint, EntryBytes, FactInFull, Health, Matter, Me, Merchant, Moment, Operator,
+    OrderRow, Overview, Platform, Replay, TimelineEntry,
 };
+use ulid::Ulid;
 
 pub use self::dialog::{Dialog, KeyForm, LoginForm, Message, MoneyForm};
 pub use self::list::{List, Listed, MAX_LIVE_ROWS, MAX_ROWS, Row};
@@ -58,6 +59,14 @@ impl View {
 pub struct Place {
     pub tab: Tab,
     pub open: Option<String>,
+}
+
+/// How far a filter that few rows pass was looked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looking {
+    /// Pages beyond the first.
+    pub pages: u32,
+    pub is_stopped: bool,
 }
 
 pub struct App {
@@ -126,6 +135,7 @@ pub struct App {
     pub lost: Option<String>,
     /// When something was last asked for; absent: nothing is on its way.
     pub asked_at: Option<i64>,
+    pub looking: Looking,
     pub stream: Stream,
     pub is_paused: bool,
     /// What came while the view was held still.
@@ -171,6 +181,7 @@ impl App {
             view: View::default(),
             scroll: 0,
             history: Vec::new(),
+            looking: Looking::default(),
             fact: None,
             opened: None,
             chosen: None,
@@ -272,6 +283,20 @@ impl App {
 
     pub fn row_count(&self) -> usize {
         self.list().map_or(0, Listed::count)
+    }
+
+    /// Whether the list is being looked for further back.
+    pub fn is_looking(&self) -> bool {
+        let Looking { pages, is_stopped } = self.looking;
+        pages > 0 && !is_stopped && !self.is_open() && self.asked_at.is_some() && self.next().is_some()
+    }
+
+    /// How far back the list goes by now, where it goes on: an id tells its time.
+    pub fn looked_back_to(&self) -> Option<Moment> {
+        let (_, query) = self.next()?.split_once('?')?;
+        let (_, cursor) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "cursor")?;
+        let ms = Ulid::from_string(&cursor).ok()?.timestamp_ms();
+        Moment::of_ms(ms.try_into().ok()?)
     }
 
     /// Where the list that is shown goes on.

@@ -172,6 +172,7 @@ fn rows(app: &App, frame: &mut Frame, area: Rect) {
         let said = match (app.tab, app.heard_at, &app.lost) {
             (_, _, Some(why)) => format!("The gateway cannot be reached: {why}"),
             (_, None, _) => "Reading…".to_owned(),
+            _ if app.next().is_some() => format!("Nothing so far, {}", looked(app)),
             _ if !app.narrowed.text(app.tab).is_empty() => "Nothing is let through by the filter.".to_owned(),
             (Tab::Attention, ..) => "Nothing waits for a person.".to_owned(),
             _ => "There is nothing here.".to_owned(),
@@ -274,10 +275,21 @@ fn message_lines(app: &App, width: usize) -> Vec<Line<'static>> {
     vec![standing(app, width)]
 }
 
+/// How far back a filter was looked for, and what goes on or ends that.
+fn looked(app: &App) -> String {
+    let to =
+        app.looked_back_to().map_or_else(String::new, |to| format!(" back to {}", text::time(to, app.zone)));
+    if app.is_looking() { format!("looking{to}…; esc stops it") } else { format!("looked{to}; j goes on") }
+}
+
 fn standing(app: &App, width: usize) -> Line<'static> {
     let mut said = Vec::new();
     if !app.is_open() && app.row_count() > 0 {
-        let more = if app.next().is_some() { ", older ones past the last" } else { "" };
+        let more = match app.next() {
+            Some(_) if app.is_looking() => format!(", {}", looked(app)),
+            Some(_) => ", older ones past the last".to_owned(),
+            None => String::new(),
+        };
         said.push(format!("{} of {}{more}", app.selected() + 1, app.row_count()));
     }
     let narrowed = app.narrowed.text(app.tab);

@@ -4,6 +4,7 @@ pub mod acts;
 mod answers;
 mod entries;
 mod live;
+mod looking;
 mod places;
 mod typing;
 
@@ -12,7 +13,7 @@ use shared::ops::ReplayState;
 
 pub(crate) use self::places::{arrive, close, go_to_order, listen};
 use self::places::{go_back, its_deliveries, its_order, open, show, show_beside};
-use crate::app::{App, Dialog, Listed, MAX_ROWS, StreamState, Tab, View};
+use crate::app::{App, Dialog, Listed, Looking, MAX_ROWS, StreamState, Tab, View};
 use crate::commands::{self, Command};
 use crate::draw;
 use crate::effects::Effect;
@@ -79,6 +80,7 @@ pub(crate) fn load(app: &mut App) -> Vec<Effect> {
         Some(id) if app.tab.has_wholes() => vec![Effect::LoadWhole { tab: app.tab, id: id.clone() }],
         _ => {
             app.stream.is_stale = false;
+            app.looking = Looking::default();
             vec![Effect::Load { tab: app.tab, path: first_page(app), is_more: false }]
         }
     }
@@ -146,6 +148,7 @@ pub(crate) fn obey(app: &mut App, command: Command) -> Vec<Effect> {
             return go_to(app, if is_there { last + 1 } else { last });
         }
         Command::Open => return open(app),
+        Command::Back if looking::stop(app) => {}
         Command::Back => return go_back(app),
         Command::Find => app.dialog = Some(Dialog::Find { typed: String::new() }),
         Command::Filter => {
@@ -263,6 +266,7 @@ fn go_to(app: &mut App, row: usize) -> Vec<Effect> {
     }
     let Some(next) = app.next().cloned() else { return Vec::new() };
     app.asked_at = Some(app.now_ms);
+    app.looking.is_stopped = false;
     vec![Effect::Load { tab: app.tab, path: next, is_more: true }]
 }
 

@@ -2,7 +2,7 @@
 
 use shared::ops::OrderRow;
 
-use super::{acts, arrive, close, entries, first_page, go_to_order, load, resort};
+use super::{acts, arrive, close, entries, first_page, go_to_order, load, looking, resort};
 use crate::app::{App, LoginForm, Place, Tab, View};
 use crate::client::Failure;
 use crate::effects::{Act, Effect};
@@ -125,7 +125,7 @@ fn loaded(
             } else {
                 take_in(app, loaded, is_more);
             }
-            Vec::new()
+            looking::on(app)
         }
         Err(failure) => not_read(app, failure),
     }

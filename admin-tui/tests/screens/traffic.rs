@@ -1,6 +1,6 @@
 //! Orders, deliveries and replays: found, narrowed, and acted on.
 
-use admin_tui::app::{Dialog, Tab};
+use admin_tui::app::{App, Dialog, Tab};
 use admin_tui::client::{Failure, Page};
 use admin_tui::effects::{Act, Effect, ReplayMove};
 use admin_tui::event::{Answer, Event, Loaded};
@@ -13,6 +13,7 @@ use shared::ops::{DeliveryState, Problem, ReplayToMake, Role};
 use crate::kit::*;
 use crate::told::*;
 
+/// The page that is asked for.
 fn asked(effects: &[Effect]) -> &str {
     let path = effects.iter().find_map(|effect| match effect {
         Effect::Load { path, .. } => Some(path),
@@ -51,6 +52,53 @@ fn orders_are_narrowed_and_the_filter_comes_back() {
     let before = Answer::Loaded { tab: Tab::Orders, path, is_more: false, result: Ok(loaded(Tab::Orders)) };
     update(&mut app, Event::Answer(before));
     assert!(app.orders.rows.is_empty());
+}
+
+#[test]
+fn a_filter_that_few_rows_pass_is_looked_for_further_back_until_it_is_stopped() {
+    let mut app = console(Role::Viewer, (80, 24), false);
+    go_to(&mut app, Tab::Orders);
+    press(&mut app, KeyCode::Char('/'));
+    type_in(&mut app, "amount>=100000");
+    press(&mut app, KeyCode::Enter);
+    let next = |cursor: &str| format!("/ops/v1/orders?limit=100&filter=amount%3E%3D100000&cursor={cursor}");
+    let page = |rows, cursor: Option<&str>| Loaded::Orders(Page { rows, next: cursor.map(next) });
+    let more = |app: &mut App, path: String, loaded| {
+        let (tab, result) = (Tab::Orders, Ok(loaded));
+        update(app, Event::Answer(Answer::Loaded { tab, path, is_more: true, result }))
+    };
+    // Of 2026-11-25 10:00:00 and half an hour before.
+    let (first, second) = ("01M892BP80000000000000000Z", "01M890MRE0000000000000000Z");
+    let path = app.narrowed.first_page(Tab::Orders, app.is_day, app.now_ms, 100);
+    let came =
+        Answer::Loaded { tab: Tab::Orders, path, is_more: false, result: Ok(page(Vec::new(), Some(first))) };
+    let effects = update(&mut app, Event::Answer(came));
+    assert!(matches!(effects.as_slice(), [Effect::Load { is_more: true, .. }]));
+    assert_eq!(asked(&effects), next(first));
+    let screen = drawn(&app).to_string();
+    assert!(
+        screen.contains("Nothing so far, looking back to 2026-11-25 10:00:00…; esc stops it"),
+        "{screen}"
+    );
+
+    let Loaded::Orders(Page { rows, .. }) = loaded(Tab::Orders) else { panic!("orders are loaded") };
+    let effects = more(&mut app, next(first), page(rows, Some(second)));
+    assert_eq!(asked(&effects), next(second), "three rows do not fill the screen");
+    let screen = drawn(&app).to_string();
+    assert!(screen.contains("1 of 3, looking back to 2026-11-25 09:30:00…; esc stops it"), "{screen}");
+
+    assert!(press(&mut app, KeyCode::Esc).is_empty());
+    assert_eq!(app.tab, Tab::Orders);
+    let effects = more(&mut app, next(second), page(Vec::new(), Some(first)));
+    assert!(effects.is_empty(), "what was under way is taken in, and no more is asked for");
+    assert!(drawn(&app).to_string().contains("1 of 3, older ones past the last"));
+    press(&mut app, KeyCode::Char('G'));
+    let effects = press(&mut app, KeyCode::Char('j'));
+    assert_eq!(asked(&effects), next(first));
+    let effects = more(&mut app, next(first), page(Vec::new(), Some(second)));
+    assert_eq!(asked(&effects), next(second), "it goes on by itself again");
+    assert!(more(&mut app, next(second), page(Vec::new(), None)).is_empty(), "that was all");
+    assert!(!drawn(&app).to_string().contains("looking"));
 }
 
 #[test]
