@@ -30,7 +30,7 @@ pub async fn fill(url: &str, count: u64) -> anyhow::Result<()> {
         store.execute_unprepared(&statement(&copied, &columns, count)).await?;
     }
     if backend == DbBackend::Postgres {
-        store.execute_unprepared("ANALYZE").await?; // as autovacuum does in time
+        store.execute_unprepared("VACUUM ANALYZE").await?; // as autovacuum does in time
     }
     Ok(store.close().await?)
 }
@@ -146,7 +146,7 @@ fn statement(copied: &Copied, columns: &[String], count: u64) -> String {
         _ => format!(" AND n.i % {AWAITING} <> 0"),
     };
     format!(
-        "INSERT INTO {table} ({}) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}), \
+        "INSERT INTO {table} ({}) WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < {count}), \
          o AS (SELECT id, created_at, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS all_of_them FROM orders \
          WHERE substr(id, 11, 1) <> '{ORDER}') SELECT {} FROM n CROSS JOIN o CROSS JOIN {table} AS t \
          WHERE o.place = n.i % o.all_of_them AND {belongs}{told}",
