@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Query, UpdateStatement};
-use sea_orm::{ActiveEnum, ColumnTrait, QueryFilter};
+use sea_orm::{ActiveEnum, ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use super::promise::{self, Begun};
@@ -160,8 +160,12 @@ async fn warn(app: &App, endpoint: &Endpoint, since: i64, step: usize) -> anyhow
             .to_owned();
         RowStatement::Update(raise)
     };
+    let event_id = event.id.clone();
     let (tell, begun) = tell(app, endpoint, &row, event);
     app.ledger.room_when_free(Lane::Bulk, &endpoint.id).await?.rows(vec![raise, tell]).await?;
+    if !is_told(app, &event_id).await? {
+        return Ok(());
+    }
     begun.go(app);
     tracing::warn!(
         endpoint = endpoint.id,
@@ -190,18 +194,26 @@ async fn disable(app: &App, endpoint: &Endpoint, since: i64, now: i64, reason: &
         .value(endpoint::Column::StatusReason, reason)
         .value(endpoint::Column::UpdatedAt, now)
         .and_where(Expr::col(endpoint::Column::Status).eq(Status::Active.to_value()));
-    let Disabling { end_warning, matter, tell, begun } = disabling(app, endpoint, since, reason);
+    let Disabling { end_warning, matter, event_id, tell, begun } = disabling(app, endpoint, since, reason);
     let statements = vec![
-        RowStatement::Update(update),
+        // Its owner, or another attempt's answer, may have been quicker: then nothing is said of it.
+        RowStatement::Provided(update),
         RowStatement::Update(end_warning),
-        // Another node may have been quicker: then there is neither row nor event.
         insert_rows::<attention::Entity>(std::slice::from_ref(&matter)),
         tell,
     ];
     write(app, endpoint, statements).await?;
+    if !is_told(app, &event_id).await? {
+        return Ok(());
+    }
     begun.go(app);
     tracing::error!(endpoint = endpoint.id, reason, "an endpoint was disabled");
     Ok(())
+}
+
+/// Whether the event was written: where another was quicker it was not, and must not go out.
+pub(crate) async fn is_told(app: &App, event_id: &str) -> Result<bool, DbErr> {
+    Ok(event::Entity::find_by_id(event_id).one(&app.store.read).await?.is_some())
 }
 
 /// What is written of an endpoint that is disabled, besides its own row.
@@ -209,6 +221,8 @@ pub(crate) struct Disabling {
     pub end_warning: UpdateStatement,
     /// Waits for a person.
     pub matter: attention::Model,
+    /// What is told has this id.
+    pub event_id: String,
     /// Written while the matter stands.
     pub tell: RowStatement,
     /// Goes out once it is committed.
@@ -220,8 +234,9 @@ pub(crate) fn disabling(app: &App, endpoint: &Endpoint, since: i64, reason: &str
     let matter = matter(app, endpoint, Matter::EndpointDisabled, since);
     let content = content(endpoint, since, &json!({ "reason": reason }));
     let event = event(app, &matter, Kind::EndpointDisabled, 1, &content);
+    let event_id = event.id.clone();
     let (tell, begun) = tell(app, endpoint, &matter, event);
-    Disabling { end_warning: end_warning(app, endpoint, "disabled"), matter, tell, begun }
+    Disabling { end_warning: end_warning(app, endpoint, "disabled"), matter, event_id, tell, begun }
 }
 
 /// Why the gateway has disabled an endpoint, as its row and what is told say it.

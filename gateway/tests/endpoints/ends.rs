@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use gateway::entity::attention;
 use gateway::entity::delivery::State;
+use gateway::entity::{attention, event};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::harness::Stage;
@@ -64,6 +65,51 @@ on_both!(an_answer_of_410_disables_an_endpoint_until_its_owner_resumes_it, async
     let mut heard = numbers(&gone);
     heard.sort_unstable();
     assert_eq!(heard, ["p1", "p1", "p2"]);
+});
+
+on_both!(
+    what_was_said_of_an_endpoint_ends_with_its_url_and_is_said_anew_of_the_next,
+    async |stage: &mut Stage| {
+        let (gone, next, other) = (Receiver::open().await, Receiver::open().await, Receiver::open().await);
+        let endpoint = stage.endpoint_at(&gone, json!({})).await;
+        stage.endpoint_at(&other, json!({ "eventTypes": ["endpoint.disabled"] })).await;
+        gone.answer(410, "");
+        stage.pay_one_order("p1").await;
+        stage.deliver_due().await;
+        stage.deliver_due().await;
+        assert_eq!((matters(stage).await, other.events().len()), (vec!["endpoint.disabled".to_owned()], 1));
+
+        stage.patch(&endpoint.path(""), json!({ "url": next.url("/moved") })).await;
+        assert_eq!(matters(stage).await, Vec::<String>::new(), "it was said of the URL before");
+        stage.post(&endpoint.path("/verify"), Value::Null).await;
+        assert_eq!(stage.shown(&endpoint).await["status"], json!("active"));
+        next.answer(410, "");
+        stage.advance(Duration::from_hours(1));
+        stage.deliver_due().await;
+        stage.deliver_due().await;
+        assert_eq!(matters(stage).await, ["endpoint.disabled"]);
+        let heard = other.events();
+        assert_eq!(heard.len(), 2);
+        for told in heard {
+            let id = told.json()["id"].as_str().expect("an event has an id").to_owned();
+            let row = event::Entity::find_by_id(&id).one(&stage.app().store.read).await;
+            assert!(row.expect("the store is read").is_some(), "{id} is an event that is kept");
+        }
+    }
+);
+
+on_both!(an_endpoint_that_says_twice_at_once_that_it_is_gone_is_told_of_once, async |stage: &mut Stage| {
+    let (gone, other) = (Receiver::open().await, Receiver::open().await);
+    stage.endpoint_at(&gone, json!({ "concurrency": 4 })).await;
+    stage.endpoint_at(&other, json!({ "eventTypes": ["endpoint.disabled"] })).await;
+    gone.answer(410, "");
+    for number in ["p1", "p2", "p3", "p4"] {
+        stage.pay_one_order(number).await;
+    }
+    stage.deliver_due().await;
+    stage.deliver_due().await;
+    assert_eq!(matters(stage).await, ["endpoint.disabled"]);
+    assert_eq!(other.events().len(), 1);
 });
 
 on_both!(an_answer_of_410_from_a_notify_url_ends_the_one_delivery, async |stage: &mut Stage| {

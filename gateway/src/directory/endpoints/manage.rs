@@ -160,7 +160,13 @@ pub async fn change(
         (after.status, after.proven_at, after.status_reason) = (Status::Unproven, None, None);
         after.failing_since = None;
     }
-    Ok(planned(app, caller, "endpoint.changed", &before, after))
+    let is_moved = after.url != before.url;
+    let (mut plan, after) = planned(app, caller, "endpoint.changed", &before, after);
+    if let Some(plan) = plan.as_mut().filter(|_| is_moved) {
+        // It was said of the URL before.
+        plan.update(end_matters(app, id, caller.credential.id()));
+    }
+    Ok((plan, after))
 }
 
 /// Its owner has echoed the challenge at the URL that it has in `before`.

@@ -195,7 +195,8 @@ fn told(
     let held: Option<Arc<Endpoint>> = app.directory.endpoint(&before.id);
     let held = held.ok_or(Error::Busy)?;
     let since = before.failing_since.unwrap_or_else(|| app.clock.now_ms());
-    let Disabling { mut end_warning, matter, tell, begun } = failing::disabling(app, &held, since, reason);
+    let Disabling { mut end_warning, matter, event_id: _, tell, begun } =
+        failing::disabling(app, &held, since, reason);
     end_warning.and_where(stands.clone());
     let matter = insert_if::<attention::Entity>(&matter, [stands.clone()]);
     Ok((vec![RowStatement::Update(end_warning), RowStatement::Insert(matter), tell], begun))
