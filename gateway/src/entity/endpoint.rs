@@ -101,6 +101,15 @@ impl Entity {
         registered().filter(Column::PlatformId.eq(platform_id)).filter(Column::MerchantId.is_null())
     }
 
+    /// Those that it had, too, and has deleted: events about them stand.
+    pub fn ever_of_platform(platform_id: &str, mode: Mode) -> Select<Self> {
+        Self::find()
+            .filter(Expr::cust("kind = 'registered'"))
+            .filter(Column::PlatformId.eq(platform_id))
+            .filter(Column::MerchantId.is_null())
+            .filter(Column::Mode.eq(mode))
+    }
+
     /// All that anybody has registered, for the directory.
     pub fn registered_across_tenants() -> Select<Self> {
         registered()

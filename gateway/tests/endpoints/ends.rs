@@ -98,6 +98,27 @@ on_both!(
     }
 );
 
+on_both!(
+    what_was_told_of_a_platforms_own_endpoint_is_fetched_after_it_was_deleted,
+    async |stage: &mut Stage| {
+        let gone = Receiver::open().await;
+        let own = stage.post("/v1/endpoints", json!({ "url": gone.url("/") })).await.json();
+        let path = format!("/v1/endpoints/{}", own["id"].as_str().expect("an id"));
+        assert_eq!(stage.post(&format!("{path}/verify"), Value::Null).await.status, 200);
+        gone.answer(410, "");
+        stage.pay_one_order("p1").await;
+        stage.deliver_due().await;
+        let told = async |stage: &Stage| {
+            let feed = stage.get("/v1/events?type=endpoint.disabled&wait=20").await.json();
+            let events = feed["data"].as_array().expect("events").clone();
+            events.iter().map(|event| event["endpoint"]["id"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(told(stage).await, std::slice::from_ref(&own["id"]));
+        assert_eq!(stage.delete(&path).await.status, 200);
+        assert_eq!(told(stage).await, std::slice::from_ref(&own["id"]));
+    }
+);
+
 on_both!(an_endpoint_that_says_twice_at_once_that_it_is_gone_is_told_of_once, async |stage: &mut Stage| {
     let (gone, other) = (Receiver::open().await, Receiver::open().await);
     stage.endpoint_at(&gone, json!({ "concurrency": 4 })).await;

@@ -1,11 +1,13 @@
 //! `GET /v1/events`: everything that was told, in the order in which it was written, for receivers that fetch.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
+use sea_orm::QuerySelect;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -13,7 +15,7 @@ use super::{merchant_of, wrong};
 use crate::api::rest::{EventType, Found, Group};
 use crate::app::App;
 use crate::directory::access::{Caller, Mode, Scope};
-use crate::entity::event;
+use crate::entity::{endpoint, event};
 use crate::error::Error;
 use crate::orders::feed::{self, Part, Place};
 use crate::told::Event;
@@ -98,8 +100,9 @@ impl FeedApi {
             (None, Some(From::Oldest) | None) => Place::start(),
         };
         // A platform has merchants of both kinds; a key is for one.
+        let own = own_endpoints(app.0, &caller).await?;
         let is_wanted = |row: &event::Model| {
-            mode_of(app.0, row) == Some(caller.mode)
+            is_of_mode(app.0, row, caller.mode, &own)
                 && kinds
                     .0
                     .as_ref()
@@ -122,11 +125,22 @@ impl FeedApi {
     }
 }
 
-/// Of the merchant that an event is about, or of the platform's own endpoint.
-fn mode_of(app: &App, row: &event::Model) -> Option<Mode> {
-    if !row.merchant_id.is_empty() {
-        return app.directory.merchant_by_id(&row.merchant_id).map(|merchant| merchant.mode);
+/// Ids of a platform's own endpoints of the caller's mode, those that are deleted by now among them.
+async fn own_endpoints(app: &App, caller: &Caller) -> Result<HashSet<String>, Error> {
+    if caller.tenant.merchant_id().is_some() {
+        return Ok(HashSet::new());
     }
-    let content: Value = serde_json::from_str(&row.content).ok()?;
-    app.directory.endpoint(content["endpointId"].as_str()?).map(|endpoint| endpoint.mode)
+    let own = endpoint::Entity::ever_of_platform(caller.tenant.platform_id(), caller.mode);
+    let ids: Vec<String> =
+        own.select_only().column(endpoint::Column::Id).into_tuple().all(&app.store.read).await?;
+    Ok(ids.into_iter().collect())
+}
+
+/// Whether the merchant that an event is about is of this mode, or the platform's own endpoint is.
+fn is_of_mode(app: &App, row: &event::Model, mode: Mode, own: &HashSet<String>) -> bool {
+    if !row.merchant_id.is_empty() {
+        return app.directory.merchant_by_id(&row.merchant_id).is_some_and(|merchant| merchant.mode == mode);
+    }
+    let content: Option<Value> = serde_json::from_str(&row.content).ok();
+    content.as_ref().and_then(|content| content["endpointId"].as_str()).is_some_and(|id| own.contains(id))
 }
