@@ -19,6 +19,10 @@ use crate::ledger::{Lane, RowStatement, insert_rows};
 use crate::orders::journal::{Kind, entry};
 use crate::orders::tell;
 
+/// Replays that there is something to be done about. Most that were ever cancelled have nothing on its way any more.
+const AT_WORK: &str = "state IN ('running', 'paused', 'cancelled') AND (state <> 'cancelled' OR EXISTS (\
+    SELECT 1 FROM deliveries AS d WHERE d.replay_id = replays.id AND d.state IN ('due', 'waiting')))";
+
 /// Between two looks while something is running.
 const TICK: Duration = Duration::from_millis(200);
 /// …and while nothing is.
@@ -67,7 +71,7 @@ impl Runner {
     /// Go on with each replay as far as its pace lets it. Whether any is running.
     pub async fn step(&mut self) -> anyhow::Result<bool> {
         let rows = replay::Entity::find()
-            .filter(Expr::cust("state IN ('running', 'paused', 'cancelled')"))
+            .filter(Expr::cust(AT_WORK))
             .order_by_asc(replay::Column::Id)
             .all(&self.app.store.read)
             .await?;
