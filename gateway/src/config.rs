@@ -250,6 +250,8 @@ pub struct Deliveries {
     pub disable_after: Duration,
     /// Of a replay that says nothing else: deliveries a second.
     pub replay_rate: u32,
+    /// Of one replay, to one endpoint.
+    pub replay_ahead: u32,
     /// Endpoints, and merchants, that `/metrics` names.
     pub named_in_metrics: usize,
     pub claim_batch: usize,

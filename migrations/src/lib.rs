@@ -22,6 +22,7 @@ mod m0024_endpoints;
 mod m0025_replays;
 mod m0026_console;
 mod m0027_given_up;
+mod m0028_replay_places;
 
 pub struct Migrator;
 
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0025_replays::Migration),
             Box::new(m0026_console::Migration),
             Box::new(m0027_given_up::Migration),
+            Box::new(m0028_replay_places::Migration),
         ]
     }
 }

@@ -4,6 +4,8 @@ mod entry;
 mod merchant;
 mod order;
 
+use std::fmt::Write as _;
+
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use ratatui::text::Line;
@@ -95,11 +97,18 @@ pub fn replay(app: &App, replay: &Replay, lines: &mut Lines) {
     let (state, meaning) = tables::replay_meaning(replay.state);
     lines.named("replay", &replay.reason, Meaning::Title);
     lines.named("is", state, meaning);
-    let ended = replay.delivered + replay.failed + replay.skipped;
-    let far = format!(
-        "{ended} of {} ended: {} delivered, {} failed, {} skipped; {} on their way",
-        replay.total, replay.delivered, replay.failed, replay.skipped, replay.sending
+    let mut far = format!(
+        "{} of {} ended: {} delivered, {} failed, {} skipped; {} on their way",
+        replay.ended(),
+        replay.total,
+        replay.delivered,
+        replay.failed,
+        replay.skipped,
+        replay.sending
     );
+    if replay.brought_forward > 0 {
+        write!(far, "; {} brought forward", replay.brought_forward).expect("text is written");
+    }
     lines.named("how far", &far, if replay.failed > 0 { Meaning::Bad } else { Meaning::Plain });
     let left = format!("{} left at {} a second", text::lasting(replay.takes_seconds), replay.rate);
     lines.named("pace", &left, Meaning::Plain);

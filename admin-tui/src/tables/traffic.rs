@@ -214,13 +214,12 @@ pub fn replay_meaning(state: ReplayState) -> (&'static str, Meaning) {
 pub fn replays(rows: &[Replay], look: Look) -> Table {
     let row = |replay: &Replay| {
         let (state, meaning) = replay_meaning(replay.state);
-        let ended = replay.delivered + replay.failed + replay.skipped;
         let failed = if replay.failed > 0 { Meaning::Bad } else { Meaning::Plain };
         let left = matches!(replay.state, ReplayState::Running | ReplayState::Paused | ReplayState::Preview);
         vec![
             plain(text::age(replay.created_at.ms(), look.now_ms)),
             meant(state, meaning),
-            plain(progress(ended, replay.total)),
+            plain(progress(replay.ended(), replay.total)),
             meant(replay.failed.to_string(), failed),
             plain(replay.skipped.to_string()),
             plain(format!("{}/s", replay.rate)),

@@ -267,6 +267,7 @@ impl Checker<'_> {
         self.within("deliveries.max_in_flight_per_endpoint", each, 1, 100_000);
         self.within("deliveries.claim_batch", deliveries.claim_batch, 1, 10_000);
         self.within("deliveries.replay_rate", deliveries.replay_rate, 1, 1_000);
+        self.within("deliveries.replay_ahead", deliveries.replay_ahead, 1, 100_000);
         self.within("deliveries.named_in_metrics", deliveries.named_in_metrics, 0, 1_000);
         self.within("deliveries.rate_per_endpoint", deliveries.rate_per_endpoint, 1, 100_000);
         self.within("deliveries.breaker_failures", deliveries.breaker_failures, 1, 1_000);

@@ -115,7 +115,7 @@ pub fn replay(row: &entity::replay::Model, progress: &Progress) -> Replay {
     let wanted: Option<Wanted> = serde_json::from_str(&row.wanted).ok();
     let (order_id, filter) = match wanted {
         Some(Wanted::Order(id)) => (Some(id), None),
-        Some(Wanted::Filter(filter)) => (None, Some(replay_filter(filter))),
+        Some(Wanted::Filter(filter) | Wanted::Missed(filter)) => (None, Some(replay_filter(filter))),
         Some(Wanted::Named(_)) | None => (None, None),
     };
     Replay {
@@ -143,6 +143,7 @@ pub fn replay(row: &entity::replay::Model, progress: &Progress) -> Replay {
         delivered: progress.delivered,
         failed: progress.failed,
         skipped: progress.skipped,
+        brought_forward: progress.brought_forward,
         created_at: moment(row.created_at),
         started_at: row.started_at.map(moment),
         ended_at: row.ended_at.map(moment),

@@ -1,6 +1,7 @@
 //! Deliveries made again: first a preview that counts and sends nothing, then, once somebody has seen the count, new
 //! deliveries of the same events to the same endpoints at a pace (`run`), which can be paused, resumed and cancelled.
 
+mod behind;
 pub mod run;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UpdateStatement};
@@ -9,6 +10,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 
+use self::behind::Behind;
 use super::select::{self, Scope, Wanted};
 use crate::app::App;
 use crate::directory::access::is_id;
@@ -90,6 +92,8 @@ pub async fn preview(app: &App, ask: &Ask) -> Result<replay::Model, Error> {
         created_at: app.clock.now_ms(),
         started_at: None,
         ended_at: None,
+        behind: Behind::default().text(),
+        brought_forward: 0,
     })
 }
 
@@ -227,6 +231,14 @@ pub struct Progress {
     /// Exhausted, or not sent.
     pub failed: i64,
     pub skipped: i64,
+    /// Still on their way when it came to them, and sent at once.
+    pub brought_forward: i64,
+}
+
+impl Progress {
+    fn ended(&self) -> i64 {
+        self.delivered + self.failed + self.skipped + self.brought_forward
+    }
 }
 
 pub async fn progress(app: &App, row: &replay::Model) -> Result<Progress, DbErr> {
@@ -251,6 +263,7 @@ pub async fn progress(app: &App, row: &replay::Model) -> Result<Progress, DbErr>
         delivered: of(&[Delivered]),
         failed: of(&[Exhausted]) + row.refused,
         skipped: row.skipped,
+        brought_forward: row.brought_forward,
     })
 }
 
@@ -265,8 +278,7 @@ async fn under_way(app: &App, row: &replay::Model) -> Result<i64, DbErr> {
 
 /// How long what is left takes at its pace, in seconds.
 pub fn takes_seconds(row: &replay::Model, progress: &Progress) -> u64 {
-    let done = progress.delivered + progress.failed + progress.skipped;
-    let left = u64::try_from(row.total - done).unwrap_or(0);
+    let left = u64::try_from(row.total - progress.ended()).unwrap_or(0);
     left.div_ceil(Ord::max(u64::try_from(row.rate).unwrap_or(1), 1))
 }
 

@@ -112,6 +112,8 @@ pub enum Wanted {
     /// All of this order.
     Order(String),
     Filter(Filter),
+    /// Those of a filter that were not acknowledged. What is still on its way is brought forward, not made again.
+    Missed(Filter),
 }
 
 /// Those of `scope` that `filter` lets through, in no order.
@@ -126,7 +128,7 @@ pub fn originals(scope: &Scope, wanted: &Wanted) -> Select<delivery::Entity> {
     let wanted = match wanted {
         Wanted::Named(ids) => all.filter(Column::Id.is_in(ids.iter().map(String::as_str))),
         Wanted::Order(id) => all.filter(Column::SubjectId.eq(id.as_str())),
-        Wanted::Filter(filter) => filtered(scope, filter),
+        Wanted::Filter(filter) | Wanted::Missed(filter) => filtered(scope, filter),
     };
     wanted.filter(Column::ReplayId.is_null())
 }

@@ -45,6 +45,8 @@ pub struct Model {
     pub created_at: i64,
     pub started_at: Option<i64>,
     pub ended_at: Option<i64>,
+    pub behind: String,
+    pub brought_forward: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

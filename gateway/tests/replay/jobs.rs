@@ -283,9 +283,88 @@ on_both!(recovering_makes_again_what_was_not_acknowledged_since, async |stage: &
     assert_eq!(again, ["p1", "p2"]);
 });
 
+on_both!(what_still_waits_for_its_next_attempt_is_recovered_at_once_and_once, async |stage: &mut Stage| {
+    let receiver = Receiver::open().await;
+    let endpoint = told(stage, &receiver, json!({ "schedule": ["1h"] }), &[]).await;
+    let since = shared::envelope::rfc3339(stage.app().clock.now());
+    receiver.answer(500, "");
+    for number in ["p1", "p2"] {
+        stage.pay_one_order(number).await;
+    }
+    stage.deliver_due().await;
+    receiver.answer(200, "");
+    let heard = receiver.events().len();
+    let reply = stage.post("/v1/recover", json!({ "since": since, "endpointId": endpoint.id })).await;
+    assert_eq!((reply.status, &reply.json()["total"]), (201, &json!(2)), "{}", reply.text());
+    let id = reply.json()["id"].as_str().expect("an id").to_owned();
+    let mut runner = runner(stage);
+    runner.step().await.expect("it goes on");
+    stage.deliver_due().await;
+    stage.advance(Duration::from_hours(2));
+    stage.deliver_due().await;
+    let mut again = numbers(&receiver).split_off(heard);
+    again.sort_unstable();
+    assert_eq!(again, ["p1", "p2"], "neither waits an hour nor comes twice");
+    runner.step().await.expect("it goes on");
+    let done = shown(stage, &id).await;
+    assert_eq!(
+        (&done["state"], &done["broughtForward"], &done["delivered"]),
+        (&json!("done"), &json!(2), &json!(0))
+    );
+});
+
+on_both!(
+    an_endpoint_that_takes_nothing_holds_up_no_other_of_its_replay,
+    [("deliveries.replay_ahead", "2")],
+    async |stage: &mut Stage| {
+        let (closed, open) = (Receiver::open().await, Receiver::open().await);
+        let shut = stage.endpoint_at(&closed, json!({ "concurrency": 1 })).await;
+        let orders: Vec<String> = (0..9).map(|n| format!("p{n}")).collect();
+        let names: Vec<&str> = orders.iter().map(String::as_str).collect();
+        told(stage, &open, json!({ "concurrency": 1 }), &names).await;
+        stage.post(&shut.path("/pause"), json!({})).await;
+        let what = json!({ "filter": { "kinds": ["order.paid"] }, "rate": 1000 });
+        let replay = preview(stage, what).await;
+        assert_eq!(replay["total"], json!(27), "the notifyUrl's, too");
+        let id = start(stage, &replay).await;
+        let mut first = runner(stage);
+        for _ in 0..9 {
+            stage.advance(Duration::from_secs(1));
+            first.step().await.expect("it goes on");
+            stage.deliver_due().await;
+        }
+        assert_eq!(numbers(&open).split_off(9), orders);
+        let half = shown(stage, &id).await;
+        assert_eq!(
+            (&half["state"], &half["delivered"], closed.events().len()),
+            (&json!("running"), &json!(18), 9)
+        );
+        let lies = half["sending"].as_i64().expect("a number");
+        assert!((2..9).contains(&lies), "a page at most, and no more of it until there is room: {lies}");
+
+        // Another node has it from the store where it was.
+        drop(first);
+        stage.restart().await;
+        let mut second = runner(stage);
+        stage.advance(Duration::from_secs(16));
+        second.step().await.expect("it goes on");
+        assert_eq!(shown(stage, &id).await["sending"], json!(lies));
+        stage.post(&shut.path("/resume"), json!({})).await;
+        for _ in 0..9 {
+            stage.advance(Duration::from_secs(1));
+            second.step().await.expect("it goes on");
+            stage.deliver_due().await;
+        }
+        second.step().await.expect("it goes on");
+        assert_eq!(numbers(&closed).split_off(9), orders, "each once, in order");
+        let done = shown(stage, &id).await;
+        assert_eq!((&done["state"], &done["delivered"]), (&json!("done"), &json!(27)));
+    }
+);
+
 on_both!(
     many_are_made_again_page_by_page,
-    [("deliveries.max_in_flight", "64")],
+    [("deliveries.max_in_flight", "64"), ("deliveries.replay_ahead", "2000")],
     async |stage: &mut Stage| {
         let receiver = Receiver::open().await;
         let endpoint = told(stage, &receiver, json!({}), &["p1"]).await;

@@ -108,9 +108,19 @@ pub struct Replay {
     /// Exhausted, or their endpoint is no longer the same owner's or no longer proven.
     pub failed: i64,
     pub skipped: i64,
+    /// Still on their way when it came to them: sent at once instead of once more.
+    #[serde(default)]
+    pub brought_forward: i64,
     pub created_at: Moment,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Moment>,
+}
+
+impl Replay {
+    /// How many of its `total` it has seen the end of.
+    pub fn ended(&self) -> i64 {
+        self.delivered + self.failed + self.skipped + self.brought_forward
+    }
 }

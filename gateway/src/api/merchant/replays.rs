@@ -161,8 +161,9 @@ impl ReplaysApi {
 
     /// Recover
     ///
-    /// Makes again, from now on, every delivery since a time that was not acknowledged: for a receiver that was away. The same
-    /// as a replay that is started at once.
+    /// Brings, from now on, every delivery since a time that was not acknowledged: for a receiver that was away. What was given
+    /// up is made again, as by a replay that is started at once; what still waits for its next attempt is sent now, and
+    /// not twice.
     #[oai(path = "/v1/recover", method = "post", operation_id = "recover")]
     async fn recover(
         &self,
@@ -182,7 +183,7 @@ impl ReplaysApi {
         };
         let ask = Ask {
             scope: Scope::of(&caller),
-            wanted: Wanted::Filter(filter),
+            wanted: Wanted::Missed(filter),
             skip: true,
             rate: *rate,
             reason: "recover".to_owned(),

@@ -1,16 +1,17 @@
 //! The runner: takes what a running replay is about, page by page, and promises it anew at the replay's pace. A page and
-//! the place behind it are written together, so what is on record as promised is never promised twice, and one node at a
+//! the places behind it are written together, so what is on record as promised is never promised twice, and one node at a
 //! time is at a replay.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query, UpdateStatement};
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::behind::{Behind, Lying, Stretch};
 use super::{Scope, State, Wanted, cancel, park};
 use crate::app::App;
 use crate::deliveries::{promise, select};
@@ -31,8 +32,6 @@ const IDLE: Duration = Duration::from_secs(2);
 const LEASE_MS: i64 = 15_000;
 /// Deliveries promised anew in one transaction.
 const PAGE: u64 = 250;
-/// So many of one replay may be on their way: the rest waits where it is.
-const AHEAD: u64 = 5_000;
 
 pub struct Runner {
     app: Arc<App>,
@@ -109,31 +108,43 @@ impl Runner {
 
     async fn advance(&mut self, row: replay::Model) -> anyhow::Result<()> {
         let Some(mut row) = self.leased(row).await? else { return Ok(()) };
+        let mut lying = self.lying(&row).await?;
         loop {
-            let open = self.open(&row).await?;
             if row.is_through {
-                if open == 0 {
+                if lying.is_none() {
                     self.end(&row).await?;
                 }
                 return Ok(());
             }
-            let room = [AHEAD.saturating_sub(open), PAGE, self.allowed(&row)].into_iter().min().unwrap_or(0);
-            if room == 0 {
+            let Some(room) =
+                [self.allowed(&row), PAGE, lying.most].into_iter().min().filter(|room| *room > 0)
+            else {
                 return Ok(());
-            }
-            let Some(after) = self.page(&row, room).await? else { return Ok(()) };
+            };
+            let Some(stretch) = Stretch::next(&row, Behind::parse(&row.behind)?, &lying) else {
+                return Ok(());
+            };
+            let Some(after) = self.page(&row, &stretch, room, &mut lying).await? else { return Ok(()) };
             row = after;
         }
     }
 
-    /// On their way.
-    async fn open(&self, row: &replay::Model) -> anyhow::Result<u64> {
+    /// How much is on its way, by endpoint.
+    async fn lying(&self, row: &replay::Model) -> anyhow::Result<Lying> {
         use delivery::State::{Due, Parked, Waiting};
-        Ok(delivery::Entity::find()
+        let counted: Vec<(String, i64)> = delivery::Entity::find()
+            .select_only()
+            .column(delivery::Column::EndpointId)
+            .expr(Func::count(Expr::col(delivery::Column::Id)))
             .filter(delivery::Column::ReplayId.eq(row.id.as_str()))
             .filter(delivery::Column::State.is_in([Due, Waiting, Parked]))
-            .count(&self.app.store.read)
-            .await?)
+            .group_by(delivery::Column::EndpointId)
+            .into_tuple()
+            .all(&self.app.store.read)
+            .await?;
+        let by_endpoint =
+            counted.into_iter().map(|(id, count)| (id, u64::try_from(count).unwrap_or(0))).collect();
+        Ok(Lying { by_endpoint, most: self.app.config.deliveries.replay_ahead.into() })
     }
 
     /// How many may go out now.
@@ -178,46 +189,51 @@ impl Runner {
         Ok(again.filter(|row| row.lease.as_deref() == Some(node) && row.state == State::Running))
     }
 
-    /// Promise the next `room` anew. The row behind them; `None`: it is not ours any more.
-    async fn page(&mut self, row: &replay::Model, room: u64) -> anyhow::Result<Option<replay::Model>> {
+    /// See to the next `room` of a stretch. The row behind them; `None`: it is not ours any more.
+    async fn page(
+        &mut self,
+        row: &replay::Model,
+        stretch: &Stretch,
+        room: u64,
+        lying: &mut Lying,
+    ) -> anyhow::Result<Option<replay::Model>> {
         let app = Arc::clone(&self.app);
         let wanted: Wanted = serde_json::from_str(&row.wanted)?;
-        let scope = Scope {
-            platform_id: row.platform_id.clone(),
-            merchant_id: row.merchant_id.clone(),
-            mode: row.mode,
-        };
-        let found = select::originals(&scope, &wanted)
-            .filter(delivery::Column::Id.gt(row.after_id.as_str()))
-            .filter(delivery::Column::Id.lt(row.until_id.as_str()))
-            .order_by_asc(delivery::Column::Id)
-            .limit(room)
-            .all(&app.store.read)
-            .await?;
-        let is_last = (found.len() as u64) < room;
+        let found = self.found(row, &wanted, stretch, room).await?;
         let kept = if row.skip { self.still_wanted(&found).await? } else { found.clone() };
         let (now, passed_over) = (app.clock.now_ms(), found.len() - kept.len());
-        let (sent, refused): (Vec<_>, Vec<_>) = kept.iter().partition(|one| may_be_sent(&app, one));
+        let is_recovery = matches!(wanted, Wanted::Missed(_));
+        let (open, ended): (Vec<_>, Vec<_>) = kept.iter().partition(|one| is_recovery && is_on_its_way(one));
+        let (sent, refused): (Vec<_>, Vec<_>) = ended.into_iter().partition(|one| may_be_sent(&app, one));
         let mut after = row.clone();
-        if let Some(last) = found.last() {
-            after.after_id.clone_from(&last.id);
-        }
-        after.is_through = is_last;
+        let last = found.last().filter(|_| found.len() as u64 == room);
+        stretch.seen(&mut after, last.map(|last| last.id.as_str()));
         after.skipped += i64::try_from(passed_over)?;
         after.refused += i64::try_from(refused.len())?;
+        after.brought_forward += i64::try_from(open.len())?;
         let anew: Vec<delivery::Model> = sent.iter().map(|one| again(&app, one, row, now)).collect();
         let forward = Query::update()
             .table(replay::Entity)
             .value(replay::Column::AfterId, after.after_id.as_str())
+            .value(replay::Column::Behind, after.behind.as_str())
             .value(replay::Column::IsThrough, after.is_through)
             .value(replay::Column::Skipped, after.skipped)
             .value(replay::Column::Refused, after.refused)
+            .value(replay::Column::BroughtForward, after.brought_forward)
             .and_where(Expr::col(replay::Column::Id).eq(row.id.as_str()))
             .and_where(Expr::col(replay::Column::AfterId).eq(row.after_id.as_str()))
+            .and_where(Expr::col(replay::Column::Behind).eq(row.behind.as_str()))
             .and_where(Expr::col(replay::Column::State).eq(State::Running.to_value()))
             .and_where(Expr::col(replay::Column::Lease).eq(app.deliveries.node()))
             .to_owned();
         let mut statements = vec![RowStatement::Provided(forward)];
+        if !open.is_empty() {
+            statements.push(RowStatement::Update(bring_forward(&open, now)));
+        }
+        for one in &anew {
+            lying.more(&one.endpoint_id);
+        }
+        let taken = open.len() + anew.len();
         if !anew.is_empty() {
             let notes = notes(&app, row, &anew, now);
             statements.push(RowStatement::Promise(anew));
@@ -229,12 +245,41 @@ impl Runner {
         ledger.rows(statements).await?;
         if let Some(pace) = self.pace.get_mut(&row.id) {
             #[expect(clippy::cast_precision_loss, reason = "a page is small")]
-            let taken = sent.len() as f64;
+            let taken = taken as f64;
             pace.left -= taken;
         }
         app.deliveries.wake();
         let stands = replay::Entity::find_by_id(row.id.as_str()).one(&app.store.read).await?;
-        Ok(stands.filter(|now| now.after_id == after.after_id && now.state == State::Running))
+        let is_ours = |now: &replay::Model| {
+            now.after_id == after.after_id && now.behind == after.behind && now.state == State::Running
+        };
+        Ok(stands.filter(is_ours))
+    }
+
+    /// The next originals of a stretch.
+    async fn found(
+        &self,
+        row: &replay::Model,
+        wanted: &Wanted,
+        stretch: &Stretch,
+        room: u64,
+    ) -> anyhow::Result<Vec<delivery::Model>> {
+        let scope = Scope {
+            platform_id: row.platform_id.clone(),
+            merchant_id: row.merchant_id.clone(),
+            mode: row.mode,
+        };
+        let list = select::originals(&scope, wanted)
+            .filter(delivery::Column::Id.gt(stretch.after.as_str()))
+            .filter(delivery::Column::Id.lte(stretch.until.as_str()))
+            .order_by_asc(delivery::Column::Id)
+            .limit(room);
+        let list = match &stretch.endpoint {
+            Some(endpoint_id) => list.filter(delivery::Column::EndpointId.eq(endpoint_id.as_str())),
+            None if stretch.behind.is_empty() => list,
+            None => list.filter(delivery::Column::EndpointId.is_not_in(stretch.behind.endpoints())),
+        };
+        Ok(list.all(&self.app.store.read).await?)
     }
 
     /// Without what has been acknowledged meanwhile.
@@ -269,6 +314,23 @@ fn may_be_sent(app: &App, original: &delivery::Model) -> bool {
         // An order's notifyUrl is the order's for good; what is neither was deleted.
         None => promise::implicit_id(&original.merchant_id, &original.url) == original.endpoint_id,
     }
+}
+
+/// It waits for an attempt, or for what is before it.
+fn is_on_its_way(original: &delivery::Model) -> bool {
+    matches!(original.state, delivery::State::Due | delivery::State::Waiting)
+}
+
+/// Those of them that nobody is at have their next attempt now.
+fn bring_forward(open: &[&delivery::Model], now: i64) -> UpdateStatement {
+    Query::update()
+        .table(delivery::Entity)
+        .value(delivery::Column::DueAt, now)
+        .and_where(Expr::col(delivery::Column::Id).is_in(open.iter().map(|one| one.id.as_str())))
+        .and_where(Expr::col(delivery::Column::State).eq(delivery::State::Due.to_value()))
+        .and_where(Expr::col(delivery::Column::DueAt).gt(now))
+        .and_where(Expr::col(delivery::Column::Lease).is_null())
+        .to_owned()
 }
 
 /// The same event to the same endpoint.

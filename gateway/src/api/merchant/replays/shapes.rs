@@ -190,7 +190,10 @@ pub struct Replay {
     pub delivered: i64,
     /// Given up, or not sent: their endpoint is gone, unproven or another's.
     pub failed: i64,
+    /// Passed over, because they were acknowledged meanwhile.
     pub skipped: i64,
+    /// Still on their way when it came to them: sent at once instead of once more. Of `/v1/recover` only.
+    pub brought_forward: i64,
     pub created_at: Timestamp,
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
@@ -205,7 +208,7 @@ impl Replay {
         let (order_id, filter) = match wanted {
             Wanted::Named(_) => (None, None),
             Wanted::Order(id) => (Some(id), None),
-            Wanted::Filter(filter) => (None, Some(shown_filter(filter))),
+            Wanted::Filter(filter) | Wanted::Missed(filter) => (None, Some(shown_filter(filter))),
         };
         Ok(Self {
             id: row.id,
@@ -232,6 +235,7 @@ impl Replay {
             delivered: progress.delivered,
             failed: progress.failed,
             skipped: progress.skipped,
+            brought_forward: progress.brought_forward,
             created_at: Timestamp::of(row.created_at),
             started_at: row.started_at.map(Timestamp::of),
             ended_at: row.ended_at.map(Timestamp::of),
