@@ -31,8 +31,8 @@ pub mod worker;
 pub use breaker::State as Breaker;
 use failing::Heard;
 use form::Original;
-pub use lanes::Standing;
 use lanes::{Now, Place, Shared, Terms};
+pub use lanes::{Said, Standing};
 use service::Services;
 
 /// Handle on the worker: what was promised just now goes to it directly.

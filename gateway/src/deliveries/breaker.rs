@@ -44,6 +44,8 @@ pub(super) struct Breaker {
     pauses: u32,
     /// It was opened, and this is when the pause ends.
     until: Option<Duration>,
+    /// When the endpoint last asked to be left alone.
+    asked: Option<Duration>,
 }
 
 impl Breaker {
@@ -65,8 +67,12 @@ impl Breaker {
         self.failures == 0 && self.until.is_none()
     }
 
-    pub fn acknowledged(&mut self) {
-        *self = Self::default();
+    /// An attempt that began at `began` was acknowledged. One that began before the endpoint asked to be left alone does not
+    /// take that back.
+    pub fn acknowledged(&mut self, began: Duration) {
+        if self.asked.is_none_or(|asked| began >= asked) {
+            *self = Self::default();
+        }
     }
 
     /// An attempt that began at `began` has failed. One that began before the pause says nothing new. Whether it
@@ -92,6 +98,7 @@ impl Breaker {
     /// The endpoint wants to hear nothing for so long.
     pub fn leave_alone(&mut self, wait: Duration, now: Duration) {
         self.until = self.until.max(Some(now + wait));
+        self.asked = Some(now);
     }
 }
 
@@ -113,8 +120,10 @@ mod tests {
         assert_eq!(breaker.state(at(160)), State::HalfOpen);
         breaker.leave_alone(at(1), at(101));
         assert_eq!(breaker.wait(at(101)), at(59), "never shorter than it was");
-        breaker.acknowledged();
-        assert_eq!(breaker.state(at(102)), State::Closed);
+        breaker.acknowledged(at(99));
+        assert_eq!(breaker.wait(at(101)), at(59), "it was under way when that was asked");
+        breaker.acknowledged(at(160));
+        assert_eq!(breaker.state(at(161)), State::Closed);
     }
 
     const SETTINGS: Settings =
@@ -130,7 +139,7 @@ mod tests {
         for _ in 0..2 {
             assert!(!breaker.failed(&SETTINGS, at(0), at(0)));
         }
-        breaker.acknowledged();
+        breaker.acknowledged(at(0));
         for _ in 0..2 {
             assert!(!breaker.failed(&SETTINGS, at(1), at(1)));
         }
@@ -138,7 +147,7 @@ mod tests {
         assert!(breaker.failed(&SETTINGS, at(1), at(1)));
         assert_eq!((breaker.state(at(10)), breaker.wait(at(10))), (State::Open, at(1)));
         assert_eq!((breaker.state(at(11)), breaker.wait(at(11))), (State::HalfOpen, at(0)));
-        breaker.acknowledged();
+        breaker.acknowledged(at(11));
         assert!(breaker.is_untouched());
     }
 

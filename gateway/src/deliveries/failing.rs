@@ -3,13 +3,14 @@
 //! that keeps failing is told of to its owner's other endpoints and to operators, step by step, and is disabled at last.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, Query, UpdateStatement};
 use sea_orm::{ActiveEnum, ColumnTrait, DbErr, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
+use super::Said;
 use super::promise::{self, Begun};
 use crate::app::App;
 use crate::attention::Matter;
@@ -31,6 +32,8 @@ pub(super) struct Heard(Mutex<HashMap<String, Lately>>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Lately {
+    /// Of which URL that is: since when it is proven, Unix milliseconds.
+    since: i64,
     /// Something was acknowledged.
     is_acknowledged: bool,
     /// The first failure, or the first since then: Unix milliseconds.
@@ -38,12 +41,18 @@ struct Lately {
 }
 
 impl Heard {
-    pub fn note(&self, endpoint_id: &str, acknowledged: bool, at: i64) {
+    /// Of implicit ones nothing is kept: they are never disabled.
+    pub fn note(&self, endpoint_id: &str, said: Said, at: i64) {
+        let Some(since) = said.since else { return };
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lately = heard.entry(endpoint_id.to_owned()).or_default();
-        if acknowledged {
-            *lately = Lately { is_acknowledged: true, failed_at: None };
-        } else {
+        if since < lately.since {
+            return;
+        }
+        if since > lately.since || said.acknowledged {
+            *lately = Lately { since, is_acknowledged: said.acknowledged, failed_at: None };
+        }
+        if !said.acknowledged {
             lately.failed_at.get_or_insert(at);
         }
     }
@@ -56,12 +65,16 @@ impl Heard {
 /// Write down what was heard, and do what follows from it.
 pub(super) async fn write_down(app: &App) {
     for (endpoint_id, lately) in app.deliveries.heard.take() {
-        // Implicit ones are not in the directory, and never disabled.
-        let Some(endpoint) = app.directory.endpoint(&endpoint_id) else { continue };
+        let Some(endpoint) = of_url(app, &endpoint_id, lately.since) else { continue };
         if let Err(error) = follow(app, &endpoint, lately).await {
             tracing::error!(endpoint = endpoint.id, error = %format!("{error:#}"), "how an endpoint fares could not be written down");
         }
     }
+}
+
+/// The endpoint, if it still has the URL that is proven since then.
+fn of_url(app: &App, endpoint_id: &str, since: i64) -> Option<Arc<Endpoint>> {
+    app.directory.endpoint(endpoint_id).filter(|endpoint| endpoint.proven_at == Some(since))
 }
 
 async fn follow(app: &App, endpoint: &Endpoint, lately: Lately) -> anyhow::Result<()> {
@@ -94,7 +107,7 @@ fn used_up(disable_after: Duration, since: i64, now: i64) -> u32 {
 async fn keep_since(app: &App, endpoint: &Endpoint, since: Option<i64>) -> Result<(), LedgerError> {
     let mut update = of_endpoint(endpoint);
     update.value(endpoint::Column::FailingSince, since);
-    let mut statements = vec![RowStatement::Update(update)];
+    let mut statements = vec![RowStatement::Provided(update)];
     if since.is_none() {
         statements.push(RowStatement::Update(end_warning(app, endpoint, "acknowledged")));
     }
@@ -105,6 +118,7 @@ fn of_endpoint(endpoint: &Endpoint) -> UpdateStatement {
     Query::update()
         .table(endpoint::Entity)
         .and_where(Expr::col(endpoint::Column::Id).eq(endpoint.id.as_str()))
+        .and_where(Expr::col(endpoint::Column::ProvenAt).eq(endpoint.proven_at))
         .to_owned()
 }
 
@@ -120,7 +134,7 @@ fn end_warning(app: &App, endpoint: &Endpoint, by: &str) -> UpdateStatement {
         .to_owned()
 }
 
-/// Write a change of the endpoint and see it here at once.
+/// Write a change of the endpoint, unless it has another URL by now, and see it here at once.
 async fn write(app: &App, endpoint: &Endpoint, statements: Vec<RowStatement>) -> Result<(), LedgerError> {
     let changed = Refresh::Endpoint(endpoint.id.clone());
     let room = app.ledger.room_when_free(Lane::Bulk, &endpoint.id).await?;
@@ -176,10 +190,9 @@ async fn warn(app: &App, endpoint: &Endpoint, since: i64, step: usize) -> anyhow
 }
 
 /// An endpoint has said that it is there no more. An order's notifyUrl only ends the one delivery with that.
-pub(super) async fn gone(app: &App, endpoint_id: &str) {
-    let Some(endpoint) = app.directory.endpoint(endpoint_id).filter(|it| it.status == Status::Active) else {
-        return;
-    };
+pub(super) async fn gone(app: &App, endpoint_id: &str, said: Said) {
+    let endpoint = said.since.and_then(|since| of_url(app, endpoint_id, since));
+    let Some(endpoint) = endpoint.filter(|endpoint| endpoint.status == Status::Active) else { return };
     let now = app.clock.now_ms();
     let since = endpoint.failing_since.unwrap_or(now);
     if let Err(error) = disable(app, &endpoint, since, now, REASON_GONE).await {
@@ -317,16 +330,24 @@ mod tests {
     #[test]
     fn the_first_failure_since_the_last_acknowledgement_is_what_is_remembered() {
         let heard = Heard::default();
-        heard.note("e", false, 1);
-        heard.note("e", false, 2);
-        let lately = heard.take()["e"];
-        assert_eq!((lately.is_acknowledged, lately.failed_at), (false, Some(1)));
-        heard.note("e", false, 3);
-        heard.note("e", true, 4);
-        heard.note("e", false, 5);
-        heard.note("e", false, 6);
-        let lately = heard.take()["e"];
-        assert_eq!((lately.is_acknowledged, lately.failed_at), (true, Some(5)));
-        assert!(heard.take().is_empty());
+        let note = |acknowledged, since: Option<i64>, at| {
+            heard.note("e", Said { since, acknowledged, leave_alone: None }, at);
+        };
+        let taken = || heard.take().remove("e").map(|lately| (lately.is_acknowledged, lately.failed_at));
+        let since = Some(7);
+        note(false, since, 11);
+        note(false, since, 12);
+        assert_eq!(taken(), Some((false, Some(11))));
+        for (acknowledged, at) in [(false, 13), (true, 14), (false, 15), (false, 16)] {
+            note(acknowledged, since, at);
+        }
+        assert_eq!(taken(), Some((true, Some(15))));
+        assert_eq!(taken(), None);
+        note(true, since, 17);
+        note(false, Some(20), 21);
+        note(true, since, 22);
+        assert_eq!(taken(), Some((false, Some(21))), "of the URL that it has now");
+        note(false, None, 23);
+        assert_eq!(taken(), None, "an order's notifyUrl");
     }
 }

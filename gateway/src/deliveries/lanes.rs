@@ -29,6 +29,16 @@ struct Owner {
     is_in_rotation: bool,
 }
 
+/// What an endpoint has shown of itself in an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Said {
+    /// Of which URL it is said: [`Terms::since`].
+    pub since: Option<i64>,
+    pub acknowledged: bool,
+    /// It has too much to do, and wants to hear nothing for so long.
+    pub leave_alone: Option<Duration>,
+}
+
 /// How an endpoint is being sent to, as this node sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
@@ -151,11 +161,13 @@ impl Lanes {
         }
     }
 
-    /// An attempt that began at `began` has ended.
-    pub fn ended(&mut self, endpoint_id: &str, acknowledged: bool, began: Duration, now: Now) {
+    /// The endpoint has said something to an attempt that began at `began`.
+    pub fn heard(&mut self, endpoint_id: &str, said: Said, began: Duration, now: Now) {
         let settings = self.settings;
-        let Some(lane) = self.by_endpoint.get_mut(endpoint_id) else { return };
-        if !acknowledged {
+        let Some(lane) = self.by_endpoint.get_mut(endpoint_id).filter(|lane| lane.since == said.since) else {
+            return;
+        };
+        if !said.acknowledged {
             if lane.breaker.failed(&settings, began, now.passed) {
                 let pause_s = lane.breaker.wait(now.passed).as_secs();
                 tracing::warn!(
@@ -164,23 +176,19 @@ impl Lanes {
                     "an endpoint fails and is left alone for a while"
                 );
             }
+            if let Some(wait) = said.leave_alone {
+                lane.breaker.leave_alone(wait, now.passed);
+            }
             return;
         }
         let was = lane.breaker.state(now.passed);
-        lane.breaker.acknowledged();
-        if was != breaker::State::Closed {
+        lane.breaker.acknowledged(began);
+        if was != breaker::State::Closed && lane.breaker.is_untouched() {
             tracing::info!(endpoint = endpoint_id, "an endpoint is back");
             // What lies there does not wait for the end of the pause.
             if matches!(lane.turn, Turn::At(_)) {
                 self.make_ready(endpoint_id);
             }
-        }
-    }
-
-    /// The endpoint has asked to be left alone for so long.
-    pub fn leave_alone(&mut self, endpoint_id: &str, wait: Duration, now: Now) {
-        if let Some(lane) = self.by_endpoint.get_mut(endpoint_id) {
-            lane.breaker.leave_alone(wait, now.passed);
         }
     }
 
@@ -300,6 +308,7 @@ impl Lanes {
                 continue;
             }
             let terms = terms_of(&endpoint_id);
+            lane.follow(terms);
             lane.turn = lane.turn_now(terms, now);
             match lane.turn {
                 Turn::Ready => {
@@ -318,6 +327,7 @@ impl Lanes {
     fn enter(&mut self, endpoint_id: &str, owner_id: &str, terms: Terms, now: Now) {
         self.taken += 1;
         let lane = self.lane(endpoint_id, owner_id);
+        lane.follow(terms);
         lane.promised += 1;
         lane.pace.take(terms.rate, now.passed);
         let owner_id = lane.owner_id.clone();

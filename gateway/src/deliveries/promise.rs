@@ -121,7 +121,7 @@ fn to_those(
     sign_key_id: &str,
 ) -> Vec<Promise> {
     endpoints
-        .filter(|endpoint| endpoint.proven && endpoint.hears(event, about))
+        .filter(|endpoint| endpoint.proven_at.is_some() && endpoint.hears(event, about))
         .map(|endpoint| {
             let to = (endpoint.id.as_str(), endpoint.owner_id());
             Promise { delivery: delivery(app, event, to, endpoint.url.as_str(), sign_key_id), implicit: None }

@@ -61,7 +61,7 @@ pub async fn test(app: &App, endpoint: &Endpoint) -> Result<Trial, Error> {
                       POST /v1/selfcheck.";
         return refused("wrong_format", detail);
     }
-    if !endpoint.proven {
+    if endpoint.proven_at.is_none() {
         return refused("not_proven", "Nothing is sent to it before its URL is proven: verify it first.");
     }
     app.limits.endpoint_trial(endpoint).await.map_err(Error::Limited)?;

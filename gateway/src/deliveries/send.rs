@@ -9,7 +9,7 @@ use sea_orm::EntityTrait;
 use url::Url;
 
 use super::form::{self, Letter, Original};
-use super::{promise, schedule};
+use super::{Said, promise, schedule};
 use crate::app::App;
 use crate::directory::endpoints::{Acknowledgement, Endpoint};
 use crate::entity::{attempt, delivery, endpoint};
@@ -18,6 +18,9 @@ use crate::outgoing::{Limits, Overlong, Reply, SendError};
 
 /// Characters of an answer that are kept for people to see.
 const EXCERPT: usize = 500;
+/// What stands in an excerpt for a sealed header's value, and how long one is that tells anything.
+const LEFT_OUT: &str = "[left out]";
+const TELLING: usize = 6;
 /// Until a registered endpoint is looked for again that this node does not know yet.
 const UNKNOWN: Duration = Duration::from_secs(2);
 /// The outcome of an attempt that was answered 410.
@@ -42,13 +45,13 @@ enum Receiver {
 pub struct Made {
     /// What is to be written of it.
     pub step: DeliveryMove,
-    /// The receiver has too much to do, and wants to hear nothing for so long.
-    pub leave_alone: Option<Duration>,
+    /// `None`: the receiver was not asked.
+    pub said: Option<Said>,
 }
 
 impl From<DeliveryMove> for Made {
     fn from(step: DeliveryMove) -> Self {
-        Self { step, leave_alone: None }
+        Self { step, said: None }
     }
 }
 
@@ -63,20 +66,32 @@ pub async fn attempt(app: &App, delivery: &delivery::Model, original: &Original)
         Receiver::NotLoaded => return put_off(app, delivery).into(),
     };
     let endpoint = endpoint.as_deref();
-    let (key_id, outcome) = match form::letter(app, endpoint, delivery, original) {
-        Ok(letter) => {
-            let url = endpoint.map_or(delivery.url.as_str(), |endpoint| endpoint.url.as_str());
-            let key_id = letter.key_id.clone();
-            (key_id, post(app, url, letter, &Terms::of(app, endpoint)).await)
+    let letter = match form::letter(app, endpoint, delivery, original) {
+        Ok(letter) => letter,
+        Err(why) => {
+            let own = Outcome::failed(why);
+            return concluded(app, delivery, endpoint, started_at, String::new(), own).into();
         }
-        Err(why) => (String::new(), Outcome::failed(why)),
     };
-    concluded(app, delivery, endpoint, started_at, key_id, outcome)
+    let url = endpoint.map_or(delivery.url.as_str(), |endpoint| endpoint.url.as_str());
+    let key_id = letter.key_id.clone();
+    let outcome = post(app, url, letter, &Terms::of(app, endpoint)).await;
+    let said = Said {
+        since: endpoint.and_then(|endpoint| endpoint.proven_at),
+        acknowledged: outcome.acknowledged,
+        leave_alone: wait(app, &outcome).filter(|_| outcome.word == BUSY),
+    };
+    Made { step: concluded(app, delivery, endpoint, started_at, key_id, outcome), said: Some(said) }
+}
+
+/// How long the receiver wants to be left alone, as far as it is heeded.
+fn wait(app: &App, outcome: &Outcome) -> Option<Duration> {
+    outcome.retry_after.map(|wait| wait.min(app.config.deliveries.longest_retry_after))
 }
 
 async fn receiver(app: &App, delivery: &delivery::Model) -> Receiver {
     if let Some(endpoint) = app.directory.endpoint(&delivery.endpoint_id) {
-        let is_open = endpoint.status == endpoint::Status::Active && endpoint.proven;
+        let is_open = endpoint.status == endpoint::Status::Active && endpoint.proven_at.is_some();
         return if is_open { Receiver::Registered(endpoint) } else { Receiver::Closed };
     }
     if promise::implicit_id(&delivery.merchant_id, &delivery.url) == delivery.endpoint_id {
@@ -93,10 +108,12 @@ async fn receiver(app: &App, delivery: &delivery::Model) -> Receiver {
     }
 }
 
-/// What a request may take, and what its answer must be.
+/// What a request may take, what its answer must be, and what of an answer nobody is shown.
 struct Terms<'a> {
     timeout: Duration,
     acknowledgement: &'a Acknowledgement,
+    /// The owner's own headers, which may hold what opens the receiver to us.
+    sealed: &'a [(HeaderName, HeaderValue)],
 }
 
 impl<'a> Terms<'a> {
@@ -105,6 +122,7 @@ impl<'a> Terms<'a> {
         Self {
             timeout: endpoint.and_then(|endpoint| endpoint.timeout).map_or(own, |timeout| timeout.min(own)),
             acknowledgement: endpoint.map_or(&Acknowledgement::Success, |endpoint| &endpoint.acknowledgement),
+            sealed: endpoint.map_or(&[], |endpoint| &endpoint.headers),
         }
     }
 }
@@ -130,14 +148,14 @@ impl Outcome {
 pub async fn try_out(app: &App, endpoint: &Endpoint, letter: Letter) -> (Outcome, Option<Bytes>) {
     let terms = Terms::of(app, Some(endpoint));
     match request(app, endpoint.url.as_str(), &letter.headers, letter.body, terms.timeout).await {
-        Ok(reply) => (judged(app, &reply, terms.acknowledgement), Some(reply.body)),
+        Ok(reply) => (judged(app, &reply, &terms), Some(reply.body)),
         Err(outcome) => (outcome, None),
     }
 }
 
 async fn post(app: &App, url: &str, letter: Letter, terms: &Terms<'_>) -> Outcome {
     match request(app, url, &letter.headers, letter.body, terms.timeout).await {
-        Ok(reply) => judged(app, &reply, terms.acknowledgement),
+        Ok(reply) => judged(app, &reply, terms),
         Err(outcome) => outcome,
     }
 }
@@ -167,9 +185,8 @@ async fn request(
     })
 }
 
-fn judged(app: &App, reply: &Reply, profile: &Acknowledgement) -> Outcome {
-    let text = String::from_utf8_lossy(&reply.body);
-    let acknowledged = profile.is_given_by(reply);
+fn judged(app: &App, reply: &Reply, terms: &Terms<'_>) -> Outcome {
+    let acknowledged = terms.acknowledgement.is_given_by(reply);
     let word = match (acknowledged, reply.status) {
         (true, _) => "delivered",
         (false, 200..=299) => "not_acknowledged",
@@ -178,12 +195,25 @@ fn judged(app: &App, reply: &Reply, profile: &Acknowledgement) -> Outcome {
         (false, 429 | 503) => BUSY,
         _ => "refused",
     };
-    // U+0000 cannot be kept in a text column.
-    let excerpt = text.chars().filter(|c| *c != '\0').take(EXCERPT).collect();
+    let excerpt = excerpt(&reply.body, terms.sealed);
     let now = app.clock.now();
     let wanted = reply.retry_after.as_deref().filter(|_| !acknowledged);
     let retry_after = wanted.and_then(|text| schedule::retry_after(text, now));
     Outcome { acknowledged, word, http_status: Some(reply.status), excerpt: Some(excerpt), retry_after }
+}
+
+/// The beginning of an answer. A receiver may send back what it was sent: the values of sealed headers are left out.
+fn excerpt(body: &[u8], sealed: &[(HeaderName, HeaderValue)]) -> String {
+    let mut text = String::from_utf8_lossy(body).into_owned();
+    let values = sealed.iter().filter_map(|(_, value)| value.to_str().ok());
+    // `Bearer abc` may come back as `abc`.
+    for part in values.flat_map(|value| std::iter::once(value).chain(value.split_whitespace())) {
+        if part.len() >= TELLING {
+            text = text.replace(part, LEFT_OUT);
+        }
+    }
+    // U+0000 cannot be kept in a text column.
+    text.chars().filter(|c| *c != '\0').take(EXCERPT).collect()
 }
 
 /// The attempt and the delivery's next state.
@@ -194,22 +224,21 @@ fn concluded(
     started_at: i64,
     key_id: String,
     outcome: Outcome,
-) -> Made {
+) -> DeliveryMove {
     let now = app.clock.now_ms();
     let made = delivery.attempts + 1;
     let config = &app.config.deliveries;
     let own = endpoint.and_then(|endpoint| endpoint.schedule.as_deref());
     let swing = f64::from(i32::from(crate::chance::bytes::<1>()[0]) - 128) / 128.0;
     let next = schedule::next_due(own.unwrap_or(&config.schedule), config.jitter, swing, made, now);
-    let wait = outcome.retry_after.map(|wait| wait.min(config.longest_retry_after));
-    let wanted = wait.map_or(now, |wait| now + i64::try_from(wait.as_millis()).unwrap_or(0));
+    let wanted = wait(app, &outcome).map_or(now, |wait| now + i64::try_from(wait.as_millis()).unwrap_or(0));
     let has_left = outcome.word == GONE && endpoint.is_none();
     let (state, due_at, ended_at) = match (outcome.acknowledged, next) {
         (true, _) => (delivery::State::Delivered, delivery.due_at, Some(now)),
         (false, Some(due_at)) if !has_left => (delivery::State::Due, due_at.max(wanted), None),
         (false, _) => (delivery::State::Exhausted, delivery.due_at, Some(now)),
     };
-    let step = DeliveryMove {
+    DeliveryMove {
         attempt: Some(attempt::Model {
             id: app.chance.id(),
             delivery_id: delivery.id.clone(),
@@ -226,8 +255,7 @@ fn concluded(
         due_at,
         ended_at,
         ..unmoved(delivery)
-    };
-    Made { step, leave_alone: wait.filter(|_| outcome.word == BUSY) }
+    }
 }
 
 /// Its endpoint is gone: it is not sent, and ends.
@@ -254,5 +282,22 @@ pub fn unmoved(delivery: &delivery::Model) -> DeliveryMove {
         due_at: delivery.due_at,
         ended_at: None,
         sign_key_id: delivery.sign_key_id.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_is_the_beginning_without_what_the_owner_has_sealed() {
+        let header = |value| (HeaderName::from_static("authorization"), HeaderValue::from_static(value));
+        let sealed = [header("Bearer opensesame"), header("1")];
+        let echoed = br#"{"authorization": "Bearer opensesame", "token": "opensesame", "n": 1}"#;
+        let shown = r#"{"authorization": "[left out]", "token": "[left out]", "n": 1}"#;
+        assert_eq!(excerpt(echoed, &sealed), shown);
+        let (long, over) = ("x".repeat(EXCERPT - 3), "opensesame".repeat(9));
+        assert!(!excerpt(format!("{long}{over}").as_bytes(), &sealed).contains("ope"), "cut after it");
+        assert_eq!(excerpt(b"a\0b\xff", &[]), "ab\u{fffd}");
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::form::Original;
 use super::lanes::{Now, Place, Terms};
 use super::send::Made;
-use super::{Fresh, due, failing, send};
+use super::{Fresh, Said, due, failing, send};
 use crate::app::App;
 use crate::entity::delivery;
 use crate::ledger::{DeliveryMove, Lane, LedgerError, Moved};
@@ -55,6 +55,7 @@ struct Answered {
     delivery: delivery::Model,
     place: Place,
     step: DeliveryMove,
+    said: Option<Said>,
 }
 
 /// What a finished send leaves behind.
@@ -309,34 +310,28 @@ impl Worker {
 async fn send_one(app: &App, leased: Leased) -> Answered {
     let Leased { delivery, original, place, .. } = leased;
     let began = app.clock.passed();
-    let Made { step, leave_alone } = send::attempt(app, &delivery, &original).await;
+    let Made { step, said } = send::attempt(app, &delivery, &original).await;
     if step.state == delivery::State::Exhausted {
         tracing::error!(delivery = %delivery.id, subject = %delivery.subject_id, attempts = step.attempts, "a delivery was given up");
     }
-    if step.attempt.is_some() {
-        let acknowledged = step.state == delivery::State::Delivered;
+    if let Some(said) = said {
         let now = Now::of(app);
-        let mut lanes = app.deliveries.lanes.lock();
-        lanes.ended(&delivery.endpoint_id, acknowledged, began, now);
-        if let Some(wait) = leave_alone {
-            lanes.leave_alone(&delivery.endpoint_id, wait, now);
-        }
-        drop(lanes);
-        app.deliveries.heard.note(&delivery.endpoint_id, acknowledged, app.clock.now_ms());
+        app.deliveries.lanes.lock().heard(&delivery.endpoint_id, said, began, now);
+        app.deliveries.heard.note(&delivery.endpoint_id, said, now.ms);
     }
-    Answered { delivery, place, step }
+    Answered { delivery, place, step, said }
 }
 
 /// Write what came of it.
 async fn write_down(app: &App, answered: Answered) -> Sent {
-    let Answered { delivery, place, step } = answered;
+    let Answered { delivery, place, step, said } = answered;
     let written = write(app, step.clone()).await;
     let is_ours = written.as_ref().is_ok_and(|moved| moved.is_ours);
     app.metrics.attempts.note(&delivery, &step, is_ours);
     app.deliveries.services.note(app, &delivery, &step, is_ours);
     drop(place);
-    if is_ours && step.outcome.as_deref() == Some(send::GONE) {
-        failing::gone(app, &delivery.endpoint_id).await;
+    if let Some(said) = said.filter(|_| is_ours && step.outcome.as_deref() == Some(send::GONE)) {
+        failing::gone(app, &delivery.endpoint_id, said).await;
     }
     let due_at = match written {
         Ok(Moved { has_freed: true, .. }) => Some(app.clock.now_ms()),

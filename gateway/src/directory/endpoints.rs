@@ -4,6 +4,7 @@
 mod acknowledgement;
 pub mod manage;
 pub mod operate;
+pub mod rotate;
 mod secrets;
 pub mod settings;
 
@@ -51,8 +52,8 @@ pub struct Endpoint {
     /// Attempts at one time.
     pub concurrency: Option<usize>,
     pub status: Status,
-    /// Its URL's owner has shown that it wants our events. Before that nothing is promised to it.
-    pub proven: bool,
+    /// When its URL's owner has shown that it wants our events: Unix milliseconds. Before that nothing is promised to it.
+    pub proven_at: Option<i64>,
     /// Unix milliseconds of the first failure since its last acknowledgement.
     pub failing_since: Option<i64>,
 }
@@ -138,7 +139,7 @@ impl Endpoint {
             url,
             format: row.format,
             status: row.status,
-            proven: row.proven_at.is_some(),
+            proven_at: row.proven_at,
             failing_since: row.failing_since,
         })
     }

@@ -98,6 +98,58 @@ on_both!(
     }
 );
 
+on_both!(what_the_url_before_answers_late_says_nothing_of_the_next, async |stage: &mut Stage| {
+    let (before, next) = (Receiver::open().await, Receiver::open().await);
+    let endpoint = stage.endpoint_at(&before, json!({})).await;
+    before.answer(410, "");
+    before.hold();
+    stage.pay_one_order("p1").await;
+    let mut worker = stage.take_worker();
+    let sending = tokio::spawn(async move {
+        worker.step().await;
+        worker
+    });
+    before.came(1).await;
+    stage.patch(&endpoint.path(""), json!({ "url": next.url("/moved") })).await;
+    stage.advance(Duration::from_secs(1));
+    assert_eq!(stage.post(&endpoint.path("/verify"), Value::Null).await.status, 200);
+    before.let_go(1);
+    let mut worker = sending.await.expect("it sends");
+    let shown = stage.shown(&endpoint).await;
+    assert_eq!((&shown["status"], shown.get("failingSince")), (&json!("active"), None), "{shown}");
+    assert_eq!(matters(stage).await, Vec::<String>::new());
+    stage.advance(Duration::from_hours(1));
+    worker.step().await;
+    assert_eq!(numbers(&next), ["p1"], "what the URL before did not take goes to the next");
+});
+
+on_both!(
+    the_next_url_is_not_left_alone_for_what_the_one_before_has_failed,
+    [
+        ("deliveries.breaker_failures", "2"),
+        ("deliveries.breaker_pause", "10m"),
+        ("deliveries.schedule", "[\"1s\", \"1s\"]")
+    ],
+    async |stage: &mut Stage| {
+        let (before, next) = (Receiver::open().await, Receiver::open().await);
+        let endpoint = stage.endpoint_at(&before, json!({})).await;
+        before.answer(500, "");
+        for number in ["p1", "p2"] {
+            stage.pay_one_order(number).await;
+        }
+        stage.deliver_due().await;
+        stage.advance(Duration::from_secs(5));
+        stage.deliver_due().await;
+        assert_eq!(before.events().len(), 2, "it is left alone");
+        stage.patch(&endpoint.path(""), json!({ "url": next.url("/moved") })).await;
+        stage.post(&endpoint.path("/verify"), Value::Null).await;
+        stage.deliver_due().await;
+        let mut heard = numbers(&next);
+        heard.sort_unstable();
+        assert_eq!(heard, ["p1", "p2"]);
+    }
+);
+
 on_both!(
     what_was_told_of_a_platforms_own_endpoint_is_fetched_after_it_was_deleted,
     async |stage: &mut Stage| {

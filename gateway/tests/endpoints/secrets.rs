@@ -40,6 +40,44 @@ on_both!(the_secrets_before_and_after_a_rotation_both_sign_for_a_while, async |s
     assert_eq!(verifying(&heard, at_once["secret"]["secret"].as_str().expect("a secret")), 1);
 });
 
+on_both!(a_few_sign_at_once_and_a_shorter_overlap_ends_earlier_ones_sooner, async |stage: &mut Stage| {
+    let receiver = Receiver::open().await;
+    let endpoint = stage.endpoint_at(&receiver, json!({})).await;
+    let mut secrets = vec![endpoint.secret.clone()];
+    let rotate = async |stage: &Stage, hours: u32| {
+        stage.post(&endpoint.path("/secrets"), json!({ "previousForHours": hours })).await
+    };
+    let signing = async |stage: &mut Stage, number: &str, secrets: &[String]| {
+        stage.pay_one_order(number).await;
+        stage.deliver_due().await;
+        let heard = receiver.events().pop().expect("an event");
+        secrets.iter().map(|secret| verifying(&heard, secret)).collect::<Vec<_>>()
+    };
+    for _ in 0..4 {
+        let made = rotate(stage, 10).await.json();
+        secrets.push(made["secret"]["secret"].as_str().expect("a secret").to_owned());
+        stage.advance(Duration::from_secs(1));
+    }
+    assert_eq!(signing(stage, "p1", &secrets).await, [1, 1, 1, 1, 1]);
+    let sixth = rotate(stage, 10).await;
+    assert_eq!((sixth.status, &sixth.json()["code"]), (409, &json!("too_many_secrets")));
+    assert!(sixth.text().contains("the first of them ends at 2026-"), "{}", sixth.text());
+
+    stage.advance(Duration::from_hours(10));
+    assert_eq!(signing(stage, "p2", &secrets).await, [0, 0, 0, 0, 1]);
+    let made = rotate(stage, 10).await.json();
+    secrets.push(made["secret"]["secret"].as_str().expect("a secret").to_owned());
+    let made = rotate(stage, 1).await.json();
+    secrets.push(made["secret"]["secret"].as_str().expect("a secret").to_owned());
+    assert_eq!(signing(stage, "p3", &secrets).await, [0, 0, 0, 0, 1, 1, 1]);
+    stage.advance(Duration::from_hours(1));
+    assert_eq!(
+        signing(stage, "p4", &secrets).await,
+        [0, 0, 0, 0, 0, 0, 1],
+        "none longer than the latest overlap"
+    );
+});
+
 on_both!(a_new_master_key_seals_secrets_and_headers_anew_and_they_go_on, async |stage: &mut Stage| {
     let receiver = Receiver::open().await;
     let endpoint = stage.endpoint_at(&receiver, json!({ "headers": { "X-Key": "theirs" } })).await;

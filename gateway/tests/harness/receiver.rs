@@ -8,6 +8,8 @@ use poem::endpoint::make;
 use poem::listener::TcpAcceptor;
 use poem::{Request, Response, Server};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// One request.
@@ -47,6 +49,9 @@ pub struct Receiver {
     base: String,
     heard: Arc<Mutex<Vec<Heard>>>,
     manners: Arc<Mutex<Manners>>,
+    /// Answers that may go out, and how many events have come.
+    answers: Arc<Semaphore>,
+    came: watch::Sender<usize>,
     serving: JoinHandle<()>,
 }
 
@@ -60,14 +65,23 @@ impl Receiver {
         let manners = Manners { echoes: true, status: 200, body: String::new(), headers: Vec::new() };
         let manners = Arc::new(Mutex::new(manners));
         let (keeping, answering) = (Arc::clone(&heard), Arc::clone(&manners));
+        let answers = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS / 2));
+        let came = watch::Sender::new(0);
+        let (letting, coming) = (Arc::clone(&answers), came.clone());
         let app = make(move |mut request: Request| {
             let (keeping, answering) = (Arc::clone(&keeping), Arc::clone(&answering));
+            let (letting, coming) = (Arc::clone(&letting), coming.clone());
             async move {
                 let body = request.take_body().into_bytes().await?;
                 let path = request.original_uri().path().to_owned();
                 let one = Heard { path, headers: request.headers().clone(), body };
                 let answer = answered(&answering.lock().expect("nobody panicked"), &one);
+                let is_event = !is_challenge(&one);
                 keeping.lock().expect("nobody panicked").push(one);
+                if is_event {
+                    coming.send_modify(|count| *count += 1);
+                    letting.acquire().await.expect("it is never closed").forget();
+                }
                 Ok::<_, poem::Error>(answer)
             }
         });
@@ -75,7 +89,7 @@ impl Receiver {
         let serving = tokio::spawn(async move {
             Server::new_with_acceptor(acceptor).run(app).await.expect("it serves");
         });
-        Self { base, heard, manners, serving }
+        Self { base, heard, manners, answers, came, serving }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -104,6 +118,21 @@ impl Receiver {
         body.clone_into(&mut manners.body);
         manners.headers =
             headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    }
+
+    /// Events are answered only once that is allowed; what each is answered is settled when it comes.
+    pub fn hold(&self) {
+        self.answers.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// Let so many answers go, in the order in which their events came.
+    pub fn let_go(&self, count: usize) {
+        self.answers.add_permits(count);
+    }
+
+    /// Wait until so many events have come.
+    pub async fn came(&self, count: usize) {
+        self.came.subscribe().wait_for(|came| *came >= count).await.expect("it is there");
     }
 
     pub fn echoes(&self, echoes: bool) {

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::deliveries::prove;
 use crate::directory::access::{Caller, Scope};
 use crate::directory::change::Plan;
-use crate::directory::endpoints::{Endpoint, manage};
+use crate::directory::endpoints::{Endpoint, manage, rotate};
 use crate::entity::endpoint;
 use crate::error::Error;
 
@@ -179,7 +179,7 @@ impl EndpointsApi {
     /// Rotate an endpoint's secret
     ///
     /// The new one is in this answer and nowhere else. The one before signs, too, for a while longer: receivers take any
-    /// signature that verifies. A key pair is rotated with it.
+    /// signature that verifies. A key pair is rotated with it. Five sign at once at most.
     #[oai(path = "/v1/endpoints/:endpointId/secrets", method = "post", operation_id = "rotateEndpointSecret")]
     async fn rotate(
         &self,
@@ -192,7 +192,7 @@ impl EndpointsApi {
         caller.may(Scope::EndpointsWrite)?;
         let hours = body.value.previous_for_hours.unwrap_or(USUAL_OVERLAP_HOURS);
         let plan = || async {
-            let (plan, new) = manage::rotate(app.0, &caller, &endpoint_id, hours).await?;
+            let (plan, new) = rotate::rotate(app.0, &caller, &endpoint_id, hours).await?;
             let made = MadeEndpoint::of(app.0, &new)?;
             let repeat = made.repeated(app.clock.now_ms());
             let location = format!("/v1/endpoints/{}", new.row.id);

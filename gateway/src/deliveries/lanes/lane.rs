@@ -16,6 +16,8 @@ pub(in crate::deliveries) struct Terms {
     pub concurrency: usize,
     /// Attempts a second.
     pub rate: u32,
+    /// Since when its URL is proven: Unix milliseconds. What was heard of another says nothing of it. `None`: implicit.
+    pub since: Option<i64>,
 }
 
 impl Terms {
@@ -30,6 +32,7 @@ impl Terms {
                 .and_then(|endpoint| endpoint.concurrency)
                 .unwrap_or(config.max_in_flight_per_endpoint),
             rate: endpoint.and_then(|endpoint| endpoint.rate).unwrap_or(config.rate_per_endpoint),
+            since: endpoint.and_then(|endpoint| endpoint.proven_at),
         }
     }
 }
@@ -76,6 +79,8 @@ pub(super) struct Lane {
     pub promised: usize,
     pub pace: Pace,
     pub breaker: Breaker,
+    /// Of which URL the breaker tells: [`Terms::since`].
+    pub since: Option<i64>,
     pub turn: Turn,
     /// It is in its owner's queue, where it may have lost its turn since.
     pub is_queued: bool,
@@ -86,6 +91,13 @@ pub(super) struct Lane {
 }
 
 impl Lane {
+    /// With another URL, nothing is known of how it fares.
+    pub fn follow(&mut self, terms: Terms) {
+        if self.since != terms.since {
+            (self.since, self.breaker) = (terms.since, Breaker::default());
+        }
+    }
+
     /// Whether something may go to it now, and if not, when to look again.
     pub fn turn_now(&self, terms: Terms, now: Now) -> Turn {
         if !terms.is_open {

@@ -3,7 +3,7 @@
 use super::*;
 
 const NOW: Now = Now { ms: 1_000, passed: Duration::from_secs(1) };
-const ONE_AT_A_TIME: Terms = Terms { is_open: true, concurrency: 1, rate: 1_000 };
+const ONE_AT_A_TIME: Terms = Terms { is_open: true, concurrency: 1, rate: 1_000, since: None };
 
 fn lanes(most: usize) -> Shared {
     let settings = breaker::Settings {
@@ -26,6 +26,25 @@ fn an_endpoint_that_has_answered_has_room_again_while_that_is_written() {
     assert_eq!((second.len(), lanes.lock().taken), (1, 2), "the first has its place until it is written");
     drop((first, second));
     assert_eq!(lanes.lock().taken, 0);
+}
+
+#[test]
+fn what_an_endpoint_asked_for_stands_though_an_attempt_from_before_is_acknowledged() {
+    let lanes = lanes(8);
+    lanes.lock().due("e", "owner", NOW.ms, NOW.ms);
+    let places = lanes.plan(NOW, 2, |_| Terms { concurrency: 2, ..ONE_AT_A_TIME });
+    let said = |acknowledged, wait| Said { since: None, acknowledged, leave_alone: wait };
+    let later = Now { ms: NOW.ms + 1_000, passed: NOW.passed + Duration::from_secs(1) };
+    lanes.lock().heard("e", said(false, Some(Duration::from_mins(5))), NOW.passed, later);
+    lanes.lock().heard("e", said(true, None), NOW.passed, later);
+    assert!(!lanes.lock().is_closed("e", later.passed + Duration::from_secs(299)));
+    let since = Some(7);
+    lanes.lock().heard("e", Said { since, ..said(true, None) }, later.passed, later);
+    assert!(!lanes.lock().is_closed("e", later.passed), "that was another URL");
+    drop(places);
+    let moved = |_: &str| Terms { since, ..ONE_AT_A_TIME };
+    lanes.lock().due("e", "owner", NOW.ms, later.ms);
+    assert_eq!(lanes.plan(later, 2, moved)["e"].len(), 1, "another URL has asked for nothing");
 }
 
 #[test]

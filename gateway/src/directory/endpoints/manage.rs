@@ -1,8 +1,8 @@
-//! Owners' changes of their endpoints, each planned as one change: registered, changed, proven, paused, resumed, given new
-//! secrets, and taken away.
+//! Owners' changes of their endpoints, each planned as one change: registered, changed, proven, paused, resumed, and taken
+//! away.
 
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UpdateStatement};
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use super::secrets::{self, Made};
@@ -228,48 +228,6 @@ pub async fn delete(app: &App, caller: &Caller, id: &str) -> Result<(Option<Plan
     Ok((plan, after))
 }
 
-/// New secrets in the place of the current ones, which are good for so many hours more.
-pub async fn rotate(app: &App, caller: &Caller, id: &str, overlap_hours: u32) -> Result<(Plan, New), Error> {
-    let row = find(app, caller, id).await?;
-    let now = app.clock.now_ms();
-    let current = endpoint_secret::Entity::find()
-        .filter(endpoint_secret::Column::EndpointId.eq(id))
-        .filter(endpoint_secret::Column::EndsAt.is_null())
-        .order_by_asc(endpoint_secret::Column::Id)
-        .all(&app.store.read)
-        .await?;
-    if current.is_empty() {
-        let detail = "ScanForPay's form is signed with the merchant's sign key: rotate that one.";
-        return Err(Error::Conflict { code: "no_secret", detail: detail.to_owned(), pointer: None });
-    }
-    let ends_at = now + i64::from(overlap_hours) * 3_600_000;
-    let made =
-        |old: &endpoint_secret::Model| secrets::make(&app.vault, app.chance.id(), &row.id, old.kind, now);
-    let secrets: Vec<Made> = current.iter().map(made).collect();
-    let ids = |all: Vec<&str>| json!({ "secrets": all });
-    let mut before = ids(current.iter().map(|row| row.id.as_str()).collect());
-    before["goodUntil"] = json!(ends_at);
-    let after = ids(secrets.iter().map(|made| made.row.id.as_str()).collect());
-    let states = States { before: Some(before), after: Some(after) };
-    let mut plan = Plan::new(entry(app, caller, "endpoint.secret_rotated", &row, states));
-    for old in &current {
-        let stands = Expr::col(endpoint_secret::Column::Id).eq(old.id.as_str());
-        let stands = stands.and(Expr::col(endpoint_secret::Column::EndsAt).is_null());
-        plan.while_there_is(exists(endpoint_secret::Entity, stands.clone()));
-        let end = Query::update()
-            .table(endpoint_secret::Entity)
-            .value(endpoint_secret::Column::EndsAt, ends_at)
-            .and_where(stands)
-            .to_owned();
-        plan.update(end);
-    }
-    for secret in &secrets {
-        plan.insert::<endpoint_secret::Entity>(&secret.row);
-    }
-    plan.refresh(Refresh::Endpoint(row.id.clone()));
-    Ok((plan, New { row, secrets }))
-}
-
 /// No plan where nothing changes.
 fn planned(
     app: &App,
@@ -292,7 +250,7 @@ fn planned(
     (Some(plan), after)
 }
 
-fn entry(
+pub(super) fn entry(
     app: &App,
     caller: &Caller,
     action: &'static str,

@@ -154,10 +154,10 @@ pub struct New {
     /// How long an answer may take, such as `5s`; absent: as long as the gateway allows, which is the most.
     #[oai(validator(min_length = 1, max_length = 20, pattern = r"^[^\x00]*$"))]
     pub timeout: Option<String>,
-    /// Attempts a second at most; absent: as many as the gateway allows, which is the most.
+    /// Attempts a second at most, by each of the gateway's nodes; absent: as many as the gateway allows, which is the most.
     #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
     pub rate: Option<u32>,
-    /// Attempts at one time at most; absent: as many as the gateway allows, which is the most.
+    /// Attempts at one time at most, by each node; absent: as many as the gateway allows, which is the most.
     #[oai(validator(minimum(value = "1"), maximum(value = "100000")))]
     pub concurrency: Option<u32>,
     /// Headers to be sent besides, by name: 10 at most. Their values are sealed and never shown again.
@@ -243,7 +243,8 @@ pub struct MadeEndpoint {
 #[derive(Object, Debug)]
 #[oai(rename = "EndpointSecretRotation", rename_all = "camelCase", example, skip_serializing_if_is_none)]
 pub struct Rotation {
-    /// How many hours more the ones before sign, too; 24 where it is absent. 0: they end at once.
+    /// How many hours more the one before signs, too; 24 where it is absent. Those of earlier rotations sign no longer than it
+    /// does. 0: all of them end at once.
     #[oai(validator(minimum(value = "0"), maximum(value = "720")))]
     pub previous_for_hours: Option<u32>,
 }
