@@ -23,6 +23,7 @@ mod m0025_replays;
 mod m0026_console;
 mod m0027_given_up;
 mod m0028_replay_places;
+mod m0029_event_numbers;
 
 pub struct Migrator;
 
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0026_console::Migration),
             Box::new(m0027_given_up::Migration),
             Box::new(m0028_replay_places::Migration),
+            Box::new(m0029_event_numbers::Migration),
         ]
     }
 }

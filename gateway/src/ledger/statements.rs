@@ -32,9 +32,16 @@ pub(super) static INSERT_ENDPOINTS: Prepared =
     LazyLock::new(|| Each::insert::<endpoint::Entity>(Standing::IsLeft));
 /// PostgreSQL numbers its transactions; the writer of a SQLite file does so itself (`told`).
 pub(super) static INSERT_EVENTS: Prepared = LazyLock::new(|| {
-    let computed = [(event::Column::Position, "pg_current_xact_id()::text::bigint")];
+    let position = "pg_current_xact_id()::text::bigint + (SELECT base FROM event_numbers)";
+    let computed = [(event::Column::Position, position)];
     Each::insert_computed::<event::Entity>(Standing::Fails, &computed)
 });
+/// What PostgreSQL's transactions are numbered from. In a cluster that a dump was loaded into they begin low: beyond the last
+/// event there is, with room for those that were written in another order than that of their ids.
+pub(super) const GO_ON_NUMBERING: &str = "UPDATE event_numbers AS n \
+    SET base = e.last + 1000000 - pg_current_xact_id()::text::bigint \
+    FROM (SELECT max(position) AS last FROM (SELECT position FROM events ORDER BY id DESC LIMIT 1000) AS newest) AS e \
+    WHERE e.last >= n.base + pg_current_xact_id()::text::bigint";
 /// The last event of a SQLite file was written last.
 pub(super) static LAST_POSITION: Prepared = LazyLock::new(|| {
     Each::of_texts(&[], "SELECT CAST(position AS TEXT) FROM events ORDER BY rowid DESC LIMIT 1", "")

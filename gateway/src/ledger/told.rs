@@ -28,6 +28,14 @@ pub(super) async fn last_position(connection: &mut Connection) -> Result<i64, St
     Ok(last.first().and_then(|position| position.parse().ok()).unwrap_or(0))
 }
 
+/// Events that are written from now on come after all that are there, whatever cluster this is.
+pub(super) async fn go_on_numbering(connection: &mut Connection) -> Result<(), StoreError> {
+    match connection.backend() {
+        DbBackend::Sqlite => Ok(()),
+        _ => connection.plain(statements::GO_ON_NUMBERING).await,
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Tellings {
     endpoints: Vec<endpoint::Model>,

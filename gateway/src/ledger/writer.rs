@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::batch;
-use super::connection::{Connection, Connector};
+use super::connection::{Connection, Connector, StoreError};
 use super::fault::Fault;
 use super::leases::LeaseClock;
 use super::measures::{Measures, Tally};
@@ -110,7 +110,7 @@ impl Writer {
         death: Arc<watch::Sender<Option<String>>>,
         measures: Measures,
     ) -> anyhow::Result<Self> {
-        let mut connection = connector.connect().await?;
+        let mut connection = connected(&connector).await?;
         let position = told::last_position(&mut connection).await?;
         let (connection, leases) = (Some(connection), LeaseClock::start());
         Ok(Self { connector, connection, settings, queues, leases, position, death, measures })
@@ -211,7 +211,7 @@ impl Writer {
 
     async fn once(&mut self, batch: &mut [Write], doubted: bool) -> Result<Tally, Fault> {
         if self.connection.is_none() {
-            match self.connector.connect().await {
+            match connected(&self.connector).await {
                 Ok(connection) => self.connection = Some(connection),
                 Err(error) => {
                     tokio::time::sleep(RECONNECT_PAUSE).await;
@@ -248,6 +248,12 @@ impl Writer {
             let _ = tokio::time::timeout(Duration::from_secs(1), connection.close()).await;
         }
     }
+}
+
+async fn connected(connector: &Connector) -> Result<Connection, StoreError> {
+    let mut connection = connector.connect().await?;
+    told::go_on_numbering(&mut connection).await?;
+    Ok(connection)
 }
 
 enum Outcome {

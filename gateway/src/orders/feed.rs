@@ -17,7 +17,8 @@ const CURSOR_VERSION: &str = "f1";
 /// Read at a time.
 const CHUNK: u64 = 500;
 /// The number of the earliest transaction that may be under way.
-const EARLIEST_OPEN: &str = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+const EARLIEST_OPEN: &str =
+    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT base FROM event_numbers)";
 
 /// Behind which event to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,22 @@ impl Place {
         (id.is_empty() || is_id(id)).then(|| Self { position, id: id.to_owned() })
     }
 
+    /// Whether the event that it is behind is there, among `list`. A store that was restored may have lost it, and gives its number
+    /// to another: nobody could say what comes after it.
+    pub async fn stands(
+        &self,
+        read: &DatabaseConnection,
+        list: Select<event::Entity>,
+    ) -> Result<bool, DbErr> {
+        if *self == Self::start() {
+            return Ok(true);
+        }
+        let there = list
+            .filter(event::Column::Id.eq(self.id.as_str()))
+            .filter(event::Column::Position.eq(self.position));
+        Ok(there.one(read).await?.is_some())
+    }
+
     fn beyond(&self) -> Condition {
         use event::Column::{Id, Position};
         let same = Condition::all().add(Position.eq(self.position)).add(Id.gt(self.id.as_str()));
@@ -67,13 +84,18 @@ pub struct Part {
     pub is_more: bool,
 }
 
-/// Up to `limit` of `list` behind `after` that are `wanted`, oldest first. Looks at so many rows at most.
+/// Which of a list's events are wanted.
+pub trait Sieve: Sync {
+    fn lets_through(&self, row: &event::Model) -> impl Future<Output = Result<bool, DbErr>> + Send;
+}
+
+/// Up to `limit` of `list` behind `after` that `sieve` lets through, oldest first. Looks at so many rows at most.
 pub async fn read(
     read: &DatabaseConnection,
     list: &Select<event::Entity>,
     after: Place,
     limit: usize,
-    wanted: impl Fn(&event::Model) -> bool,
+    sieve: &impl Sieve,
 ) -> Result<Part, DbErr> {
     let mut part = Part { rows: Vec::new(), next: after, is_more: true };
     let mut looked_at = 0;
@@ -91,8 +113,9 @@ pub async fn read(
             if part.rows.len() == limit {
                 return Ok(part);
             }
+            let is_wanted = sieve.lets_through(&row).await?;
             part.next = Place::of(&row);
-            if wanted(&row) {
+            if is_wanted {
                 part.rows.push(row);
             }
         }

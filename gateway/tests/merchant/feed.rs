@@ -1,6 +1,9 @@
 //! `GET /v1/events`: all that was told, in the order in which it was written, without a gap.
 
+use gateway::entity::{event, merchant};
+use gateway::ledger::{Lane, insert_rows};
 use sandbox::Twist;
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use super::orders::own_key;
@@ -113,6 +116,72 @@ on_both!(what_a_feed_is_asked_wrongly_is_said, async |stage: &mut Stage| {
     assert_eq!(stage.get_as(&own, "/v1/events").await.status, 403, "this key may not read events");
 });
 
+on_both!(a_feed_goes_on_in_a_cluster_whose_transactions_begin_anew, async |stage: &mut Stage| {
+    if stage.app().store.path.is_some() {
+        return; // a file numbers its own
+    }
+    for number in ["p1", "p2"] {
+        stage.pay_one_order(number).await;
+    }
+    let key = stage.world.keys.test.clone();
+    // As a dump from a cluster that had counted further.
+    let mut other = Side::open(stage).await;
+    other.run("", "UPDATE events SET position = position + 5000000000").await;
+    stage.restart().await;
+    let (before, cursor) = fetch(stage, &key, "from=oldest", 2).await;
+    assert_eq!(before, events([("order.paid", "p1"), ("order.paid", "p2")]), "what came with it");
+    stage.pay_one_order("p3").await;
+    let (after, end) = fetch(stage, &key, &format!("cursor={cursor}"), 1).await;
+    assert_eq!(after, events([("order.paid", "p3")]));
+    stage.restart().await;
+    stage.pay_one_order("p4").await;
+    assert_eq!(fetch(stage, &key, &format!("cursor={end}"), 1).await.0, events([("order.paid", "p4")]));
+});
+
+on_both!(a_cursor_of_what_a_restored_backup_does_not_have_is_refused, async |stage: &mut Stage| {
+    stage.pay_one_order("p1").await;
+    let key = stage.world.keys.test.clone();
+    let (_, cursor) = fetch(stage, &key, "from=oldest", 1).await;
+    assert_eq!(stage.get(&format!("/v1/events?cursor={cursor}")).await.status, 200);
+    let mut other = Side::open(stage).await;
+    let lost = "UPDATE events SET position = position - 1";
+    other.run(lost, lost).await;
+    let refused = stage.get(&format!("/v1/events?cursor={cursor}")).await;
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(refused.text().contains("a backup was restored since"), "{}", refused.text());
+});
+
+on_both!(
+    what_is_told_of_a_merchant_that_this_node_has_not_loaded_yet_is_not_passed_over,
+    async |stage: &mut Stage| {
+        stage.pay_one_order("p1").await;
+        let key = stage.world.keys.test.clone();
+        let (_, cursor) = fetch(stage, &key, "from=oldest", 1).await;
+        // Another node has onboarded it, and its first order was paid there.
+        let known = merchant::Entity::find_by_id(stage.merchant_id()).one(&stage.app().store.read).await;
+        let known = known.expect("the store is read").expect("it is there");
+        let row = stage.row("p1").await;
+        let event = stage.events(&row.id).await.remove(0);
+        let new = merchant::Model {
+            id: stage.app().chance.id(),
+            partner_no: "NEW".to_owned(),
+            reference: None,
+            ..known
+        };
+        let first = event::Model {
+            id: stage.app().chance.id(),
+            merchant_id: new.id.clone(),
+            subject_id: "subject".to_owned(),
+            ..event
+        };
+        let room = stage.app().ledger.room(Lane::Bulk, "another node").expect("there is room");
+        let rows = vec![insert_rows::<merchant::Entity>(&[new]), insert_rows::<event::Entity>(&[first])];
+        room.rows(rows).await.expect("they are written");
+        let (after, _) = fetch(stage, &key, &format!("cursor={cursor}"), 1).await;
+        assert_eq!(after, events([("order.paid", "p1")]), "the content is the other's");
+    }
+);
+
 on_both!(an_event_of_a_longer_transaction_is_not_passed_over, async |stage: &mut Stage| {
     if stage.app().store.path.is_some() {
         return; // one writer: whatever was begun earlier is written earlier
@@ -122,7 +191,7 @@ on_both!(an_event_of_a_longer_transaction_is_not_passed_over, async |stage: &mut
     let mut other = Side::open(stage).await;
     let late = "INSERT INTO events SELECT left(id, 25) || CASE right(id, 1) WHEN 'Z' THEN 'Y' ELSE 'Z' END, 'subject', \
                 merchant_id, kind, move, sequence, replace(content, '\"p1\"', '\"late\"'), created_at, platform_id, \
-                audience, pg_current_xact_id()::text::bigint FROM events";
+                audience, pg_current_xact_id()::text::bigint + (SELECT base FROM event_numbers) FROM events";
     other.run("", "BEGIN").await;
     other.run("", late).await;
     stage.pay_one_order("p2").await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use poem::web::Data;
 use poem_openapi::param::Query;
 use poem_openapi::{Enum, Object, OpenApi};
-use sea_orm::QuerySelect;
+use sea_orm::{DbErr, EntityTrait, QuerySelect};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -15,9 +15,9 @@ use super::{merchant_of, wrong};
 use crate::api::rest::{EventType, Found, Group};
 use crate::app::App;
 use crate::directory::access::{Caller, Mode, Scope};
-use crate::entity::{endpoint, event};
+use crate::entity::{endpoint, event, merchant};
 use crate::error::Error;
-use crate::orders::feed::{self, Part, Place};
+use crate::orders::feed::{self, Part, Place, Sieve};
 use crate::told::Event;
 
 const USUAL: u32 = 20;
@@ -93,25 +93,17 @@ impl FeedApi {
         let read = &app.store.read;
         let mut after = match (cursor.0.as_deref(), from.0) {
             (Some(_), Some(_)) => return Err(wrong("from", "does not go with a cursor, which says it")),
-            (Some(text), None) => {
-                Place::parse(text).ok_or_else(|| wrong("cursor", "is not one that this list gave"))?
-            }
+            (Some(text), None) => place(app.0, &caller, text).await?,
             (None, Some(From::Now)) => feed::end(read, list.clone()).await?,
             (None, Some(From::Oldest) | None) => Place::start(),
         };
         // A platform has merchants of both kinds; a key is for one.
         let own = own_endpoints(app.0, &caller).await?;
-        let is_wanted = |row: &event::Model| {
-            is_of_mode(app.0, row, caller.mode, &own)
-                && kinds
-                    .0
-                    .as_ref()
-                    .is_none_or(|kinds| kinds.iter().any(|EventType(kind)| kind.as_str() == row.kind))
-        };
+        let sieve = OfKey { app: app.0, mode: caller.mode, own, kinds: kinds.0.as_deref() };
         let until = Instant::now() + Duration::from_secs(wait.0.unwrap_or(0).into());
         let mut waiting = if wait.0.unwrap_or(0) > 0 { app.live.wait() } else { None };
         let part = loop {
-            let part = feed::read(read, &list, after, limit as usize, is_wanted).await?;
+            let part = feed::read(read, &list, after, limit as usize, &sieve).await?;
             let is_worth_it = !part.rows.is_empty() || part.is_more;
             let Some(waiting) = waiting.as_mut().filter(|_| !is_worth_it) else { break part };
             if !waiting.for_more(until.saturating_duration_since(Instant::now())).await {
@@ -136,11 +128,47 @@ async fn own_endpoints(app: &App, caller: &Caller) -> Result<HashSet<String>, Er
     Ok(ids.into_iter().collect())
 }
 
-/// Whether the merchant that an event is about is of this mode, or the platform's own endpoint is.
-fn is_of_mode(app: &App, row: &event::Model, mode: Mode, own: &HashSet<String>) -> bool {
-    if !row.merchant_id.is_empty() {
-        return app.directory.merchant_by_id(&row.merchant_id).is_some_and(|merchant| merchant.mode == mode);
+/// Of what a tenant may see, events of one mode and of the types that are asked for.
+struct OfKey<'a> {
+    app: &'a App,
+    mode: Mode,
+    /// A platform's own endpoints of this mode.
+    own: HashSet<String>,
+    kinds: Option<&'a [EventType]>,
+}
+
+impl Sieve for OfKey<'_> {
+    async fn lets_through(&self, row: &event::Model) -> Result<bool, DbErr> {
+        let is_asked_for =
+            |kinds: &[EventType]| kinds.iter().any(|EventType(kind)| kind.as_str() == row.kind);
+        if !self.kinds.is_none_or(is_asked_for) {
+            return Ok(false);
+        }
+        if row.merchant_id.is_empty() {
+            let content: Option<Value> = serde_json::from_str(&row.content).ok();
+            let id = content.as_ref().and_then(|content| content["endpointId"].as_str());
+            return Ok(id.is_some_and(|id| self.own.contains(id)));
+        }
+        if let Some(merchant) = self.app.directory.merchant_by_id(&row.merchant_id) {
+            return Ok(merchant.mode == self.mode);
+        }
+        // Another node has made it just now.
+        let merchant = merchant::Entity::find_by_id(row.merchant_id.as_str());
+        let merchant = merchant.one(&self.app.store.read).await?;
+        Ok(merchant.is_some_and(|merchant| merchant.mode == self.mode))
     }
-    let content: Option<Value> = serde_json::from_str(&row.content).ok();
-    content.as_ref().and_then(|content| content["endpointId"].as_str()).is_some_and(|id| own.contains(id))
+}
+
+/// Where a cursor says to go on.
+async fn place(app: &App, caller: &Caller, text: &str) -> Result<Place, Error> {
+    let place = Place::parse(text).ok_or_else(|| wrong("cursor", "is not one that this list gave"))?;
+    let all = event::Entity::of_platform(caller.tenant.platform_id());
+    if place.stands(&app.store.read, all).await? {
+        return Ok(place);
+    }
+    Err(wrong(
+        "cursor",
+        "stands behind an event that is not there: a backup was restored since. Begin again with `from`, and pass over the \
+         ids that you know",
+    ))
 }
