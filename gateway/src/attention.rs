@@ -125,7 +125,7 @@ impl Matter {
                 "Look at the endpoint's last attempts and talk to its owner; it is disabled when the time is over.",
             ),
             Self::EndpointDisabled => (
-                "The endpoint acknowledged nothing for as long as the gateway tries.",
+                "It acknowledged nothing for too long, answered that it is gone, or was stopped by an operator: the reason says which.",
                 "Once its owner has repaired it, let it be enabled again: what is due to it was kept and goes out in order.",
             ),
         }

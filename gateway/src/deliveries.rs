@@ -3,16 +3,19 @@
 //! not acknowledged, and what a node that died left behind, is found in the store when it is due.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use crate::app::App;
 use crate::config;
+use crate::directory::endpoints::Endpoint;
 use crate::entity::delivery;
 
 pub mod address;
 mod breaker;
+pub mod dropped;
 pub mod due;
 pub mod failing;
 pub mod form;
@@ -93,12 +96,20 @@ impl Deliveries {
 
     /// How this node stands with an endpoint; `None`: it has had nothing to do with it lately.
     pub fn state_of(&self, app: &App, endpoint_id: &str) -> Option<Standing> {
-        self.lanes.lock().standing(endpoint_id, Now::of(app))
+        let terms = Terms::of(app, endpoint_id);
+        self.lanes.lock().standing(endpoint_id, terms, Now::of(app))
     }
 
     /// Endpoints that this node leaves alone for a while, because they fail.
     pub fn left_alone(&self, app: &App) -> Vec<String> {
         self.lanes.lock().left_alone(app.clock.passed())
+    }
+
+    /// The endpoint has acknowledged what was no delivery.
+    fn is_back(&self, app: &App, endpoint: &Endpoint, began: Duration) {
+        let said = Said { since: Some(endpoint.heard_since), acknowledged: true, leave_alone: None };
+        self.lanes.lock().heard(&endpoint.id, said, began, Now::of(app));
+        self.wake.notify_one();
     }
 
     /// A place for a promise that is about to be written, if it can go out as soon as that is done.

@@ -24,6 +24,8 @@ mod m0026_console;
 mod m0027_given_up;
 mod m0028_replay_places;
 mod m0029_event_numbers;
+mod m0030_endpoint_life;
+mod m0031_unsendable;
 
 pub struct Migrator;
 
@@ -50,6 +52,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0027_given_up::Migration),
             Box::new(m0028_replay_places::Migration),
             Box::new(m0029_event_numbers::Migration),
+            Box::new(m0030_endpoint_life::Migration),
+            Box::new(m0031_unsendable::Migration),
         ]
     }
 }

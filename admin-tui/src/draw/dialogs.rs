@@ -165,6 +165,13 @@ fn start(app: &App, replay: &Replay, typed: &str, frame: &mut Frame, area: Rect)
         Line::raw(format!("takes {} at {} a second", text::lasting(replay.takes_seconds), replay.rate)),
         Line::raw(""),
     ];
+    if replay.unsendable > 0 {
+        let told = format!(
+            "{} of them would go nowhere: the endpoint is gone, not proven, or another's",
+            replay.unsendable
+        );
+        lines.insert(3, Line::styled(told, app.colours.style(Meaning::Warning)));
+    }
     if replay.total == 0 {
         lines.push(Line::raw("There is nothing to deliver again."));
         lines.push(keys(app, &[("esc", "leave it")]));

@@ -134,6 +134,7 @@ pub fn replay(row: &entity::replay::Model, progress: &Progress) -> Replay {
         asked_by: row.asked_by.clone(),
         rate: u32::try_from(row.rate).unwrap_or(u32::MAX),
         total: row.total,
+        unsendable: row.unsendable,
         merchants: row.merchants,
         endpoints: row.endpoints,
         oldest_at: row.oldest_at.map(moment),

@@ -26,13 +26,18 @@ use crate::orders::tell::Kind;
 /// Shares of the time until an endpoint is disabled after which that is told, in per cent.
 pub const STEPS: [u32; 3] = [50, 70, 90];
 
+/// Shorter waits are not kept: who starts again has not waited less.
+const WORTH_KEEPING: Duration = Duration::from_secs(5);
+/// Not worth another write.
+const ABOUT_MS: i64 = 1_000;
+
 /// What was heard of endpoints since it was last written down: not more than one small entry for each.
 #[derive(Debug, Default)]
 pub(super) struct Heard(Mutex<HashMap<String, Lately>>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Lately {
-    /// Of which URL that is: since when it is proven, Unix milliseconds.
+    /// Since when what is heard of it counts: Unix milliseconds.
     since: i64,
     /// Something was acknowledged.
     is_acknowledged: bool,
@@ -65,16 +70,16 @@ impl Heard {
 /// Write down what was heard, and do what follows from it.
 pub(super) async fn write_down(app: &App) {
     for (endpoint_id, lately) in app.deliveries.heard.take() {
-        let Some(endpoint) = of_url(app, &endpoint_id, lately.since) else { continue };
+        let Some(endpoint) = as_asked(app, &endpoint_id, lately.since) else { continue };
         if let Err(error) = follow(app, &endpoint, lately).await {
             tracing::error!(endpoint = endpoint.id, error = %format!("{error:#}"), "how an endpoint fares could not be written down");
         }
     }
 }
 
-/// The endpoint, if it still has the URL that is proven since then.
-fn of_url(app: &App, endpoint_id: &str, since: i64) -> Option<Arc<Endpoint>> {
-    app.directory.endpoint(endpoint_id).filter(|endpoint| endpoint.proven_at == Some(since))
+/// The endpoint, unless it has begun anew: with another URL, or resumed.
+fn as_asked(app: &App, endpoint_id: &str, since: i64) -> Option<Arc<Endpoint>> {
+    app.directory.endpoint(endpoint_id).filter(|endpoint| endpoint.heard_since == since)
 }
 
 async fn follow(app: &App, endpoint: &Endpoint, lately: Lately) -> anyhow::Result<()> {
@@ -118,7 +123,7 @@ fn of_endpoint(endpoint: &Endpoint) -> UpdateStatement {
     Query::update()
         .table(endpoint::Entity)
         .and_where(Expr::col(endpoint::Column::Id).eq(endpoint.id.as_str()))
-        .and_where(Expr::col(endpoint::Column::ProvenAt).eq(endpoint.proven_at))
+        .and_where(Expr::col(endpoint::Column::HeardSince).eq(endpoint.heard_since))
         .to_owned()
 }
 
@@ -134,7 +139,7 @@ fn end_warning(app: &App, endpoint: &Endpoint, by: &str) -> UpdateStatement {
         .to_owned()
 }
 
-/// Write a change of the endpoint, unless it has another URL by now, and see it here at once.
+/// Write a change of the endpoint, unless it has begun anew, and see it here at once.
 async fn write(app: &App, endpoint: &Endpoint, statements: Vec<RowStatement>) -> Result<(), LedgerError> {
     let changed = Refresh::Endpoint(endpoint.id.clone());
     let room = app.ledger.room_when_free(Lane::Bulk, &endpoint.id).await?;
@@ -191,12 +196,31 @@ async fn warn(app: &App, endpoint: &Endpoint, since: i64, step: usize) -> anyhow
 
 /// An endpoint has said that it is there no more. An order's notifyUrl only ends the one delivery with that.
 pub(super) async fn gone(app: &App, endpoint_id: &str, said: Said) {
-    let endpoint = said.since.and_then(|since| of_url(app, endpoint_id, since));
+    let endpoint = said.since.and_then(|since| as_asked(app, endpoint_id, since));
     let Some(endpoint) = endpoint.filter(|endpoint| endpoint.status == Status::Active) else { return };
     let now = app.clock.now_ms();
     let since = endpoint.failing_since.unwrap_or(now);
     if let Err(error) = disable(app, &endpoint, since, now, REASON_GONE).await {
         tracing::error!(endpoint = endpoint.id, error = %format!("{error:#}"), "an endpoint could not be disabled");
+    }
+}
+
+/// An endpoint asked to be left alone. For a while that is worth it, all nodes do, and after a restart, too.
+pub(super) async fn quiet(app: &App, endpoint_id: &str, said: Said) {
+    let (Some(since), Some(wait)) = (said.since, said.leave_alone.filter(|wait| *wait >= WORTH_KEEPING))
+    else {
+        return;
+    };
+    let until = app.clock.now_ms().saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+    let Some(endpoint) = as_asked(app, endpoint_id, since) else { return };
+    // Of those that were under way together one is enough.
+    if endpoint.quiet_until.is_some_and(|known| until <= known + ABOUT_MS) {
+        return;
+    }
+    let mut update = of_endpoint(&endpoint);
+    update.value(endpoint::Column::QuietUntil, until);
+    if let Err(error) = write(app, &endpoint, vec![RowStatement::Provided(update)]).await {
+        tracing::warn!(endpoint = endpoint.id, %error, "that an endpoint wants to be left alone could not be written down");
     }
 }
 
@@ -244,7 +268,8 @@ pub(crate) struct Disabling {
 
 /// `since`: Unix milliseconds.
 pub(crate) fn disabling(app: &App, endpoint: &Endpoint, since: i64, reason: &str) -> Disabling {
-    let matter = matter(app, endpoint, Matter::EndpointDisabled, since);
+    let mut matter = matter(app, endpoint, Matter::EndpointDisabled, since);
+    matter.detail = json!({ "failing_since": since, "reason": reason }).to_string();
     let content = content(endpoint, since, &json!({ "reason": reason }));
     let event = event(app, &matter, Kind::EndpointDisabled, 1, &content);
     let event_id = event.id.clone();

@@ -47,6 +47,8 @@ pub struct Standing {
     pub under_way: usize,
     /// Unix milliseconds; `None`: nothing is known to be due, or it takes nothing.
     pub next_look: Option<i64>,
+    /// Unix milliseconds: nothing is sent to it until then, because it fails or asked for it.
+    pub left_alone_until: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -197,16 +199,19 @@ impl Lanes {
         self.timers.first().map(|(at, _)| *at)
     }
 
-    pub fn standing(&self, endpoint_id: &str, now: Now) -> Option<Standing> {
-        let lane = self.by_endpoint.get(endpoint_id)?;
+    pub fn standing(&self, endpoint_id: &str, terms: Terms, now: Now) -> Option<Standing> {
+        let nothing_yet = Lane::default();
+        let is_quiet = terms.quiet_until.is_some_and(|until| until > now.ms);
+        let lane = self.by_endpoint.get(endpoint_id).or(is_quiet.then_some(&nothing_yet))?;
         Some(Standing {
-            breaker: lane.breaker.state(now.passed),
+            breaker: if is_quiet { breaker::State::Open } else { lane.breaker.state(now.passed) },
             under_way: lane.under_way,
             next_look: match lane.turn {
                 Turn::Idle => None,
                 Turn::At(at) => Some(at),
                 Turn::Full | Turn::Ready => Some(now.ms),
             },
+            left_alone_until: lane.left_alone_until(terms, now),
         })
     }
 
@@ -236,7 +241,8 @@ impl Lanes {
 
     /// Something fresh may go at once unless what is due to the same endpoint would be passed by it.
     fn may_promise(&self, endpoint_id: &str, owner_id: &str, terms: Terms, now: Now) -> bool {
-        if !terms.is_open || !self.has_place_for(owner_id) {
+        let is_left_alone = terms.quiet_until.is_some_and(|until| until > now.ms);
+        if !terms.is_open || is_left_alone || !self.has_place_for(owner_id) {
             return false;
         }
         let Some(lane) = self.by_endpoint.get(endpoint_id) else { return true };
@@ -247,14 +253,21 @@ impl Lanes {
         };
         !is_backlogged
             && lane.promised < terms.concurrency
+            && lane.places() < self.left_of(owner_id)
             && lane.breaker.state(now.passed) == breaker::State::Closed
             && lane.pace.has(terms.rate, now.passed) > 0
     }
 
     /// Nobody has more under way than there are places left.
     fn has_place_for(&self, owner_id: &str) -> bool {
+        self.left_of(owner_id) > 0
+    }
+
+    /// How many more places the owner may take. None of its endpoints has more than are left for the others.
+    fn left_of(&self, owner_id: &str) -> usize {
         let has = self.owners.get(owner_id).map_or(0, |owner| owner.places);
-        has < self.most.saturating_sub(self.taken)
+        // Each that it takes is one less that is left.
+        self.most.saturating_sub(self.taken).saturating_sub(has).div_ceil(2)
     }
 
     /// Those whose time has come.
@@ -301,6 +314,7 @@ impl Lanes {
         now: Now,
         terms_of: &impl Fn(&str) -> Terms,
     ) -> Option<(String, Terms)> {
+        let left = self.left_of(owner_id);
         while let Some(endpoint_id) = self.owners.get_mut(owner_id)?.ready.pop_front() {
             let Some(lane) = self.by_endpoint.get_mut(&endpoint_id) else { continue };
             lane.is_queued = false;
@@ -309,7 +323,10 @@ impl Lanes {
             }
             let terms = terms_of(&endpoint_id);
             lane.follow(terms);
-            lane.turn = lane.turn_now(terms, now);
+            lane.turn = match lane.turn_now(terms, now) {
+                Turn::Ready if lane.places() >= left => Turn::Full,
+                turn => turn,
+            };
             match lane.turn {
                 Turn::Ready => {
                     lane.is_told = false;

@@ -121,7 +121,7 @@ fn to_those(
     sign_key_id: &str,
 ) -> Vec<Promise> {
     endpoints
-        .filter(|endpoint| endpoint.proven_at.is_some() && endpoint.hears(event, about))
+        .filter(|endpoint| endpoint.is_promised_to && endpoint.hears(event, about))
         .map(|endpoint| {
             let to = (endpoint.id.as_str(), endpoint.owner_id());
             Promise { delivery: delivery(app, event, to, endpoint.url.as_str(), sign_key_id), implicit: None }
@@ -224,5 +224,9 @@ pub fn implicit_endpoint(platform_id: &str, merchant_id: &str, url: &str, at: i6
         updated_at: at,
         version: 1,
         deleted_at: None,
+        held: false,
+        first_proven_at: None,
+        heard_since: None,
+        quiet_until: None,
     }
 }

@@ -61,16 +61,21 @@ pub async fn test(app: &App, endpoint: &Endpoint) -> Result<Trial, Error> {
                       POST /v1/selfcheck.";
         return refused("wrong_format", detail);
     }
-    if endpoint.proven_at.is_none() {
+    if !endpoint.is_proven {
         return refused("not_proven", "Nothing is sent to it before its URL is proven: verify it first.");
     }
     app.limits.endpoint_trial(endpoint).await.map_err(Error::Limited)?;
+    let began = app.clock.passed();
     let body = json!({
         "id": app.chance.id(), "type": "endpoint.test", "version": 1, "sequence": 1,
         "createdAt": Timestamp::of(app.clock.now_ms()).text(), "merchantId": endpoint.merchant_id,
         "detail": { "endpointId": endpoint.id },
     });
-    Ok(tried(app, endpoint, &body).await.0)
+    let trial = tried(app, endpoint, &body).await.0;
+    if trial.outcome.acknowledged {
+        app.deliveries.is_back(app, endpoint, began);
+    }
+    Ok(trial)
 }
 
 async fn tried(app: &App, endpoint: &Endpoint, body: &Value) -> (Trial, Option<bytes::Bytes>) {

@@ -1,6 +1,7 @@
 //! Deliveries made again: first a preview that counts and sends nothing, then, once somebody has seen the count, new
 //! deliveries of the same events to the same endpoints at a pace (`run`), which can be paused, resumed and cancelled.
 
+mod asked;
 mod behind;
 pub mod run;
 
@@ -14,7 +15,7 @@ use self::behind::Behind;
 use super::select::{self, Scope, Wanted};
 use crate::app::App;
 use crate::directory::access::is_id;
-use crate::entity::{delivery, replay};
+use crate::entity::{delivery, endpoint, replay};
 use crate::error::Error;
 use crate::ledger::RowStatement;
 
@@ -48,11 +49,12 @@ pub async fn preview(app: &App, ask: &Ask) -> Result<replay::Model, Error> {
     if !(1..=FASTEST).contains(&rate) {
         return Err(Error::invalid("/rate", format!("must be from 1 to {FASTEST}")));
     }
+    let wanted = asked::checked(app, &ask.scope, &ask.wanted).await?;
     // What is promised from now on is not in it.
     let until_id = app.chance.id();
-    let counted =
-        select::originals(&ask.scope, &ask.wanted).filter(delivery::Column::Id.lt(until_id.as_str()));
+    let counted = select::originals(&ask.scope, &wanted).filter(delivery::Column::Id.lt(until_id.as_str()));
     let counted = if ask.skip { select::unacknowledged(counted) } else { counted };
+    let unsendable = unsendable(app, counted.clone()).await?;
     let of = |column: delivery::Column| Expr::col((delivery::Entity, column));
     let row: Option<Counted> = counted
         .select_only()
@@ -72,7 +74,7 @@ pub async fn preview(app: &App, ask: &Ask) -> Result<replay::Model, Error> {
         mode: ask.scope.mode,
         asked_by: ask.asked_by.clone(),
         reason: ask.reason.clone(),
-        wanted: serde_json::to_string(&ask.wanted).expect("plain fields serialise"),
+        wanted: serde_json::to_string(&wanted).expect("plain fields serialise"),
         until_id,
         skip: ask.skip,
         rate: rate.into(),
@@ -94,7 +96,33 @@ pub async fn preview(app: &App, ask: &Ask) -> Result<replay::Model, Error> {
         ended_at: None,
         behind: Behind::default().text(),
         brought_forward: 0,
+        unsendable,
     })
+}
+
+/// How many of `list` would go nowhere.
+async fn unsendable(app: &App, list: Select<delivery::Entity>) -> Result<i64, Error> {
+    let to_each: Vec<(String, String, i64)> = list
+        .select_only()
+        .column(delivery::Column::EndpointId)
+        .column(delivery::Column::OwnerId)
+        .expr(Func::count(Expr::col((delivery::Entity, delivery::Column::Id))))
+        .group_by(delivery::Column::EndpointId)
+        .group_by(delivery::Column::OwnerId)
+        .into_tuple()
+        .all(&app.store.read)
+        .await?;
+    let mut count = 0;
+    for (endpoint_id, owner_id, to_it) in to_each {
+        let is_sendable = if let Some(endpoint) = app.directory.endpoint(&endpoint_id) {
+            endpoint.is_proven && endpoint.owner_id() == owner_id
+        } else {
+            let found = endpoint::Entity::find_by_id(endpoint_id).one(&app.store.read).await?;
+            found.is_some_and(|row| row.kind == endpoint::Kind::Implicit)
+        };
+        count += if is_sendable { 0 } else { to_it };
+    }
+    Ok(count)
 }
 
 /// What may be done to one.

@@ -122,12 +122,15 @@ pub fn filtered(scope: &Scope, filter: &Filter) -> Select<delivery::Entity> {
     delivery::Entity::find().filter(scope.condition()).filter(filter.condition())
 }
 
-/// The first promises among what is wanted: what came of replays is not replayed.
+/// The first promises among what is wanted: what came of replays is not replayed. Nor, unless that is asked for, is what was
+/// superseded: a receiver would hear that an order failed after it was paid.
 pub fn originals(scope: &Scope, wanted: &Wanted) -> Select<delivery::Entity> {
     let all = filtered(scope, &Filter::default());
+    let telling = |list: Select<delivery::Entity>| list.filter(Column::State.ne(State::Superseded));
     let wanted = match wanted {
         Wanted::Named(ids) => all.filter(Column::Id.is_in(ids.iter().map(String::as_str))),
-        Wanted::Order(id) => all.filter(Column::SubjectId.eq(id.as_str())),
+        Wanted::Order(id) => telling(all.filter(Column::SubjectId.eq(id.as_str()))),
+        Wanted::Filter(filter) if filter.states.is_empty() => telling(filtered(scope, filter)),
         Wanted::Filter(filter) | Wanted::Missed(filter) => filtered(scope, filter),
     };
     wanted.filter(Column::ReplayId.is_null())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::USER_AGENT;
 use http::{HeaderName, HeaderValue};
 use sea_orm::EntityTrait;
 use url::Url;
@@ -25,6 +26,8 @@ const TELLING: usize = 6;
 const UNKNOWN: Duration = Duration::from_secs(2);
 /// The outcome of an attempt that was answered 410.
 pub const GONE: &str = "gone";
+/// Who we are, to receivers: firewalls turn away who does not say.
+const AGENT: &str = concat!("ScanGate/", env!("CARGO_PKG_VERSION"));
 /// Of one that was answered 429 or 503.
 const BUSY: &str = "busy";
 
@@ -77,7 +80,7 @@ pub async fn attempt(app: &App, delivery: &delivery::Model, original: &Original)
     let key_id = letter.key_id.clone();
     let outcome = post(app, url, letter, &Terms::of(app, endpoint)).await;
     let said = Said {
-        since: endpoint.and_then(|endpoint| endpoint.proven_at),
+        since: endpoint.map(|endpoint| endpoint.heard_since),
         acknowledged: outcome.acknowledged,
         leave_alone: wait(app, &outcome).filter(|_| outcome.word == BUSY),
     };
@@ -91,7 +94,7 @@ fn wait(app: &App, outcome: &Outcome) -> Option<Duration> {
 
 async fn receiver(app: &App, delivery: &delivery::Model) -> Receiver {
     if let Some(endpoint) = app.directory.endpoint(&delivery.endpoint_id) {
-        let is_open = endpoint.status == endpoint::Status::Active && endpoint.proven_at.is_some();
+        let is_open = endpoint.status == endpoint::Status::Active && endpoint.is_proven;
         return if is_open { Receiver::Registered(endpoint) } else { Receiver::Closed };
     }
     if promise::implicit_id(&delivery.merchant_id, &delivery.url) == delivery.endpoint_id {
@@ -171,7 +174,9 @@ async fn request(
         return Err(Outcome::failed("bad_url"));
     };
     let limits = Limits { timeout, max_body: app.config.deliveries.max_body, overlong: Overlong::Cut };
-    app.outgoing.post(&url, headers, body, limits).await.map_err(|error| {
+    let mut headers = headers.to_vec();
+    headers.push((USER_AGENT, HeaderValue::from_static(AGENT)));
+    app.outgoing.post(&url, &headers, body, limits).await.map_err(|error| {
         Outcome::failed(match error {
             SendError::Url => "bad_url",
             SendError::Refused(_) => "address_refused",

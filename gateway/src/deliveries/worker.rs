@@ -330,6 +330,9 @@ async fn write_down(app: &App, answered: Answered) -> Sent {
     app.metrics.attempts.note(&delivery, &step, is_ours);
     app.deliveries.services.note(app, &delivery, &step, is_ours);
     drop(place);
+    if let Some(said) = said {
+        failing::quiet(app, &delivery.endpoint_id, said).await;
+    }
     if let Some(said) = said.filter(|_| is_ours && step.outcome.as_deref() == Some(send::GONE)) {
         failing::gone(app, &delivery.endpoint_id, said).await;
     }

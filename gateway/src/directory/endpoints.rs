@@ -52,8 +52,14 @@ pub struct Endpoint {
     /// Attempts at one time.
     pub concurrency: Option<usize>,
     pub status: Status,
-    /// When its URL's owner has shown that it wants our events: Unix milliseconds. Before that nothing is promised to it.
-    pub proven_at: Option<i64>,
+    /// Its URL's owner has shown that it wants our events. Before that nothing is sent to it.
+    pub is_proven: bool,
+    /// It was proven once, if perhaps at another URL: what is told until this one is, too, waits.
+    pub is_promised_to: bool,
+    /// Unix milliseconds: what is heard of it counts since then.
+    pub heard_since: i64,
+    /// Unix milliseconds: it asked to be left alone until then.
+    pub quiet_until: Option<i64>,
     /// Unix milliseconds of the first failure since its last acknowledgement.
     pub failing_since: Option<i64>,
 }
@@ -139,7 +145,10 @@ impl Endpoint {
             url,
             format: row.format,
             status: row.status,
-            proven_at: row.proven_at,
+            is_proven: row.proven_at.is_some(),
+            is_promised_to: row.first_proven_at.is_some(),
+            heard_since: row.heard_since.unwrap_or(0),
+            quiet_until: row.quiet_until,
             failing_since: row.failing_since,
         })
     }

@@ -69,6 +69,23 @@ pub struct Model {
     /// Raised by every change of its owner's.
     pub version: i64,
     pub deleted_at: Option<i64>,
+    /// Paused or disabled by an operator: only an operator resumes it.
+    pub held: bool,
+    /// From then on events are promised to it.
+    pub first_proven_at: Option<i64>,
+    /// What is heard of it counts since then: proven, or resumed.
+    pub heard_since: Option<i64>,
+    /// It asked to be left alone until then.
+    pub quiet_until: Option<i64>,
+}
+
+impl Model {
+    /// What was heard of it so far counts no more.
+    pub fn begin_anew(&mut self, now: i64) {
+        let before = self.heard_since.unwrap_or(0);
+        self.heard_since = Some(now.max(before + 1));
+        (self.failing_since, self.quiet_until) = (None, None);
+    }
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

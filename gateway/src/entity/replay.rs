@@ -47,6 +47,7 @@ pub struct Model {
     pub ended_at: Option<i64>,
     pub behind: String,
     pub brought_forward: i64,
+    pub unsendable: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -148,6 +148,27 @@ on_both!(
     }
 );
 
+on_both!(what_an_operator_stops_its_owner_does_not_start, async |stage: &mut Stage| {
+    let ops = Ops::of(stage).await;
+    someone(stage, "anna", Role::Operator, None).await;
+    let token = ops.login("anna").await;
+    for (id, word) in [(FIRST, "pause"), (SECOND, "disable")] {
+        let own = format!("/v1/endpoints/{id}");
+        stage.endpoint(id, |row| row.status = Status::Paused).await;
+        // Also where its owner has paused it before.
+        let stopped = ops.post(&action(id, word), &token, because("floods a bank")).await;
+        assert_eq!(stopped.status, 200, "{}", stopped.text());
+        let refused = stage.post(&format!("{own}/resume"), json!(null)).await;
+        assert_eq!((refused.status, &refused.json()["code"]), (409, &json!("held_by_operator")));
+        assert!(refused.text().contains("floods a bank"), "{}", refused.text());
+        let moved = stage.patch(&own, json!({ "url": stage.shop().notify_url() + "?moved" })).await.json();
+        assert_eq!((&moved["held"], moved.get("provenAt")), (&json!(true), None), "{moved}");
+        ops.post(&action(id, "resume"), &token, because("it has stopped")).await;
+        let row = stage.endpoint_row(id).await;
+        assert_eq!((row.status, row.held), (Status::Unproven, false), "its URL is another by now");
+    }
+});
+
 on_both!(only_operators_of_the_scope_may_and_only_what_makes_sense, async |stage: &mut Stage| {
     stage.others_move_in().await;
     let ops = Ops::of(stage).await;

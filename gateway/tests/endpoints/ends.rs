@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use gateway::entity::delivery::State;
+use gateway::deliveries::dropped;
+use gateway::entity::delivery::{self, State};
 use gateway::entity::{attention, event};
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 
 use crate::harness::Stage;
@@ -149,6 +150,130 @@ on_both!(
         assert_eq!(heard, ["p1", "p2"]);
     }
 );
+
+on_both!(what_is_told_until_another_url_is_proven_waits_for_that, async |stage: &mut Stage| {
+    let (before, next) = (Receiver::open().await, Receiver::open().await);
+    let never = stage
+        .post("/v1/endpoints", json!({ "url": next.url("/never"), "merchantId": stage.merchant_id() }))
+        .await;
+    let never = never.json()["id"].as_str().expect("an id").to_owned();
+    let endpoint = stage.endpoint_at(&before, json!({ "concurrency": 1 })).await;
+    stage.patch(&endpoint.path(""), json!({ "url": next.url("/moved") })).await;
+    for number in ["p1", "p2"] {
+        stage.pay_one_order(number).await;
+        stage.advance(Duration::from_secs(1));
+    }
+    stage.deliver_due().await;
+    assert_eq!((before.events().len(), next.events().len()), (0, 0));
+    assert_eq!(stage.post(&endpoint.path("/verify"), Value::Null).await.status, 200);
+    stage.deliver_due().await;
+    assert_eq!(numbers(&next), ["p1", "p2"]);
+    assert_eq!(stage.post(&format!("/v1/endpoints/{never}/verify"), Value::Null).await.status, 200);
+    assert_eq!(stage.deliver_due().await, 0, "before its first proof nothing was promised to it");
+});
+
+on_both!(a_pause_outlasts_another_url, async |stage: &mut Stage| {
+    let (before, next) = (Receiver::open().await, Receiver::open().await);
+    let endpoint = stage.endpoint_at(&before, json!({})).await;
+    stage.post(&endpoint.path("/pause"), Value::Null).await;
+    let moved = stage.patch(&endpoint.path(""), json!({ "url": next.url("/moved") })).await;
+    assert_eq!(moved.json()["status"], json!("paused"), "{}", moved.text());
+    stage.pay_one_order("p1").await;
+    assert_eq!(stage.post(&endpoint.path("/resume"), Value::Null).await.status, 409, "it is not proven");
+    assert_eq!(stage.post(&endpoint.path("/verify"), Value::Null).await.json()["status"], json!("paused"));
+    stage.deliver_due().await;
+    assert_eq!(next.events().len(), 0);
+    stage.post(&endpoint.path("/resume"), Value::Null).await;
+    stage.deliver_due().await;
+    assert_eq!(numbers(&next), ["p1"]);
+});
+
+/// How an endpoint is told to be back, and what it is asked with that.
+const BACK: [&str; 4] = ["/resume", "/verify", "/test", "recover"];
+
+on_both!(
+    an_endpoint_that_is_said_to_be_back_is_tried_at_once,
+    [
+        ("deliveries.breaker_failures", "2"),
+        ("deliveries.breaker_pause", "10m"),
+        ("deliveries.schedule", "[\"1s\", \"1s\"]")
+    ],
+    async |stage: &mut Stage| {
+        for how in BACK {
+            let receiver = Receiver::open().await;
+            let endpoint = stage.endpoint_at(&receiver, json!({})).await;
+            let since = shared::envelope::rfc3339(stage.app().clock.now());
+            receiver.answer(500, "");
+            for number in ["p1", "p2"] {
+                stage.pay_one_order(&format!("{how} {number}")).await;
+            }
+            stage.deliver_due().await;
+            stage.advance(Duration::from_secs(5));
+            receiver.answer(200, "");
+            let shown = stage.shown(&endpoint).await;
+            let until = shown["leftAloneUntil"].as_str().unwrap_or_else(|| panic!("{shown}")).to_owned();
+            assert_eq!((&shown["breaker"], &until[14..16]), (&json!("open"), &until[14..16]));
+            assert_eq!(stage.deliver_due().await, 0, "{how}: it is left alone");
+            let said = match how {
+                "recover" => {
+                    let what = json!({ "since": since, "endpointId": endpoint.id });
+                    stage.post("/v1/recover", what).await
+                }
+                _ => stage.post(&endpoint.path(how), Value::Null).await,
+            };
+            assert!(said.status < 300, "{how}: {}", said.text());
+            let heard = receiver.events().len();
+            assert!(stage.deliver_due().await > 0, "{how}: it is tried at once");
+            let told: Vec<_> = numbers(&receiver).split_off(heard);
+            assert!(told.contains(&format!("{how} p1")) && told.contains(&format!("{how} p2")), "{told:?}");
+            assert!(stage.shown(&endpoint).await.get("leftAloneUntil").is_none());
+            stage.delete(&endpoint.path("")).await;
+        }
+    }
+);
+
+on_both!(
+    what_an_endpoint_asked_for_stands_after_a_restart_and_ends_when_it_is_resumed,
+    async |stage: &mut Stage| {
+        let receiver = Receiver::open().await;
+        let endpoint = stage.endpoint_at(&receiver, json!({})).await;
+        receiver.answer_with(429, "", &[("retry-after", "1800")]);
+        stage.pay_one_order("p1").await;
+        stage.deliver_due().await;
+        receiver.answer(200, "");
+        stage.pay_one_order("p2").await;
+        stage.restart().await;
+        stage.advance(Duration::from_mins(29));
+        assert_eq!(receiver.events().len(), 1);
+        stage.deliver_due().await;
+        assert_eq!(receiver.events().len(), 1, "for as long as it asked");
+        let shown = stage.shown(&endpoint).await;
+        assert!(shown["leftAloneUntil"].is_string() && shown["breaker"] == json!("open"), "{shown}");
+        stage.post(&endpoint.path("/resume"), Value::Null).await;
+        stage.deliver_due().await;
+        assert_eq!(numbers(&receiver).split_off(1), ["p2"], "p1 has a time of its own");
+        stage.advance(Duration::from_mins(2));
+        stage.deliver_due().await;
+        assert_eq!(numbers(&receiver).split_off(2), ["p1"]);
+    }
+);
+
+on_both!(what_is_due_later_to_an_endpoint_that_is_deleted_ends_now, async |stage: &mut Stage| {
+    let receiver = Receiver::open().await;
+    let endpoint = stage.endpoint_at(&receiver, json!({ "schedule": ["24h"] })).await;
+    receiver.answer(500, "");
+    for number in ["p1", "p2", "p3"] {
+        stage.pay_one_order(number).await;
+    }
+    stage.deliver_due().await;
+    stage.delete(&endpoint.path("")).await;
+    dropped::end(stage.app(), &endpoint.id).await;
+    stage.deliver_due().await;
+    let rows = delivery::Entity::find().filter(delivery::Column::EndpointId.eq(endpoint.id.as_str()));
+    let rows = rows.all(&stage.app().store.read).await.expect("the store is read");
+    assert_eq!(rows.iter().map(|row| row.state).collect::<Vec<_>>(), [State::Cancelled; 3]);
+    assert_eq!(receiver.events().len(), 3);
+});
 
 on_both!(
     what_was_told_of_a_platforms_own_endpoint_is_fetched_after_it_was_deleted,

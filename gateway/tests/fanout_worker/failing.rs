@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 
 use super::kit::numbers;
-use crate::harness::Stage;
+use crate::harness::{Backend, Stage};
 use crate::on_both;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -104,6 +104,41 @@ on_both!(
         assert_eq!(stage.endpoint_row("e").await.failing_since, None);
     }
 );
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_nodes_see_of_an_endpoint_is_told_once() {
+    let settings = [("deliveries.schedule", "[\"1s\"]"), ("deliveries.breaker_failures", "1000")];
+    let mut stage = Stage::set_with(Backend::Postgres, &settings).await;
+    let owner = stage.merchant_id();
+    stage.endpoint("e", |_| {}).await;
+    stage.endpoint("own", |row| (row.format, row.status) = (Format::StandardWebhooks, Status::Paused)).await;
+    let mut other = stage.world.node().await;
+    stage.shop().answer(500, "no");
+    once_more(&mut stage, "at once").await;
+    let mut expected = Vec::new();
+    for (hours, percent) in [(60, 50), (24, 70), (24, 90), (12, 100)] {
+        stage.advance(hours * HOUR);
+        let of_step = |name: &str| numbers(&format!("{percent} {name}"), 6);
+        stage.due("e", &owner, &of_step("together")).await;
+        other.app.directory.reload(&other.app.store.read, &other.app.vault).await.expect("it is loaded");
+        let (here, there) = tokio::join!(stage.deliver_due(), other.worker.step());
+        assert!(here + there > 0);
+        // However they were shared out, each node has seen it once more.
+        stage.due("e", &owner, &of_step("here")).await;
+        stage.deliver_due().await;
+        stage.due("e", &owner, &of_step("there")).await;
+        other.app.directory.reload(&other.app.store.read, &other.app.vault).await.expect("it is loaded");
+        other.worker.step().await;
+        expected.push(match percent {
+            100 => ("endpoint.disabled".to_owned(), Value::Null),
+            _ => ("endpoint.failing".to_owned(), Value::from(percent)),
+        });
+        assert_eq!(told(&stage).await, expected, "once");
+    }
+    assert_eq!(open_matters(&stage).await, [("endpoint.disabled".to_owned(), "e".to_owned(), 1)]);
+    other.stop().await;
+    stage.strike().await;
+}
 
 on_both!(an_acknowledgement_takes_back_that_an_endpoint_fails, async |stage: &mut Stage| {
     stage.endpoint("e", |_| {}).await;

@@ -30,6 +30,8 @@ impl Stage {
             mode: Some(Mode::Test),
             url: Some(url.clone()),
             proven_at: Some(now),
+            first_proven_at: Some(now),
+            heard_since: Some(now),
             ..implicit_endpoint(&merchant.platform_id, &merchant.id, &url, now)
         };
         tune(&mut row);

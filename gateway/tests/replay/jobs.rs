@@ -247,6 +247,77 @@ on_both!(only_a_proven_endpoint_of_the_same_owner_is_sent_anything, async |stage
     assert_eq!((gone.events().len(), moved.events().len()), (1, 1));
 });
 
+on_both!(what_is_not_there_to_be_made_again_is_said, async |stage: &mut Stage| {
+    let receiver = Receiver::open().await;
+    let endpoint = told(stage, &receiver, json!({}), &["p1"]).await;
+    let own = endpoint.id.as_str();
+    for (what, pointer) in [
+        (json!({ "deliveryIds": ["x"] }), "/deliveryIds/0"),
+        (json!({ "filter": { "endpointId": "x" } }), "/filter/endpointId"),
+        (json!({ "filter": { "merchantId": "x" } }), "/filter/merchantId"),
+        (
+            json!({ "filter": { "endpointId": own, "from": "2026-01-02T00:00:00Z", "before": "2026-01-01T00:00:00Z" } }),
+            "/filter/before",
+        ),
+        (json!({ "order": "p1" }), "/merchantId"),
+    ] {
+        let mut body = what.clone();
+        body["reason"] = json!("a test");
+        let refused = stage.post("/v1/replays", body).await;
+        assert_eq!(refused.status, 422, "{what}: {}", refused.text());
+        assert_eq!(refused.json()["errors"][0]["pointer"], json!(pointer), "{what}");
+    }
+    let recovery = json!({ "since": "2026-01-01T00:00:00Z", "endpointId": "x" });
+    let refused = stage.post("/v1/recover", recovery).await;
+    assert_eq!((refused.status, &refused.json()["errors"][0]["pointer"]), (422, &json!("/endpointId")));
+});
+
+on_both!(a_delivery_that_a_replay_made_stands_for_its_original, async |stage: &mut Stage| {
+    let receiver = Receiver::open().await;
+    let endpoint = told(stage, &receiver, json!({}), &["p1"]).await;
+    start(stage, &preview(stage, json!({ "filter": { "endpointId": endpoint.id } })).await).await;
+    let mut runner = runner(stage);
+    runner.step().await.expect("it goes on");
+    stage.deliver_due().await;
+    let row = stage.row("p1").await;
+    let mut made = stage.deliveries(&row.id).await;
+    made.retain(|one| one.endpoint_id == endpoint.id);
+    let ids: Vec<&str> = made.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(ids.len(), 2);
+    for named in [&ids[..], &ids[..1], &ids[1..]] {
+        assert_eq!(preview(stage, json!({ "deliveryIds": named })).await["total"], json!(1), "{named:?}");
+    }
+});
+
+on_both!(a_preview_says_what_would_go_nowhere, async |stage: &mut Stage| {
+    let (gone, open) = (Receiver::open().await, Receiver::open().await);
+    let deleted = stage.endpoint_at(&gone, json!({})).await;
+    told(stage, &open, json!({}), &["p1", "p2"]).await;
+    stage.delete(&deleted.path("")).await;
+    let all = preview(stage, json!({ "filter": { "merchantId": stage.merchant_id() } })).await;
+    assert_eq!((&all["total"], &all["unsendable"]), (&json!(6), &json!(2)), "the notifyUrl's are sendable");
+});
+
+on_both!(what_was_superseded_is_made_again_only_if_asked_for, async |stage: &mut Stage| {
+    let receiver = Receiver::open().await;
+    let endpoint = told(stage, &receiver, json!({}), &["p1"]).await;
+    let row = stage.row("p1").await;
+    let original = stage.deliveries(&row.id).await.into_iter().find(|one| one.endpoint_id == endpoint.id);
+    let superseded = delivery::Model {
+        id: stage.app().chance.id(),
+        event_id: stage.app().chance.id(),
+        kind: "order.closed".to_owned(),
+        state: delivery::State::Superseded,
+        ..original.expect("it is there")
+    };
+    stage.write(vec![gateway::ledger::insert_rows::<delivery::Entity>(&[superseded])]).await;
+    let total = async |what: Value| preview(stage, what).await["total"].clone();
+    assert_eq!(total(json!({ "order": "p1", "merchantId": stage.merchant_id() })).await, json!(2));
+    assert_eq!(total(json!({ "filter": { "endpointId": endpoint.id } })).await, json!(1));
+    let asked = json!({ "filter": { "endpointId": endpoint.id, "states": ["superseded"] } });
+    assert_eq!(total(asked).await, json!(1));
+});
+
 on_both!(what_is_fresh_goes_before_what_is_made_again, async |stage: &mut Stage| {
     let receiver = Receiver::open().await;
     let endpoint = told(stage, &receiver, json!({ "concurrency": 1 }), &["p1", "p2", "p3"]).await;

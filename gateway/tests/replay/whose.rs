@@ -30,10 +30,14 @@ on_both!(a_replay_is_of_the_askers_own_deliveries_only, async |stage: &mut Stage
     let neighbour = stage.neighbour_id();
     let (_, neighbours) = stage.api_key(&["replays:write", "events:read"], Some(&neighbour)).await;
     assert_eq!(total(&stage.world.keys.test).await, json!(3));
-    assert_eq!(total(&merchants).await, json!(2), "not what its platform is told of it");
-    for stranger in [&neighbours, &stage.world.keys.other, &stage.world.keys.live] {
-        assert_eq!(total(stranger).await, json!(0));
+    for stranger in [&merchants, &neighbours, &stage.world.keys.other, &stage.world.keys.live] {
+        let reply = stage.post_as(stranger, "/v1/replays", named.clone()).await;
+        assert_eq!(reply.status, 422, "{}", reply.text());
+        assert!(reply.text().contains("there is no such delivery"), "{}", reply.text());
     }
+    let order = json!({ "order": "p1", "reason": "a test" });
+    let of_order = stage.post_as(&merchants, "/v1/replays", order).await.json();
+    assert_eq!(of_order["total"], json!(2), "not what its platform is told of it");
     let replay = preview(stage, json!({ "deliveryIds": named["deliveryIds"] })).await;
     let path = format!("/v1/replays/{}", replay["id"].as_str().expect("an id"));
     for stranger in [&merchants, &neighbours, &stage.world.keys.other, &stage.world.keys.live] {

@@ -49,6 +49,9 @@ pub struct Endpoint {
     /// As this node sees it; absent: it has had nothing to do with it lately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,
+    /// Nothing is sent to it until then, because it fails or asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_alone_until: Option<Moment>,
     /// Since when nothing was acknowledged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Moment>,

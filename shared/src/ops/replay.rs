@@ -93,6 +93,9 @@ pub struct Replay {
     pub rate: u32,
     /// How many deliveries the preview counted.
     pub total: i64,
+    /// Of those, what would go nowhere: its endpoint is gone, not proven, or another's.
+    #[serde(default)]
+    pub unsendable: i64,
     pub merchants: i64,
     pub endpoints: i64,
     /// When the oldest and the newest of the events was promised; absent: there is none.

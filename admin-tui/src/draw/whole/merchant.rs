@@ -107,6 +107,13 @@ pub fn endpoint(app: &App, endpoint: &Endpoint, lines: &mut Lines) {
     if let Some(reason) = &endpoint.status_reason {
         lines.named("because", reason, Meaning::Plain);
     }
+    if let Some(until) = endpoint.left_alone_until {
+        let told = format!(
+            "until {}: it fails, or asked for it; resume it to try at once",
+            text::time(until, app.zone)
+        );
+        lines.named("left alone", &told, Meaning::Bad);
+    }
     if let Some(since) = endpoint.failing_since {
         let told = format!("nothing was acknowledged since {}", text::time(since, app.zone));
         lines.named("failing", &told, Meaning::Bad);

@@ -29,7 +29,7 @@ pub enum State {
     Due,
     /// Until what was promised earlier about the same order to the same endpoint has ended.
     Waiting,
-    /// With the replay that it belongs to.
+    /// Its replay is paused. What waits for an endpoint that is paused, disabled or left alone stays `due`.
     Parked,
     Delivered,
     /// The schedule is used up without an acknowledgement.
@@ -100,7 +100,7 @@ pub struct Delivery {
     pub attempt_count: i64,
     /// How the last one went: `delivered`, `refused`, `timed_out`, …
     pub outcome: Option<String>,
-    /// When it is tried next; absent: it has ended, or waits.
+    /// When it is tried next, at the earliest: in the past, as soon as its endpoint takes it. Absent: it has ended, or waits.
     pub due_at: Option<Timestamp>,
     /// The replay that made it.
     pub replay_id: Option<String>,

@@ -16,7 +16,7 @@ use crate::api::rest::{
     Body, ChangeError, Changed, Created, Found, Group, Once, Page, PageQuery, Planned, change,
 };
 use crate::app::App;
-use crate::deliveries::prove;
+use crate::deliveries::{dropped, prove};
 use crate::directory::access::{Caller, Scope};
 use crate::directory::change::Plan;
 use crate::directory::endpoints::{Endpoint, manage, rotate};
@@ -122,12 +122,17 @@ impl EndpointsApi {
         #[oai(name = "Idempotency-Key")] once: Once,
         #[oai(name = "endpointId")] endpoint_id: Path<String>,
     ) -> Result<Changed<Shown>, ChangeError> {
-        changed(app.0, &caller, once, &[], || manage::delete(app.0, &caller, &endpoint_id)).await
+        let answer =
+            changed(app.0, &caller, once, &[], || manage::delete(app.0, &caller, &endpoint_id)).await?;
+        // Whatever becomes of this, each ends when it is due.
+        let (app, id) = (Arc::clone(app.0), endpoint_id.0);
+        app.clone().tasks.spawn(async move { dropped::end(&app, &id).await });
+        Ok(answer)
     }
 
     /// Verify an endpoint
     ///
-    /// Posts a JSON body with a random text in `challenge`, signed like an event, and asks for it back: a status from 200 to
+    /// Posts a JSON body with a random text in `challenge`, signed like an event (not in ScanForPay's form, which has no secret of its own), and asks for it back: a status from 200 to
     /// 299, and as the body the text, or JSON with it in `challenge`. Then events are sent. 409 says what came instead.
     #[oai(path = "/v1/endpoints/:endpointId/verify", method = "post", operation_id = "verifyEndpoint")]
     async fn verify(
@@ -164,7 +169,8 @@ impl EndpointsApi {
 
     /// Resume an endpoint
     ///
-    /// One that is paused or disabled. What waits for it goes out in order, at its rate.
+    /// One that is paused or disabled, or that is left alone because it fails or asked for it (`leftAloneUntil`). What waits for it goes
+    /// out in order, at its rate.
     #[oai(path = "/v1/endpoints/:endpointId/resume", method = "post", operation_id = "resumeEndpoint")]
     async fn resume(
         &self,

@@ -22,6 +22,7 @@ use crate::deliveries::select::{Filter, Scope, Wanted};
 use crate::directory::access::{self, Caller};
 use crate::directory::audit::{self, States, Subject};
 use crate::directory::change::Plan;
+use crate::directory::endpoints::manage;
 use crate::entity;
 use crate::error::Error;
 
@@ -52,7 +53,7 @@ impl ReplaysApi {
             reason: body.value.reason.clone(),
             asked_by: format!("api_key:{}", caller.credential.id()),
         };
-        created(app.0, &caller, once, &body.raw, &ask, State::Preview).await
+        created(app.0, &caller, once, &body.raw, &ask, State::Preview, None).await
     }
 
     /// List replays
@@ -163,7 +164,7 @@ impl ReplaysApi {
     ///
     /// Brings, from now on, every delivery since a time that was not acknowledged: for a receiver that was away. What was given
     /// up is made again, as by a replay that is started at once; what still waits for its next attempt is sent now, and
-    /// not twice.
+    /// not twice. An endpoint that is named is tried at once, though it failed or asked to be left alone.
     #[oai(path = "/v1/recover", method = "post", operation_id = "recover")]
     async fn recover(
         &self,
@@ -189,7 +190,7 @@ impl ReplaysApi {
             reason: "recover".to_owned(),
             asked_by: format!("api_key:{}", caller.credential.id()),
         };
-        created(app.0, &caller, once, &body.raw, &ask, State::Running).await
+        created(app.0, &caller, once, &body.raw, &ask, State::Running, endpoint_id.as_deref()).await
     }
 }
 
@@ -198,6 +199,10 @@ async fn wanted(app: &App, caller: &Caller, body: &ReplayToMake) -> Result<Wante
     match (delivery_ids, order, filter) {
         (Some(ids), None, None) => Ok(Wanted::Named(ids.clone())),
         (None, Some(number), None) => {
+            if caller.tenant.merchant_id().is_none() && merchant_id.is_none() {
+                let why = "is required with a platform's key: the id of one of its merchants";
+                return Err(Error::invalid("/merchantId", why));
+            }
             let merchant = merchant_of(app, caller, merchant_id.as_deref())?;
             let found = found(app, &merchant, number).await;
             match found {
@@ -217,7 +222,7 @@ async fn wanted(app: &App, caller: &Caller, body: &ReplayToMake) -> Result<Wante
     }
 }
 
-/// `state`: `Preview`, or `Running` for what needs none.
+/// `state`: `Preview`, or `Running` for what needs none. `back`: an endpoint that is there again.
 async fn created(
     app: &Arc<App>,
     caller: &Caller,
@@ -225,6 +230,7 @@ async fn created(
     body: &[u8],
     ask: &Ask,
     state: State,
+    back: Option<&str>,
 ) -> Result<Created<Replay>, ChangeError> {
     let plan = || async {
         let mut row = replay::preview(app, ask).await?;
@@ -233,6 +239,9 @@ async fn created(
         let states = States { before: None, after: Some(replay::state(&row)) };
         let mut plan = Plan::new(entry(app, caller, "replay.previewed", &row, states));
         plan.insert::<entity::replay::Entity>(&row);
+        if let Some(id) = back {
+            manage::try_now(app, caller, id, &mut plan).await?;
+        }
         let location = format!("/v1/replays/{}", row.id);
         Ok(Planned::created(plan, location, Replay::of(app, row).await?))
     };

@@ -47,6 +47,8 @@ pub struct EndpointEntry {
     pub status_reason: Option<String>,
     /// As the gateway that answers sees it; absent: it has had nothing to do with it lately.
     pub breaker: Option<LeftAlone>,
+    /// Nothing is sent to it until then, because it fails or asked for it; `resume` ends that.
+    pub left_alone_until: Option<Timestamp>,
     /// Since when nothing was acknowledged.
     pub failing_since: Option<Timestamp>,
     pub service: Service,
@@ -116,7 +118,7 @@ impl EndpointOps {
 
     /// Pause an endpoint
     ///
-    /// For operators and admins. A registered one that is active; what is told meanwhile waits.
+    /// For operators and admins. A registered one that was proven; what is told meanwhile waits. Its owner cannot resume it.
     #[oai(path = "/endpoints/:id/pause", method = "post", operation_id = "pauseEndpoint")]
     async fn pause(
         &self,
@@ -184,6 +186,7 @@ async fn operated(
 pub async fn entry(app: &App, row: endpoint::Model) -> Result<EndpointEntry, Error> {
     let platform = app.directory.platform_by_id(&row.platform_id);
     let url = row.url.as_deref().unwrap_or(&row.origin);
+    let standing = app.deliveries.state_of(app, &row.id);
     Ok(EndpointEntry {
         kind: match row.kind {
             endpoint::Kind::Implicit => Kind::Implicit,
@@ -195,7 +198,8 @@ pub async fn entry(app: &App, row: endpoint::Model) -> Result<EndpointEntry, Err
         url: url.split('?').next().unwrap_or_default().to_owned(),
         format: row.format.into(),
         status: row.status.into(),
-        breaker: app.deliveries.state_of(app, &row.id).map(|standing| standing.breaker.into()),
+        breaker: standing.map(|standing| standing.breaker.into()),
+        left_alone_until: standing.and_then(|standing| standing.left_alone_until).map(Timestamp::of),
         failing_since: row.failing_since.map(Timestamp::of),
         service: service::of_one(app, &row.id).await?.into(),
         created_at: Timestamp::of(row.created_at),

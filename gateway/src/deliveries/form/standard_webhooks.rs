@@ -38,14 +38,16 @@ pub fn letter(
     Ok(sealed(app, endpoint, &delivery.event_id, body))
 }
 
-/// `body` under this id, which is the same at every attempt.
+/// `body` under this id, which is the same at every attempt. A challenge to an endpoint in ScanForPay's form, which has no
+/// secret of its own, is not signed.
 pub fn sealed(app: &App, endpoint: &Endpoint, id: &str, body: String) -> Letter {
     let now = app.clock.now_ms();
     let message = Message { id, timestamp: now.div_euclid(1_000), body: body.as_bytes() };
     let signatures = endpoint.secrets.signatures(message, now);
     let timestamp = message.timestamp;
     let mut letter = Letter::json(body, endpoint.secrets.newest_id());
-    for (name, value) in [(ID, id), (TIMESTAMP, &timestamp.to_string()), (SIGNATURE, &signatures)] {
+    let signed = (!signatures.is_empty()).then_some((SIGNATURE, signatures.as_str()));
+    for (name, value) in [(ID, id), (TIMESTAMP, &timestamp.to_string())].into_iter().chain(signed) {
         let value = HeaderValue::try_from(value).expect("ids, numbers and base64 are plain text");
         letter.headers.push((name, value));
     }

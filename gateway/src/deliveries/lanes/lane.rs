@@ -16,8 +16,10 @@ pub(in crate::deliveries) struct Terms {
     pub concurrency: usize,
     /// Attempts a second.
     pub rate: u32,
-    /// Since when its URL is proven: Unix milliseconds. What was heard of another says nothing of it. `None`: implicit.
+    /// What is heard of it counts since then: Unix milliseconds. `None`: implicit.
     pub since: Option<i64>,
+    /// It asked to be left alone until then: Unix milliseconds.
+    pub quiet_until: Option<i64>,
 }
 
 impl Terms {
@@ -32,7 +34,8 @@ impl Terms {
                 .and_then(|endpoint| endpoint.concurrency)
                 .unwrap_or(config.max_in_flight_per_endpoint),
             rate: endpoint.and_then(|endpoint| endpoint.rate).unwrap_or(config.rate_per_endpoint),
-            since: endpoint.and_then(|endpoint| endpoint.proven_at),
+            since: endpoint.map(|endpoint| endpoint.heard_since),
+            quiet_until: endpoint.and_then(|endpoint| endpoint.quiet_until),
         }
     }
 }
@@ -79,7 +82,7 @@ pub(super) struct Lane {
     pub promised: usize,
     pub pace: Pace,
     pub breaker: Breaker,
-    /// Of which URL the breaker tells: [`Terms::since`].
+    /// Since when the breaker tells of it: [`Terms::since`].
     pub since: Option<i64>,
     pub turn: Turn,
     /// It is in its owner's queue, where it may have lost its turn since.
@@ -91,11 +94,23 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// With another URL, nothing is known of how it fares.
+    /// Of one that has begun anew, nothing is known.
     pub fn follow(&mut self, terms: Terms) {
         if self.since != terms.since {
             (self.since, self.breaker) = (terms.since, Breaker::default());
         }
+    }
+
+    /// Unix milliseconds, if nothing is sent to it now: it fails, or asked for it.
+    pub fn left_alone_until(&self, terms: Terms, now: Now) -> Option<i64> {
+        let pause = self.breaker.wait(now.passed);
+        let paused = (!pause.is_zero()).then(|| now.after(pause));
+        paused.max(terms.quiet_until.filter(|until| *until > now.ms))
+    }
+
+    /// Room that it takes of its owner's.
+    pub fn places(&self) -> usize {
+        self.under_way + self.ending + self.promised
     }
 
     /// Whether something may go to it now, and if not, when to look again.
@@ -103,9 +118,8 @@ impl Lane {
         if !terms.is_open {
             return Turn::Idle;
         }
-        let pause = self.breaker.wait(now.passed);
-        if !pause.is_zero() {
-            return Turn::At(now.after(pause));
+        if let Some(until) = self.left_alone_until(terms, now) {
+            return Turn::At(until);
         }
         let is_probed = self.breaker.state(now.passed) == breaker::State::HalfOpen;
         let most = if is_probed { 1 } else { terms.concurrency };

@@ -3,7 +3,8 @@
 use super::*;
 
 const NOW: Now = Now { ms: 1_000, passed: Duration::from_secs(1) };
-const ONE_AT_A_TIME: Terms = Terms { is_open: true, concurrency: 1, rate: 1_000, since: None };
+const ONE_AT_A_TIME: Terms =
+    Terms { is_open: true, concurrency: 1, rate: 1_000, since: None, quiet_until: None };
 
 fn lanes(most: usize) -> Shared {
     let settings = breaker::Settings {
@@ -57,4 +58,18 @@ fn what_is_being_written_counts_against_its_owner_and_is_not_forgotten() {
     assert!(lanes.promise("f", "owner", ONE_AT_A_TIME, NOW).is_none(), "half of all places are its owner's");
     drop(place);
     assert!(lanes.promise("f", "owner", ONE_AT_A_TIME, NOW).is_some());
+}
+
+#[test]
+fn an_owners_slow_endpoints_leave_a_place_for_its_others() {
+    let lanes = lanes(64);
+    let terms = |_: &str| Terms { concurrency: 8, ..ONE_AT_A_TIME };
+    for endpoint in 0..18 {
+        lanes.lock().due(&format!("slow {endpoint}"), "owner", NOW.ms, NOW.ms);
+    }
+    let slow = lanes.plan(NOW, 1_000, terms);
+    let taken: usize = slow.values().map(Vec::len).sum();
+    assert!((18..32).contains(&taken), "{taken}");
+    assert!(lanes.promise("good", "owner", terms("good"), NOW).is_some());
+    assert!(lanes.promise("another's", "other", terms("another's"), NOW).is_some());
 }

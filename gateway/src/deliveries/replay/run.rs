@@ -310,7 +310,7 @@ impl Runner {
 /// To the original endpoint only, and only while that is the same owner's and its URL is proven.
 fn may_be_sent(app: &App, original: &delivery::Model) -> bool {
     match app.directory.endpoint(&original.endpoint_id) {
-        Some(endpoint) => endpoint.owner_id() == original.owner_id && endpoint.proven_at.is_some(),
+        Some(endpoint) => endpoint.owner_id() == original.owner_id && endpoint.is_proven,
         // An order's notifyUrl is the order's for good; what is neither was deleted.
         None => promise::implicit_id(&original.merchant_id, &original.url) == original.endpoint_id,
     }

@@ -9,6 +9,7 @@ use super::secrets::{self, Made};
 use super::settings::Settings;
 use crate::app::App;
 use crate::attention::Matter;
+use crate::deliveries::Breaker;
 use crate::directory::access::{Caller, is_id};
 use crate::directory::audit::{self, States, Subject};
 use crate::directory::change::{Plan, Refresh};
@@ -81,6 +82,10 @@ pub async fn create(app: &App, caller: &Caller, wanted: &Wanted) -> Result<(Plan
         updated_at: now,
         version: 1,
         deleted_at: None,
+        held: false,
+        first_proven_at: None,
+        heard_since: None,
+        quiet_until: None,
     };
     wanted.settings.apply(app, &mut row)?;
     stores_are_own(app, caller, &row, wanted.settings.stores.as_ref()).await?;
@@ -157,8 +162,12 @@ pub async fn change(
     settings.apply(app, &mut after)?;
     stores_are_own(app, caller, &after, settings.stores.as_ref()).await?;
     if after.url != before.url {
-        (after.status, after.proven_at, after.status_reason) = (Status::Unproven, None, None);
-        after.failing_since = None;
+        after.proven_at = None;
+        after.begin_anew(app.clock.now_ms());
+        // What was paused stays so, and what an operator has stopped.
+        if !before.held && before.status != Status::Paused {
+            (after.status, after.status_reason) = (Status::Unproven, None);
+        }
     }
     let is_moved = after.url != before.url;
     let (mut plan, after) = planned(app, caller, "endpoint.changed", &before, after);
@@ -172,7 +181,13 @@ pub async fn change(
 /// Its owner has echoed the challenge at the URL that it has in `before`.
 pub fn proven(app: &App, caller: &Caller, before: &endpoint::Model) -> (Option<Plan>, endpoint::Model) {
     let mut after = before.clone();
-    after.proven_at = Some(app.clock.now_ms());
+    let now = app.clock.now_ms();
+    let failing_since = before.failing_since;
+    after.begin_anew(now);
+    // It echoes; whether it acknowledges is to be seen.
+    after.failing_since = failing_since;
+    after.proven_at = Some(now);
+    after.first_proven_at = before.first_proven_at.or(Some(now));
     if after.status == Status::Unproven {
         after.status = Status::Active;
     }
@@ -194,16 +209,42 @@ pub async fn pause(app: &App, caller: &Caller, id: &str) -> Result<(Option<Plan>
 /// What waits goes out, in order and at its rate. What was said of its failing is over.
 pub async fn resume(app: &App, caller: &Caller, id: &str) -> Result<(Option<Plan>, endpoint::Model), Error> {
     let before = find(app, caller, id).await?;
-    if before.status == Status::Unproven {
-        return Err(not_sent_anyway(before.status));
+    if before.held {
+        let why = before.status_reason.as_deref().unwrap_or_default();
+        let detail = format!("An operator of the gateway has stopped it, and resumes it: {why}");
+        return Err(Error::Conflict { code: "held_by_operator", detail, pointer: None });
+    }
+    if before.proven_at.is_none() {
+        return Err(not_sent_anyway(Status::Unproven));
     }
     let mut after = before.clone();
-    (after.status, after.status_reason, after.failing_since) = (Status::Active, None, None);
+    if before.status != Status::Active || is_left_alone(app, &before) {
+        (after.status, after.status_reason) = (Status::Active, None);
+        after.begin_anew(app.clock.now_ms());
+    }
     let (mut plan, after) = planned(app, caller, "endpoint.resumed", &before, after);
     if let Some(plan) = &mut plan {
         plan.update(end_matters(app, id, caller.credential.id()));
     }
     Ok((plan, after))
+}
+
+/// Nothing is sent to it for a while, because it fails or asked for it.
+pub(super) fn is_left_alone(app: &App, row: &endpoint::Model) -> bool {
+    app.deliveries.state_of(app, &row.id).is_some_and(|it| it.breaker != Breaker::Closed)
+}
+
+/// It is tried at once, though it failed or asked to be left alone: its owner says that it is back.
+pub async fn try_now(app: &App, caller: &Caller, id: &str, plan: &mut Plan) -> Result<(), Error> {
+    let before = find(app, caller, id).await?;
+    if before.status == Status::Active && is_left_alone(app, &before) {
+        let mut after = before.clone();
+        after.begin_anew(app.clock.now_ms());
+        after.failing_since = before.failing_since;
+        plan.update(update(&before, &after));
+        plan.refresh(Refresh::Endpoint(before.id));
+    }
+    Ok(())
 }
 
 pub(super) fn not_sent_anyway(status: Status) -> Error {
@@ -268,7 +309,7 @@ fn state(row: &endpoint::Model) -> Value {
         "eventTypes": row.event_kinds, "storeIds": row.store_ids, "wallets": row.wallets,
         "acknowledgement": row.acknowledgement, "schedule": row.schedule, "timeoutMs": row.timeout_ms,
         "rate": row.rate, "concurrency": row.concurrency, "hasHeaders": row.headers.is_some(),
-        "status": row.status.to_value(),
+        "status": row.status.to_value(), "held": row.held,
     })
 }
 
@@ -292,6 +333,9 @@ fn update(before: &endpoint::Model, after: &endpoint::Model) -> UpdateStatement 
         .value(Column::Status, after.status.to_value())
         .value(Column::StatusReason, after.status_reason.clone())
         .value(Column::ProvenAt, after.proven_at)
+        .value(Column::FirstProvenAt, after.first_proven_at)
+        .value(Column::HeardSince, after.heard_since)
+        .value(Column::QuietUntil, after.quiet_until)
         .value(Column::FailingSince, after.failing_since)
         .value(Column::UpdatedAt, after.updated_at)
         .value(Column::Version, after.version)

@@ -1,5 +1,5 @@
 //! Operators' changes of registered endpoints: paused, resumed and disabled, each with its reason, which the endpoint's
-//! owner is shown.
+//! owner is shown. What an operator stops, only an operator resumes.
 //!
 //! Written as owners' changes are: after the platform's others, and only if the endpoint is still as it was found. The
 //! act stands for that; everything else is written where it stands.
@@ -11,7 +11,7 @@ use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Que
 use serde_json::json;
 
 use super::Endpoint;
-use super::manage::{end_matters, exists, not_sent_anyway, this_version};
+use super::manage::{end_matters, exists, is_left_alone, not_sent_anyway, this_version};
 use crate::app::App;
 use crate::deliveries::failing::{self, Disabling};
 use crate::deliveries::promise::Begun;
@@ -114,17 +114,25 @@ fn planned(
     }
     let mut after = before.clone();
     match (operation, before.status) {
-        (Operation::Pause, Status::Paused)
-        | (Operation::Resume, Status::Active)
-        | (Operation::Disable, Status::Disabled) => return Ok(None),
-        (Operation::Pause, Status::Active) => after.status = Status::Paused,
-        (Operation::Disable, Status::Active | Status::Paused) => after.status = Status::Disabled,
-        (Operation::Resume, Status::Paused | Status::Disabled) => {
-            (after.status, after.failing_since) = (Status::Active, None);
+        (Operation::Pause, Status::Paused) | (Operation::Disable, Status::Disabled) if before.held => {
+            return Ok(None);
+        }
+        (Operation::Resume, Status::Active) if !is_left_alone(app, before) => return Ok(None),
+        // What its owner has paused is held from now on, too.
+        (Operation::Pause, Status::Active | Status::Paused) => after.status = Status::Paused,
+        (Operation::Disable, Status::Active | Status::Paused | Status::Disabled) => {
+            after.status = Status::Disabled;
+        }
+        (Operation::Resume, Status::Active | Status::Paused | Status::Disabled) => {
+            // Meanwhile its owner may have given it another URL.
+            let is_proven = before.proven_at.is_some();
+            after.status = if is_proven { Status::Active } else { Status::Unproven };
+            after.begin_anew(app.clock.now_ms());
         }
         (_, status) => return Err(not_sent_anyway(status)),
     }
-    after.status_reason = (operation != Operation::Resume).then(|| reason.to_owned());
+    after.held = operation != Operation::Resume;
+    after.status_reason = after.held.then(|| reason.to_owned());
     after.updated_at = app.clock.now_ms();
     after.version += 1;
     Ok(Some(after))
@@ -159,6 +167,9 @@ async fn written(
         .table(endpoint::Entity)
         .value(endpoint::Column::Status, after.status.to_value())
         .value(endpoint::Column::StatusReason, after.status_reason.clone())
+        .value(endpoint::Column::Held, after.held)
+        .value(endpoint::Column::HeardSince, after.heard_since)
+        .value(endpoint::Column::QuietUntil, after.quiet_until)
         .value(endpoint::Column::FailingSince, after.failing_since)
         .value(endpoint::Column::UpdatedAt, after.updated_at)
         .value(endpoint::Column::Version, after.version)

@@ -220,12 +220,16 @@ pub struct Shown {
     pub status: Standing,
     /// Why it is disabled; of a pause, what the operator said who made it.
     pub status_reason: Option<String>,
+    /// An operator of the gateway has paused or disabled it: only an operator resumes it.
+    pub held: bool,
     /// When its URL echoed the challenge.
     pub proven_at: Option<Timestamp>,
     /// Since when nothing was acknowledged.
     pub failing_since: Option<Timestamp>,
     /// As the gateway that answers sees it; absent: it has had nothing to do with it lately.
     pub breaker: Option<LeftAlone>,
+    /// Nothing is sent to it until then, because it fails or asked for it; `resume` ends that.
+    pub left_alone_until: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
@@ -405,6 +409,7 @@ impl Shown {
             .transpose()
             .map_err(|error| Error::Failed(error.into()))?;
         let text = |ms: u64| format_duration(Duration::from_millis(ms)).to_string();
+        let standing = app.deliveries.state_of(app, &row.id);
         Ok(Self {
             id: row.id.clone(),
             merchant_id: row.merchant_id.clone(),
@@ -423,9 +428,11 @@ impl Shown {
             public_key: app.directory.endpoint(&row.id).and_then(|endpoint| endpoint.secrets.public_key()),
             status: row.status.into(),
             status_reason: row.status_reason.clone(),
+            held: row.held,
             proven_at: row.proven_at.map(Timestamp::of),
             failing_since: row.failing_since.map(Timestamp::of),
-            breaker: app.deliveries.state_of(app, &row.id).map(|standing| standing.breaker.into()),
+            breaker: standing.map(|standing| standing.breaker.into()),
+            left_alone_until: standing.and_then(|standing| standing.left_alone_until).map(Timestamp::of),
             created_at: Timestamp::of(row.created_at),
         })
     }

@@ -174,10 +174,12 @@ pub struct Replay {
     pub reason: String,
     /// Such as `api_key:…` or `operator:anna`.
     pub asked_by: String,
-    /// Deliveries a second at most.
+    /// Deliveries a second at most that are made again; an endpoint that was away takes what has gathered at its own pace.
     pub rate: i64,
     /// How many deliveries the preview has counted.
     pub total: i64,
+    /// Of those, what would go nowhere: its endpoint is gone, not verified, or another's.
+    pub unsendable: i64,
     pub merchants: i64,
     pub endpoints: i64,
     /// When the oldest of them was promised.
@@ -226,6 +228,7 @@ impl Replay {
             asked_by: row.asked_by,
             rate: row.rate,
             total: row.total,
+            unsendable: row.unsendable,
             merchants: row.merchants,
             endpoints: row.endpoints,
             oldest_at: row.oldest_at.map(Timestamp::of),
