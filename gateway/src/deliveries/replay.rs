@@ -286,13 +286,11 @@ pub async fn progress(app: &App, row: &replay::Model) -> Result<Progress, DbErr>
     // What is cancelled is not sent any more, but for what somebody is at.
     let sending =
         if row.state == State::Cancelled { under_way(app, row).await? } else { of(&[Due, Waiting, Parked]) };
-    Ok(Progress {
-        sending,
-        delivered: of(&[Delivered]),
-        failed: of(&[Exhausted]) + row.refused,
-        skipped: row.skipped,
-        brought_forward: row.brought_forward,
-    })
+    let (delivered, failed) = (of(&[Delivered]), of(&[Exhausted]) + row.refused);
+    // What was acknowledged before the preview, which has not counted it, is passed over, too.
+    let left = row.total - sending - delivered - failed - row.brought_forward;
+    let skipped = Ord::min(row.skipped, Ord::max(left, 0));
+    Ok(Progress { sending, delivered, failed, skipped, brought_forward: row.brought_forward })
 }
 
 async fn under_way(app: &App, row: &replay::Model) -> Result<i64, DbErr> {
@@ -306,6 +304,9 @@ async fn under_way(app: &App, row: &replay::Model) -> Result<i64, DbErr> {
 
 /// How long what is left takes at its pace, in seconds.
 pub fn takes_seconds(row: &replay::Model, progress: &Progress) -> u64 {
+    if matches!(row.state, State::Done | State::Cancelled) {
+        return 0;
+    }
     let left = u64::try_from(row.total - progress.ended()).unwrap_or(0);
     left.div_ceil(Ord::max(u64::try_from(row.rate).unwrap_or(1), 1))
 }

@@ -138,13 +138,19 @@ on_both!(
         assert_eq!(waiting(stage).await, [("endpoint.disabled".to_owned(), FIRST.to_owned())]);
         let pause = ops.post(&action(FIRST, "pause"), &token, because("x")).await;
         assert_eq!(code(&pause), (409, "endpoint_disabled".to_owned()));
+        // As if the gateway had disabled it: an operator makes that hold.
+        stage.set_held(FIRST, false).await;
+        let held = ops.post(&action(FIRST, "disable"), &token, because("for good")).await;
+        assert_eq!((held.status, &held.json()["statusReason"]), (200, &json!("for good")));
+        let told = delivery::Entity::find().filter(delivery::Column::Kind.eq("endpoint.disabled"));
+        assert_eq!(told.all(&stage.app().store.read).await.expect("the store is read").len(), 1, "told once");
 
         ops.post(&action(FIRST, "resume"), &token, because("it has stopped")).await;
         assert_eq!(
             (waiting(stage).await, stage.endpoint_row(FIRST).await.status),
             (Vec::new(), Status::Active)
         );
-        assert_eq!(acts(stage).await.len(), 2);
+        assert_eq!(acts(stage).await.len(), 3);
     }
 );
 

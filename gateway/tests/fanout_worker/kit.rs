@@ -60,6 +60,16 @@ impl Stage {
         self.refresh(id).await;
     }
 
+    pub async fn set_held(&self, id: &str, held: bool) {
+        let update = Query::update()
+            .table(endpoint::Entity)
+            .value(endpoint::Column::Held, held)
+            .and_where(Expr::col(endpoint::Column::Id).eq(id))
+            .to_owned();
+        self.write(vec![RowStatement::Update(update)]).await;
+        self.refresh(id).await;
+    }
+
     pub async fn endpoint_row(&self, id: &str) -> endpoint::Model {
         let found = endpoint::Entity::find_by_id(id).one(&self.app().store.read).await;
         found.expect("the store is read").expect("it is there")

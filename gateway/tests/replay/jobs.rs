@@ -226,6 +226,16 @@ on_both!(what_was_acknowledged_meanwhile_is_passed_over_if_asked, async |stage: 
         (&json!(0), &json!(2), &json!("done"))
     );
     assert_eq!(preview(stage, given_up).await["total"], json!(0));
+    let all =
+        preview(stage, json!({ "filter": { "endpointId": endpoint.id }, "skipAcknowledged": true })).await;
+    let id = start(stage, &all).await;
+    runner.step().await.expect("it goes on");
+    let done = shown(stage, &id).await;
+    assert_eq!(
+        (&done["total"], &done["skipped"], &done["takesSeconds"]),
+        (&json!(0), &json!(0), &json!(0)),
+        "what the preview did not count is not skipped"
+    );
 });
 
 on_both!(only_a_proven_endpoint_of_the_same_owner_is_sent_anything, async |stage: &mut Stage| {

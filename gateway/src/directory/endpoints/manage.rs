@@ -236,7 +236,11 @@ pub(super) fn is_left_alone(app: &App, row: &endpoint::Model) -> bool {
 
 /// It is tried at once, though it failed or asked to be left alone: its owner says that it is back.
 pub async fn try_now(app: &App, caller: &Caller, id: &str, plan: &mut Plan) -> Result<(), Error> {
-    let before = find(app, caller, id).await?;
+    let before = match find(app, caller, id).await {
+        // Of orders' notifyUrls.
+        Err(Error::NotFound) => return Ok(()),
+        found => found?,
+    };
     if before.status == Status::Active && is_left_alone(app, &before) {
         let mut after = before.clone();
         after.begin_anew(app.clock.now_ms());

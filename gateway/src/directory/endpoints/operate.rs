@@ -157,6 +157,8 @@ async fn written(
     match operation {
         Operation::Pause => {}
         Operation::Resume => matters = Some(end_matters(app, &before.id, &format!("operator:{}", by.name))),
+        // That it is disabled was told when it was.
+        Operation::Disable if before.status == Status::Disabled => {}
         Operation::Disable => {
             let (told, go) = told(app, before, by.reason, &stands)?;
             statements.extend(told);
