@@ -253,7 +253,7 @@ impl Lanes {
         };
         !is_backlogged
             && lane.promised < terms.concurrency
-            && lane.places() < self.left_of(owner_id)
+            && lane.leaves_some_of(self.left_of(owner_id))
             && lane.breaker.state(now.passed) == breaker::State::Closed
             && lane.pace.has(terms.rate, now.passed) > 0
     }
@@ -263,11 +263,10 @@ impl Lanes {
         self.left_of(owner_id) > 0
     }
 
-    /// How many more places the owner may take. None of its endpoints has more than are left for the others.
+    /// What is left of all places beyond those that the owner has.
     fn left_of(&self, owner_id: &str) -> usize {
         let has = self.owners.get(owner_id).map_or(0, |owner| owner.places);
-        // Each that it takes is one less that is left.
-        self.most.saturating_sub(self.taken).saturating_sub(has).div_ceil(2)
+        self.most.saturating_sub(self.taken).saturating_sub(has)
     }
 
     /// Those whose time has come.
@@ -324,7 +323,7 @@ impl Lanes {
             let terms = terms_of(&endpoint_id);
             lane.follow(terms);
             lane.turn = match lane.turn_now(terms, now) {
-                Turn::Ready if lane.places() >= left => Turn::Full,
+                Turn::Ready if !lane.leaves_some_of(left) => Turn::Full,
                 turn => turn,
             };
             match lane.turn {

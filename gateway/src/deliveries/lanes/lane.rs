@@ -108,9 +108,11 @@ impl Lane {
         paused.max(terms.quiet_until.filter(|until| *until > now.ms))
     }
 
-    /// Room that it takes of its owner's.
-    pub fn places(&self) -> usize {
-        self.under_way + self.ending + self.promised
+    /// Whether it may have one more of its owner's places, of which so many are left: one, or as many as leave some for the
+    /// owner's others. What it has answered takes none of its time.
+    pub fn leaves_some_of(&self, left: usize) -> bool {
+        let has = self.under_way + self.promised;
+        if has == 0 { left > 0 } else { has + 1 < left }
     }
 
     /// Whether something may go to it now, and if not, when to look again.
