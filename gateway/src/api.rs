@@ -25,7 +25,7 @@ mod webhooks;
 
 use crate::app::App;
 use crate::contract;
-use edge::{Edge, Limits, Rejection, RouteTable, address};
+use edge::{Edge, Limits, Parameters, Rejection, RouteTable, address};
 use merchant::deliveries::DeliveriesApi;
 use merchant::endpoints::EndpointsApi;
 use merchant::erase::EraseApi;
@@ -116,7 +116,7 @@ pub fn public(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint + us
         .data(Arc::new(rest::Schemas::of(&document)))
         .before(move |request| std::future::ready(Ok(with_platform(request, &bare))))
         .before(address::find(&app.config.server))
-        .with(edge(app, known))
+        .with(edge(app, known).taking(Parameters::of(&document)))
 }
 
 /// What operators reach, on a listener of its own.
@@ -132,7 +132,7 @@ pub fn operators(app: &Arc<App>) -> impl IntoEndpoint<Endpoint = impl Endpoint +
         .data(app.clone())
         .data(Arc::new(rest::Schemas::of(&document)))
         .before(address::find(&app.config.server))
-        .with(plain_edge(app, known))
+        .with(plain_edge(app, known).taking(Parameters::of(&document)))
 }
 
 /// The contract as OpenAPI 3.1.

@@ -57,7 +57,8 @@ pub struct DemoArgs {
 }
 
 /// Run the demo until `stop`.
-pub async fn run(args: &DemoArgs, stop: CancellationToken) -> anyhow::Result<()> {
+/// `settings`: a file of the operator's own, over which the demo puts what it needs.
+pub async fn run(args: &DemoArgs, settings: Option<&Path>, stop: CancellationToken) -> anyhow::Result<()> {
     let public = lifecycle::bind(args.listen, "--listen").await?;
     let ops = lifecycle::bind(args.ops_listen, "--ops-listen").await?;
     let sandbox_listener = lifecycle::bind(args.sandbox_listen, "--sandbox-listen").await?;
@@ -74,7 +75,7 @@ pub async fn run(args: &DemoArgs, stop: CancellationToken) -> anyhow::Result<()>
     let path = args.data.join("demo.json");
     let is_new = !path.exists();
     let file = DemoFile::read_or_new(&path, &gateway_url, &ops_url, &sandbox_url, &shop_url)?;
-    let config = config(&args.data, &gateway_url, &sandbox_url)?;
+    let config = config(settings, &args.data, &gateway_url, &sandbox_url)?;
 
     // First, so that a folder in use is told by its store. Until the others serve, their callers wait.
     let running = server::start(config, Clock::system(), public, ops, stop).await?;
@@ -97,10 +98,15 @@ pub async fn run(args: &DemoArgs, stop: CancellationToken) -> anyhow::Result<()>
     ended
 }
 
-fn config(data: &Path, gateway_url: &str, sandbox_url: &str) -> anyhow::Result<Config> {
+fn config(
+    settings: Option<&Path>,
+    data: &Path,
+    gateway_url: &str,
+    sandbox_url: &str,
+) -> anyhow::Result<Config> {
     let given = |path, value: String| Given { path, value, by: "scangate demo" };
     let data = |name: &str| data.join(name).display().to_string();
-    let mut sources = Sources { serving: true, ..Sources::of_this_process(None) };
+    let mut sources = Sources { serving: true, ..Sources::of_this_process(settings) };
     sources.given.extend([
         given("server.public_url", gateway_url.to_owned()),
         given("store.url", format!("sqlite:{}", data("scangate.db"))),

@@ -112,7 +112,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             telemetry::start(&Config::default().log)?;
             let stop = CancellationToken::new();
             lifecycle::signals(stop.clone())?;
-            demo::run(&args, stop).await?;
+            demo::run(&args, file, stop).await?;
         }
         Command::Sandbox(args) => {
             if let Some(listing) = args.listing() {

@@ -5,6 +5,7 @@
 pub mod address;
 mod body;
 mod line;
+mod parameters;
 mod rejection;
 mod routes;
 #[cfg(test)]
@@ -16,13 +17,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use hyper::body::Body as _;
 use poem::{Body, Endpoint, IntoResponse, Middleware, PathPattern, Request, Response};
+use poem_openapi::error::ParseParamError;
 use tracing::Instrument;
 
 use self::body::{BoxBody, CappedBody, Watch};
 use self::line::{RequestLine, chain};
+pub use self::parameters::Parameters;
 pub use self::rejection::{Rejection, problem, problem_type};
 pub use self::routes::RouteTable;
 use crate::config;
@@ -113,6 +116,7 @@ struct Inner {
     signed: Box<dyn Fn(Rejection) -> Response + Send + Sync>,
     /// What requests are counted by.
     operations: Option<Operations>,
+    parameters: Parameters,
 }
 
 impl Edge {
@@ -124,7 +128,8 @@ impl Edge {
         signed: impl Fn(Rejection) -> Response + Send + Sync + 'static,
     ) -> Self {
         let (ids, signed) = (Box::new(ids), Box::new(signed));
-        Self(Arc::new(Inner { limits, routes, ids, signed, operations: None }))
+        let parameters = Parameters::default();
+        Self(Arc::new(Inner { limits, routes, ids, signed, operations: None, parameters }))
     }
 
     /// Count requests by these.
@@ -132,6 +137,14 @@ impl Edge {
     pub fn counting(mut self, operations: Operations) -> Self {
         let inner = Arc::get_mut(&mut self.0).expect("it is not put around anything yet");
         inner.operations = Some(operations);
+        self
+    }
+
+    /// Hold queries against these.
+    #[must_use]
+    pub fn taking(mut self, parameters: Parameters) -> Self {
+        let inner = Arc::get_mut(&mut self.0).expect("it is not put around anything yet");
+        inner.parameters = parameters;
         self
     }
 }
@@ -162,10 +175,17 @@ impl<E: Endpoint> Endpoint for AtEdge<E> {
                 .counted(self.edge.operations.clone());
 
         let span = tracing::info_span!("request", id = &*id);
-        let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        let refusal = self.edge.refusal(&request, &place);
+        let call = async {
+            match refusal {
+                Some(answer) => Ok(answer),
+                None => self.inner.call(request).await.map(IntoResponse::into_response),
+            }
+        };
+        let call = AssertUnwindSafe(call).catch_unwind();
         let outcome = tokio::time::timeout(self.edge.limits.request_timeout, call).instrument(span).await;
         let mut response = match outcome {
-            Ok(Ok(Ok(answer))) => answer.into_response(),
+            Ok(Ok(Ok(answer))) => answer,
             Ok(Ok(Err(error))) => self.edge.refuse(error, &watch, &place),
             Ok(Err(_panic)) => self.edge.reject(Rejection::Panic, None, &place),
             Err(_elapsed) => self.edge.reject(Rejection::OutOfTime, None, &place),
@@ -180,6 +200,7 @@ impl<E: Endpoint> Endpoint for AtEdge<E> {
 struct Place {
     /// The route's pattern, if the table knows it.
     route: Option<Arc<str>>,
+    method: Method,
     is_signed: bool,
     /// For `Allow`.
     methods: Option<HeaderValue>,
@@ -191,6 +212,7 @@ impl Place {
         let route = routes.find(path);
         Self {
             route: route.map(|route| Arc::clone(&route.pattern)),
+            method: request.method().clone(),
             is_signed: is_signed(path),
             methods: route.map(|route| route.allow.clone()),
         }
@@ -223,6 +245,18 @@ impl Inner {
         watch
     }
 
+    /// To a query with a parameter that its operation does not take.
+    fn refusal(&self, request: &Request, place: &Place) -> Option<Response> {
+        let query = request.uri().query()?;
+        self.parameters.refusal(place.route.as_deref()?, &place.method, query)
+    }
+
+    /// To a parameter that the framework could not read.
+    fn unreadable(&self, error: &poem::Error, place: &Place) -> Option<Response> {
+        let ParseParamError { name, .. } = error.downcast_ref()?;
+        self.parameters.unreadable(place.route.as_deref()?, &place.method, name)
+    }
+
     /// An error that brings an answer of its own is answered with it; the framework's bare ones are put into shape.
     fn refuse(&self, error: poem::Error, watch: &Watch, place: &Place) -> Response {
         let status = error.status();
@@ -231,8 +265,9 @@ impl Inner {
             None => error.to_string(),
         });
         let detail = (!status.is_server_error()).then(|| error.to_string());
-        let is_own = error.is_from_response();
-        let answer = error.into_response();
+        let unreadable = self.unreadable(&error, place);
+        let is_own = error.is_from_response() || unreadable.is_some();
+        let answer = unreadable.unwrap_or_else(|| error.into_response());
         let pattern = answer.data::<PathPattern>().cloned();
         let besides = answer.data::<Besides>().cloned();
         let remark = answer.data::<Remark>().cloned().unwrap_or_default();

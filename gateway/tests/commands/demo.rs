@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::acts::soon;
 use crate::harness::web;
-use crate::program::{Demo, type_in};
+use crate::program::{Demo, demo_arguments, run, type_in};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
@@ -245,4 +245,18 @@ async fn a_stop_lets_the_delivery_under_way_finish_and_a_second_signal_does_not(
     let health = format!("{}/health", demo.told("/gateway/ops_url"));
     assert_eq!(web::get(&health).await.json()["deliveries_due"], 1);
     demo.stop().await;
+}
+
+#[tokio::test]
+async fn a_demo_takes_a_file_of_settings_and_refuses_what_is_none() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("data");
+    let file = home.path().join("own.toml");
+    let mut arguments = demo_arguments(&folder);
+    arguments.extend(["--config", file.to_str().expect("UTF-8")]);
+    std::fs::write(&file, "[deliveries]\nnonsense = 1\n").expect("it is written");
+    run(home.path(), &arguments, &[]).await.complains(&["deliveries.nonsense"]);
+    std::fs::write(&file, "[deliveries]\nmax_in_flight = 4\nmax_in_flight_per_endpoint = 8\n")
+        .expect("it is written");
+    run(home.path(), &arguments, &[]).await.complains(&["max_in_flight_per_endpoint (8)"]);
 }

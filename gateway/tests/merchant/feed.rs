@@ -102,12 +102,13 @@ on_both!(a_merchant_gets_its_own_and_a_platform_gets_all_of_its_keys_mode, async
 on_both!(what_a_feed_is_asked_wrongly_is_said, async |stage: &mut Stage| {
     let own = own_key(stage).await;
     for (status, query, parameter) in [
-        (400, "type=order.paid&type=order.payed", "'order.payed' is no type of event"),
+        (422, "type=order.paid&type=order.payed", "must be one of order.paid, "),
         (422, "cursor=x", "cursor"),
         (422, "from=now&cursor=x", "from"),
-        (400, "limit=101", "limit"),
-        (400, "wait=21", "wait"),
-        (400, "from=yesterday", "from"),
+        (422, "limit=101", "must be a number from 1 to 100"),
+        (422, "wait=21", "must be a number from 0 to 20"),
+        (422, "from=yesterday", "must be one of oldest, now"),
+        (422, "merchantId=x", "which takes merchant, type, limit, cursor, from, wait"),
     ] {
         let refused = stage.get(&format!("/v1/events?{query}")).await;
         assert_eq!(refused.status, status, "{query}: {}", refused.text());

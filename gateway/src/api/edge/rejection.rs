@@ -124,6 +124,24 @@ pub fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
         "code": code,
         "detail": detail,
     });
+    as_problem(status, &document)
+}
+
+/// The same for a parameter of a REST API: which, and what is wrong with it.
+pub fn wrong_parameter(name: &str, detail: &str) -> Response {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    let document = json!({
+        "type": problem_type("invalid"),
+        "title": status.canonical_reason().unwrap_or("Error"),
+        "status": status.as_u16(),
+        "code": "invalid",
+        "detail": "The request has fields that are wrong.",
+        "errors": [{ "parameter": name, "detail": detail }],
+    });
+    as_problem(status, &document)
+}
+
+fn as_problem(status: StatusCode, document: &serde_json::Value) -> Response {
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "application/problem+json")
