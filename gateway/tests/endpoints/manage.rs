@@ -97,6 +97,18 @@ on_both!(settings_are_shown_as_they_were_given_and_taken_back_with_null, async |
 
     let audit = stage.get("/v1/audit").await;
     assert!(audit.text().contains("endpoint.created") && audit.text().contains("endpoint.changed"));
+    let created = audit.json()["data"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .find(|entry| entry["action"] == "endpoint.created")
+        .cloned();
+    let after = created.expect("it is there")["after"].clone();
+    assert_eq!(
+        (&after["acknowledgement"]["kind"], &after["wallets"]),
+        (&json!("field"), &json!(["Alipay"])),
+        "{after}"
+    );
     let everything = Side::open(stage).await.everything().await;
     for secret in ["a-secret-of-theirs", &endpoint.secret] {
         assert!(!audit.text().contains(secret) && !everything.contains(secret), "{secret}");
@@ -118,6 +130,8 @@ on_both!(what_is_out_of_bounds_is_refused_by_its_pointer, async |stage: &mut Sta
         (json!({ "concurrency": 100_000 }), "/concurrency"),
         (json!({ "headers": { "webhook-id": "x" } }), "/headers/webhook-id"),
         (json!({ "headers": { "x/y": "x" } }), "/headers/x~1y"),
+        (json!({ "headers": { "x-key": "1", "X-Key": "1" } }), "/headers/x-key"),
+        (json!({ "eventTypes": ["order.paid", "fact.quarantined"] }), "/eventTypes/1"),
         (json!({ "headers": { "x-key": "a\nb" } }), "/headers/x-key"),
         (json!({ "acknowledgement": { "kind": "field", "at": "/code" } }), "/acknowledgement"),
         (

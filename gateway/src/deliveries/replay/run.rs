@@ -135,7 +135,7 @@ impl Runner {
         let counted: Vec<(String, i64)> = delivery::Entity::find()
             .select_only()
             .column(delivery::Column::EndpointId)
-            .expr(Func::count(Expr::col(delivery::Column::Id)))
+            .expr(Func::count(Expr::col(delivery::Column::EndpointId)))
             .filter(delivery::Column::ReplayId.eq(row.id.as_str()))
             .filter(delivery::Column::State.is_in([Due, Waiting, Parked]))
             .group_by(delivery::Column::EndpointId)

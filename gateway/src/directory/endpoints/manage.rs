@@ -308,10 +308,13 @@ pub(super) fn entry(
 
 /// What the audit log keeps of an endpoint: of its headers, that there are any.
 fn state(row: &endpoint::Model) -> Value {
+    let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let words = |listed: &Option<String>| listed.as_ref().map(|listed| listed.split(',').collect::<Vec<_>>());
     json!({
         "merchantId": row.merchant_id, "url": row.url, "description": row.description,
-        "eventTypes": row.event_kinds, "storeIds": row.store_ids, "wallets": row.wallets,
-        "acknowledgement": row.acknowledgement, "schedule": row.schedule, "timeoutMs": row.timeout_ms,
+        "eventTypes": words(&row.event_kinds), "storeIds": words(&row.store_ids), "wallets": words(&row.wallets),
+        "acknowledgement": read(&row.acknowledgement), "scheduleMs": row.schedule.as_deref().map(read),
+        "timeoutMs": row.timeout_ms,
         "rate": row.rate, "concurrency": row.concurrency, "hasHeaders": row.headers.is_some(),
         "status": row.status.to_value(), "held": row.held,
     })

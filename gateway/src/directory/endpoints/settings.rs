@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::directory::access::Mode;
 use crate::directory::vault::{Sealed, Vault};
 use crate::entity::endpoint::{self, Format};
+use crate::entity::event::Audience;
 use crate::error::Error;
 use crate::orders::tell::Kind;
 
@@ -102,7 +103,21 @@ impl Settings {
         if let Some(headers) = &self.headers {
             (row.headers, row.master_key_id) = seal_headers(&app.vault, &row.id, headers)?.unzip();
         }
+        if row.merchant_id.is_some() {
+            told_to_its_owner(self.kinds.as_ref().and_then(Option::as_deref).unwrap_or_default())?;
+        }
         told_in_its_form(row)
+    }
+}
+
+/// Of some things only platforms hear: a merchant's endpoint would wait for them in vain.
+fn told_to_its_owner(kinds: &[Kind]) -> Result<(), Error> {
+    match kinds.iter().position(|kind| kind.audience() == Audience::Platform) {
+        Some(place) => {
+            let pointer = format!("/eventTypes/{place}");
+            Err(Error::invalid(&pointer, "is told to platforms only, at endpoints of their own"))
+        }
+        None => Ok(()),
     }
 }
 
@@ -186,9 +201,12 @@ fn seal_headers(
     if headers.len() > MOST_HEADERS {
         return Err(Error::invalid("/headers", format!("may be {MOST_HEADERS} at most")));
     }
-    for (name, value) in headers {
+    for (place, (name, value)) in headers.iter().enumerate() {
         let pointer = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
         checked_header(name, value).map_err(|why| Error::invalid(&pointer, why))?;
+        if headers[..place].iter().any(|(before, _)| before.eq_ignore_ascii_case(name)) {
+            return Err(Error::invalid(&pointer, "is there twice: capitals make no other name"));
+        }
     }
     let text = serde_json::to_vec(headers).expect("texts serialise");
     let Sealed { bytes, master_key_id } = vault.seal(endpoint_id, &text);
