@@ -161,7 +161,7 @@ on_both!(each_role_does_what_it_may_within_its_scope, async |stage: &mut Stage| 
                 "/ops/v1/me" | "/ops/v1/renew" | "/ops/v1/overview" => {
                     assert_eq!(reply.status, 200, "{name} {method} {path}");
                 }
-                "/ops/v1/find" => assert_eq!(reply.status, 400, "{name} {method} {path}"),
+                "/ops/v1/find" => assert_eq!(reply.status, 422, "{name} {method} {path}"),
                 "/ops/v1/replays" if name == "clerk" && method == Method::POST => {
                     assert_eq!(reply.status, 201, "{name} {method} {path}");
                 }

@@ -135,7 +135,7 @@ on_both!(lists_statements_and_timelines_know_the_product, async |stage: &mut Sta
     let list = stage.get_as(&key, "/v1/orders?product=barcode").await.json();
     let numbers: Vec<&Value> = (0..3).map(|row| &list["data"][row]["number"]).collect();
     assert_eq!(numbers, [&json!("p3"), &json!("p1"), &Value::Null], "{list}");
-    assert_eq!(stage.get_as(&key, "/v1/orders?product=cash").await.status, 400);
+    assert_eq!(stage.get_as(&key, "/v1/orders?product=cash").await.status, 422);
 
     let statement = stage.get_as(&key, &format!("/v1/statement?day=2026-09-21&store={HKD_STORE}")).await;
     let lines: Vec<&str> = statement.text().lines().collect();

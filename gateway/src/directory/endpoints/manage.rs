@@ -309,7 +309,9 @@ pub(super) fn entry(
 /// What the audit log keeps of an endpoint: of its headers, that there are any.
 fn state(row: &endpoint::Model) -> Value {
     let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
-    let words = |listed: &Option<String>| listed.as_ref().map(|listed| listed.split(',').collect::<Vec<_>>());
+    let words = |listed: &Option<String>| {
+        listed.as_ref().map(|listed| listed.split(',').map(str::to_owned).collect::<Vec<_>>())
+    };
     json!({
         "merchantId": row.merchant_id, "url": row.url, "description": row.description,
         "eventTypes": words(&row.event_kinds), "storeIds": words(&row.store_ids), "wallets": words(&row.wallets),
