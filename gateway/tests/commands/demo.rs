@@ -254,9 +254,13 @@ async fn a_demo_takes_a_file_of_settings_and_refuses_what_is_none() {
     let file = home.path().join("own.toml");
     let mut arguments = demo_arguments(&folder);
     arguments.extend(["--config", file.to_str().expect("UTF-8")]);
-    std::fs::write(&file, "[deliveries]\nnonsense = 1\n").expect("it is written");
-    run(home.path(), &arguments, &[]).await.complains(&["deliveries.nonsense"]);
-    std::fs::write(&file, "[deliveries]\nmax_in_flight = 4\nmax_in_flight_per_endpoint = 8\n")
-        .expect("it is written");
-    run(home.path(), &arguments, &[]).await.complains(&["max_in_flight_per_endpoint (8)"]);
+    for (settings, wrong) in [
+        ("nonsense = 1", "deliveries.nonsense"),
+        ("max_in_flight = 4\nmax_in_flight_per_endpoint = 8", "deliveries.max_in_flight_per_endpoint (8)"),
+    ] {
+        std::fs::write(&file, format!("[deliveries]\n{settings}\n")).expect("it is written");
+        let refused = run(home.path(), &arguments, &[]).await;
+        assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""), "{refused:?}");
+        assert!(refused.err.contains(wrong), "{refused:?}");
+    }
 }
