@@ -94,6 +94,8 @@ on_both!(settings_are_shown_as_they_were_given_and_taken_back_with_null, async |
     }
     assert_eq!(cleared["headerNames"], json!([]));
     assert_eq!(cleared["acknowledgement"], settings["acknowledgement"], "what is absent stays");
+    let usual = stage.patch(&endpoint.path(""), json!({ "acknowledgement": null })).await.json();
+    assert_eq!(usual["acknowledgement"], json!({ "kind": "any_success" }), "{usual}");
 
     let audit = stage.get("/v1/audit").await;
     assert!(audit.text().contains("endpoint.created") && audit.text().contains("endpoint.changed"));

@@ -32,6 +32,8 @@ on_both!(the_secrets_before_and_after_a_rotation_both_sign_for_a_while, async |s
     stage.deliver_due().await;
     let heard = receiver.events().remove(1);
     assert_eq!(keys.map(|key| verifying(&heard, key)), [0, 0, 1, 1], "the old ones have ended");
+    let bare = stage.post(&endpoint.path("/secrets"), Value::Null).await;
+    assert_eq!(bare.status, 201, "all of the body is optional: {}", bare.text());
     let at_once = stage.post(&endpoint.path("/secrets"), json!({ "previousForHours": 0 })).await.json();
     stage.pay_one_order("p3").await;
     stage.deliver_due().await;

@@ -265,6 +265,7 @@ on_both!(what_is_not_there_to_be_made_again_is_said, async |stage: &mut Stage| {
         (json!({ "deliveryIds": ["x"] }), "/deliveryIds/0"),
         (json!({ "filter": { "endpointId": "x" } }), "/filter/endpointId"),
         (json!({ "filter": { "merchantId": "x" } }), "/filter/merchantId"),
+        (json!({ "filter": { "from": "yesterday" } }), "/filter/from"),
         (
             json!({ "filter": { "endpointId": own, "from": "2026-01-02T00:00:00Z", "before": "2026-01-01T00:00:00Z" } }),
             "/filter/before",

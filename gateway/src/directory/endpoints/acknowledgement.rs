@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::entity::endpoint::Format;
 use crate::outgoing::Reply;
 
 /// Kept as JSON.
@@ -23,6 +24,19 @@ pub enum Acknowledgement {
 }
 
 impl Acknowledgement {
+    /// Where its owner has said nothing.
+    pub fn usual(format: Format) -> Self {
+        match format {
+            Format::ScanForPay => Self::Success,
+            Format::StandardWebhooks => Self::AnySuccess,
+        }
+    }
+
+    /// As it is kept.
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).expect("plain fields serialise")
+    }
+
     pub fn is_given_by(&self, reply: &Reply) -> bool {
         let is_success = (200..300).contains(&reply.status);
         match self {

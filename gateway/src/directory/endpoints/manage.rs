@@ -5,6 +5,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UpdateStatemen
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 
+use super::Acknowledgement;
 use super::secrets::{self, Made};
 use super::settings::Settings;
 use crate::app::App;
@@ -64,10 +65,7 @@ pub async fn create(app: &App, caller: &Caller, wanted: &Wanted) -> Result<(Plan
         event_kinds: None,
         store_ids: None,
         wallets: None,
-        acknowledgement: match wanted.format {
-            Format::ScanForPay => "\"success\"".to_owned(),
-            Format::StandardWebhooks => "\"any_success\"".to_owned(),
-        },
+        acknowledgement: Acknowledgement::usual(wanted.format).text(),
         schedule: None,
         timeout_ms: None,
         rate: None,

@@ -52,7 +52,7 @@ pub struct Settings {
     pub kinds: Option<Option<Vec<Kind>>>,
     pub stores: Option<Option<Vec<String>>>,
     pub wallets: Option<Option<Vec<Wallet>>>,
-    pub acknowledgement: Option<Acknowledgement>,
+    pub acknowledgement: Option<Option<Acknowledgement>>,
     pub schedule: Option<Option<Vec<Duration>>>,
     pub timeout: Option<Option<Duration>>,
     pub rate: Option<Option<u32>>,
@@ -82,7 +82,8 @@ impl Settings {
             row.wallets = wallets.as_ref().map(|all| joined(all.iter().map(|wallet| wallet.as_str())));
         }
         if let Some(profile) = &self.acknowledgement {
-            row.acknowledgement = serde_json::to_string(profile).expect("plain fields serialise");
+            let profile = profile.clone().unwrap_or_else(|| Acknowledgement::usual(row.format));
+            row.acknowledgement = profile.text();
         }
         if let Some(schedule) = &self.schedule {
             row.schedule = schedule.as_deref().map(checked_schedule).transpose()?;

@@ -180,7 +180,7 @@ pub struct Change {
     pub store_ids: Settable<Vec<String>>,
     #[oai(validator(min_items = 1, max_items = 3, unique_items))]
     pub wallets: Settable<Vec<Wallet>>,
-    pub acknowledgement: Option<Profile>,
+    pub acknowledgement: Settable<Profile>,
     #[oai(validator(min_items = 1, max_items = 30))]
     pub schedule: Settable<Vec<String>>,
     #[oai(validator(min_length = 1, max_length = 20, pattern = r"^[^\x00]*$"))]
@@ -316,7 +316,7 @@ impl Example for Change {
             event_types: Settable(Some(None)),
             store_ids: Settable::default(),
             wallets: Settable::default(),
-            acknowledgement: None,
+            acknowledgement: Settable::default(),
             schedule: Settable::default(),
             timeout: Settable(Some(Some("5s".into()))),
             rate: Settable(Some(Some(20))),
@@ -341,7 +341,7 @@ impl New {
                 kinds: Some(kinds(self.event_types.as_deref())),
                 stores: Some(self.store_ids.clone()),
                 wallets: Some(wallets(self.wallets.as_deref())),
-                acknowledgement: self.acknowledgement.as_ref().map(Profile::read).transpose()?,
+                acknowledgement: self.acknowledgement.as_ref().map(Profile::read).transpose()?.map(Some),
                 schedule: Some(self.schedule.as_deref().map(schedule).transpose()?),
                 timeout: Some(self.timeout.as_deref().map(timeout).transpose()?),
                 rate: Some(self.rate),
@@ -355,14 +355,14 @@ impl New {
 impl Change {
     pub fn settings(&self) -> Result<Settings, Error> {
         let schedules = self.schedule.0.as_ref();
-        let timeouts = self.timeout.0.as_ref();
+        let (timeouts, profiles) = (self.timeout.0.as_ref(), self.acknowledgement.0.as_ref());
         Ok(Settings {
             url: self.url.clone(),
             description: self.description.0.clone(),
             kinds: self.event_types.0.as_ref().map(|kinds| self::kinds(kinds.as_deref())),
             stores: self.store_ids.0.clone(),
             wallets: self.wallets.0.as_ref().map(|wallets| self::wallets(wallets.as_deref())),
-            acknowledgement: self.acknowledgement.as_ref().map(Profile::read).transpose()?,
+            acknowledgement: profiles.map(|it| it.as_ref().map(Profile::read).transpose()).transpose()?,
             schedule: schedules.map(|waits| waits.as_deref().map(schedule).transpose()).transpose()?,
             timeout: timeouts.map(|text| text.as_deref().map(timeout).transpose()).transpose()?,
             rate: self.rate.0,
