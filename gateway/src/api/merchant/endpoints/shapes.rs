@@ -267,7 +267,7 @@ impl Example for Change {
             event_types: Settable(Some(None)),
             store_ids: Settable::default(),
             wallets: Settable::default(),
-            acknowledgement: Settable::default(),
+            acknowledgement: Settable(None),
             schedule: Settable::default(),
             timeout: Settable(Some(Some("5s".into()))),
             rate: Settable(Some(Some(20))),
