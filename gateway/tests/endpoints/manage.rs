@@ -107,8 +107,8 @@ on_both!(settings_are_shown_as_they_were_given_and_taken_back_with_null, async |
         .cloned();
     let after = created.expect("it is there")["after"].clone();
     assert_eq!(
-        (&after["acknowledgement"]["kind"], &after["wallets"]),
-        (&json!("field"), &json!(["Alipay"])),
+        (&after["acknowledgement"]["field"]["at"], &after["wallets"]),
+        (&json!("/code"), &json!(["Alipay"])),
         "{after}"
     );
     let everything = Side::open(stage).await.everything().await;
