@@ -266,18 +266,16 @@ impl Inner {
         });
         let detail = (!status.is_server_error()).then(|| error.to_string());
         let unreadable = self.unreadable(&error, place);
-        let is_own = error.is_from_response() || unreadable.is_some();
-        let answer = unreadable.unwrap_or_else(|| error.into_response());
+        let is_own = error.is_from_response();
+        let answer = error.into_response();
         let pattern = answer.data::<PathPattern>().cloned();
         let besides = answer.data::<Besides>().cloned();
         let remark = answer.data::<Remark>().cloned().unwrap_or_default();
-        let mut response = if is_own || has_document(&answer) {
-            answer
-        } else {
-            match watch.fault() {
-                Some(fault) => self.reject(fault.into(), None, place),
-                None => self.reject(status.into(), detail, place),
-            }
+        let mut response = match (unreadable, watch.fault()) {
+            (Some(unreadable), _) => unreadable,
+            _ if is_own || has_document(&answer) => answer,
+            (None, Some(fault)) => self.reject(fault.into(), None, place),
+            (None, None) => self.reject(status.into(), detail, place),
         };
         if let Some(pattern) = pattern {
             response.set_data(pattern);
