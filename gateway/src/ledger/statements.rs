@@ -32,7 +32,7 @@ pub(super) static INSERT_ENDPOINTS: Prepared =
     LazyLock::new(|| Each::insert::<endpoint::Entity>(Standing::IsLeft));
 /// PostgreSQL numbers its transactions; the writer of a SQLite file does so itself (`told`).
 pub(super) static INSERT_EVENTS: Prepared = LazyLock::new(|| {
-    let position = "pg_current_xact_id()::text::bigint + (SELECT base FROM event_numbers)";
+    let position = "pg_current_xact_id()::text::bigint + COALESCE((SELECT base FROM event_numbers), 0)";
     let computed = [(event::Column::Position, position)];
     Each::insert_computed::<event::Entity>(Standing::Fails, &computed)
 });

@@ -18,7 +18,7 @@ const CURSOR_VERSION: &str = "f1";
 const CHUNK: u64 = 500;
 /// The number of the earliest transaction that may be under way.
 const EARLIEST_OPEN: &str =
-    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint + (SELECT base FROM event_numbers)";
+    "pg_snapshot_xmin(pg_current_snapshot())::text::bigint + COALESCE((SELECT base FROM event_numbers), 0)";
 
 /// Behind which event to go on.
 #[derive(Debug, Clone, PartialEq, Eq)]

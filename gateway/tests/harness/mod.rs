@@ -458,7 +458,7 @@ pub fn seed() -> u64 {
 pub async fn empty_database(store_url: &str) {
     use sqlx::{AssertSqlSafe, Connection, Executor};
     let mut connection = sqlx::PgConnection::connect(store_url).await.expect("PostgreSQL answers");
-    let tables = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'seaql_migrations'";
+    let tables = "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('seaql_migrations', 'event_numbers')";
     let tables: Option<String> =
         sqlx::query_scalar(tables).fetch_one(&mut connection).await.expect("the tables are known");
     if let Some(tables) = tables {
