@@ -133,7 +133,13 @@ impl Play {
             return;
         }
         let order = self.row(who).await.unwrap_or_else(|| panic!("{who:?} was opened and is not there"));
-        let current = self.upstream().order(&order.submission_id).expect("it was opened upstream");
+        let mut current = self.upstream().order(&order.submission_id).expect("it was opened upstream");
+        if order.status().has_money() && answer.pay_url() != current.pay_url {
+            // Since it was answered, the money came through an earlier call, which counts now.
+            let page = answer.pay_url();
+            let answered = self.upstream().orders().into_iter().find(|order| order.pay_url == page);
+            current = answered.unwrap_or_else(|| panic!("{who:?}: {page} is the page of no call"));
+        }
         assert_eq!(answer.pay_url(), current.pay_url, "{who:?}: the page of the call that counts");
         assert_eq!(Who::of(&current), who);
         let before = self.opened.insert(who, current.pay_url.clone());
